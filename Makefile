@@ -1,0 +1,42 @@
+# make run   set up and execute the main job: train, evaluate, search, report -> runs/quickstart
+# make test  set up and run the tests (with CI=true also the slow ones)
+# make lab   open the notebooks in JupyterLab
+# make lint  ruff and mypy;  make notebooks  refresh the committed outputs;  make pretrain  make the bundled model again
+
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+SLOW := $(if $(CI),--slow,)
+
+.PHONY: run test lab lint notebooks pretrain clean
+
+run: $(VENV)/.ready
+	$(BIN)/python -m tireid run notebooks/00_quickstart.ipynb --output-dir runs/quickstart
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest $(SLOW) --durations=15
+
+lab: $(VENV)/.ready
+	$(BIN)/jupyter lab notebooks
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check tireid tests
+	$(BIN)/mypy
+
+notebooks: $(VENV)/.ready
+	$(BIN)/python -m tireid.experiments.refresh
+
+pretrain: $(VENV)/.ready
+	$(BIN)/python -m tireid pretrain --output-dir runs/pretrain --install
+
+clean:
+	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache
+
+# torch first, by its pinned version: an open range would take a build with several gigabytes of CUDA libraries.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[notebooks,faiss,dev]'
+	touch $@
