@@ -1,0 +1,43 @@
+"""Procedural pedestrians with attributes and captions: the default data set, since the real ones need a licence."""
+
+from tireid.pedestrians.cameras import (
+    CAMERAS,
+    STREET,
+    STUDIO,
+    Camera,
+    Conditions,
+    Degradation,
+    Style,
+    sample_conditions,
+)
+from tireid.pedestrians.captions import Caption, describe
+from tireid.pedestrians.people import PALETTE, Item, Lower, Person, Upper, attributes, sample_person, visible
+from tireid.pedestrians.rendering import hidden_parts, render
+from tireid.pedestrians.sheet import contact_sheet
+from tireid.pedestrians.writer import Layout, write_dataset
+
+__all__ = [
+    "CAMERAS",
+    "PALETTE",
+    "STREET",
+    "STUDIO",
+    "Camera",
+    "Caption",
+    "Conditions",
+    "Degradation",
+    "Item",
+    "Layout",
+    "Lower",
+    "Person",
+    "Style",
+    "Upper",
+    "attributes",
+    "contact_sheet",
+    "describe",
+    "hidden_parts",
+    "render",
+    "sample_conditions",
+    "sample_person",
+    "visible",
+    "write_dataset",
+]

@@ -1,0 +1,373 @@
+"""Captions: a small grammar that tells what can be seen, plainly (studio) or as people do (street).
+
+Every caption comes with its ground truth: which attributes it tells, which of them vaguely, and which wrongly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tireid.pedestrians import words
+from tireid.pedestrians.cameras import STYLES, Style
+from tireid.pedestrians.people import Person, attributes, visible
+
+HELD_OR_CARRIED = ("bag", "umbrella", "phone", "cup")
+WORN = (
+    "upper",
+    "lower",
+    "shoes",
+    "headwear",
+    "scarf",
+    "glasses",
+    "sunglasses",
+    "face mask",
+    "headphones",
+    "tie",
+    "belt",
+)
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A description of one picture.
+
+    `mentioned` maps each attribute that `text` tells to the value told: the true one, a vague word ("dark"), or a wrong
+    one; `vague` and `mistakes` name the attributes of the last two kinds.
+    """
+
+    text: str
+    mentioned: Mapping[str, str]
+    vague: tuple[str, ...]
+    mistakes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How a describer errs: probabilities per attribute (`keep`: per part that is neither upper nor lower garment)."""
+
+    keep: float
+    omit_colour: float
+    vague: float
+    mistake: float
+    detail: float
+    neutral: float
+    view: float
+
+
+HABITS: dict[Style, Habits] = {
+    "studio": Habits(keep=0.62, omit_colour=0.0, vague=0.0, mistake=0.0, detail=0.8, neutral=0.0, view=0.0),
+    "street": Habits(keep=0.4, omit_colour=0.1, vague=0.1, mistake=0.045, detail=0.55, neutral=0.1, view=0.3),
+}
+MIN_PARTS = 3
+"""A caption tells at least so many parts, if so many can be seen."""
+
+
+def describe(
+    person: Person, rng: np.random.Generator, style: Style, views: Sequence[str], hidden: Iterable[str] = ()
+) -> Caption:
+    """A caption that tells only what can be seen of `person` from `views`; `hidden` are parts that cannot.
+
+    Raises ValueError for an unknown style or view.
+
+    >>> from tireid.pedestrians import sample_person
+    >>> rng = np.random.default_rng(3)
+    >>> describe(sample_person(rng), rng, "studio", ["front"]).text[:2]
+    'A '
+    """
+    if style not in STYLES:
+        raise ValueError(f"style must be one of {STYLES}, got {style!r}")
+    return _Teller(person, rng, style, views, visible(person, views, hidden)).tell()
+
+
+def article(phrase: str) -> str:
+    """`phrase` with "a" or "an" before it.
+
+    >>> article("orange cap"), article("one-piece dress")
+    ('an orange cap', 'a one-piece dress')
+    """
+    vowel = phrase[:1].lower() in "aeiou" and not phrase.lower().startswith(("one", "uni", "eu", "use"))
+    return f"{'an' if vowel or phrase.startswith(('hour', 'honest')) else 'a'} {phrase}"
+
+
+def join(phrases: Sequence[str]) -> str:
+    """A list in words: "a, b and c"."""
+    return phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} and {phrases[-1]}"
+
+
+class _Teller:
+    """One caption in the making."""
+
+    def __init__(
+        self, person: Person, rng: np.random.Generator, style: Style, views: Sequence[str], seen: Sequence[str]
+    ) -> None:
+        self.rng, self.style, self.views = rng, style, views
+        self.habits, self.column = HABITS[style], STYLES.index(style)
+        self.truth, self.seen = attributes(person), frozenset(seen)
+        self.mentioned: dict[str, str] = {}
+        self.vague: list[str] = []
+        self.mistakes: list[str] = []
+
+    def chance(self, probability: float) -> bool:
+        return bool(self.rng.random() < probability)
+
+    def one(self, choices: Sequence[str]) -> str:
+        return choices[int(self.rng.integers(len(choices)))]
+
+    def word(self, table: Mapping[str, tuple[words.Words, words.Words]], key: str) -> str:
+        return self.one(table[key][self.column])
+
+    # --- words for attributes -------------------------------------------------------------------------------------
+
+    def colour(self, key: str) -> str:
+        """A word for the colour `key`, "" if it is left out or cannot be seen; notes what was told."""
+        if key not in self.seen or self.chance(self.habits.omit_colour):
+            return ""
+        value = self.truth[key]
+        if self.chance(self.habits.mistake):
+            value = self.one(words.NEIGHBOURS[value])
+            self.mistakes.append(key)
+        elif self.chance(self.habits.vague):
+            self.vague.append(key)
+            self.mentioned[key] = words.VAGUE_OF[value]
+            return self.one(words.VAGUE_COLOURS[words.VAGUE_OF[value]])
+        self.mentioned[key] = value
+        return self.word(words.COLOURS, value)
+
+    def kind(self, part: str) -> tuple[str, bool]:
+        """A noun for `part`, and whether it is plural; notes what was told."""
+        key = f"{part}.type"
+        value = self.truth[key]
+        if part != "inner" and value in words.TYPE_NEIGHBOURS and self.chance(self.habits.mistake * 0.7):
+            value = self.one(words.TYPE_NEIGHBOURS[value])
+            self.mistakes.append(key)
+        elif part in words.VAGUE_TYPES and value not in ("dress", "skirt") and self.chance(self.habits.vague * 0.7):
+            self.vague.append(key)
+            table = "outer" if value in words.OUTER else part
+            skirt = part == "lower" and "skirt" in value
+            noun = "skirt" if skirt else self.one(words.VAGUE_TYPES[table])
+            self.mentioned[key] = noun
+            return noun, noun in ("bottoms", "shoes", "footwear")
+        self.mentioned[key] = value
+        return self.word(words.TYPES, value), value in words.PLURAL
+
+    def phrase(self, part: str) -> str:
+        """A noun phrase with article for `part`."""
+        if part == "upper":
+            return self.upper()
+        if part == "lower":
+            return self.lower()
+        coloured = part not in ("glasses", "sunglasses", "phone")
+        return self.finish([self.colour(f"{part}.colour")] if coloured else [], *self.kind(part))
+
+    def finish(self, adjectives: Sequence[str], noun: str, plural: bool) -> str:
+        """Adjectives and noun with the article they need; "something" takes its adjectives behind it."""
+        described = [word for word in adjectives if word]
+        if noun.startswith("something "):
+            return " ".join(["something", *described, noun.removeprefix("something ")])
+        if noun.startswith("some "):
+            head, _, tail = noun.partition(" of ")
+            return " ".join([head, "of", *described, tail])
+        text = " ".join([*described, noun])
+        if plural and noun != "headset":
+            return f"a pair of {text}" if noun not in ("footwear", "bottoms") and self.chance(0.3) else text
+        return article(text)
+
+    def pattern(self, part: str) -> tuple[list[str], str]:
+        """Adjectives (colour and pattern) for a garment, and a phrase that follows it."""
+        first = self.colour(f"{part}.colour")
+        key, second = f"{part}.pattern", f"{part}.second"
+        value = self.truth[key]
+        if value == "plain" or key not in self.seen or not self.chance(0.5 + 0.5 * self.habits.detail):
+            return [first], ""
+        self.mentioned[key] = value
+        other = self.colour(second)
+        if value == "side stripe":
+            return [first], f" with {article(' '.join(filter(None, [other, 'stripe'])))} down the side"
+        if value == "graphic":
+            noun = "logo" if self.style == "studio" else self.one(words.GRAPHICS)
+            where = " on the front" if self.style == "studio" else self.one((" on the front", " on the chest", ""))
+            return [first], f" with {article(' '.join(filter(None, [other, noun])))}{where}"
+        word = self.word(words.PATTERNS, value)
+        both = f"{first} and {other}" if first and other else first or other
+        return [both, word], ""
+
+    def upper(self) -> str:
+        adjectives, tail = self.pattern("upper")
+        noun, plural = self.kind("upper")
+        told = self.mentioned["upper.type"]
+        if told in ("t-shirt", "shirt", "dress") and "upper.type" not in self.vague and "upper.sleeve" in self.seen:
+            sleeve = self.truth["upper.sleeve"]
+            if self.chance(self.habits.detail * 0.5):
+                self.mentioned["upper.sleeve"] = sleeve
+                adjectives.insert(0, "sleeveless" if sleeve == "none" else f"{sleeve}-sleeved")
+        inner = ""
+        if "upper.inner" in self.seen and self.chance(self.habits.detail):
+            colour = self.colour("upper.inner")
+            shirt = "shirt" if self.style == "studio" else self.one(("shirt", "top", "undershirt", "t-shirt"))
+            under = "over" if self.style == "studio" else self.one(("over", "worn over", "on top of", "open over"))
+            if colour:
+                inner = f" {under} {article(f'{colour} {shirt}')}"
+        return self.finish(adjectives, noun, plural) + tail + inner
+
+    def lower(self) -> str:
+        adjectives, tail = self.pattern("lower")
+        noun, plural = self.kind("lower")
+        return self.finish(adjectives, noun, plural) + tail
+
+    def hair(self) -> str:
+        self.mentioned["hair.style"] = style = self.truth["hair.style"]
+        if style == "bald":
+            return self.one(("a bald head", "a shaved head") if self.style == "street" else ("a bald head",))
+        self.mentioned["hair.colour"] = self.truth["hair.colour"]
+        text = self.word(words.HAIR_STYLES, style)
+        text = text.format(self.word(words.HAIR_COLOURS, self.truth["hair.colour"]))
+        return article(text[2:]) if text.startswith("a ") else text
+
+    # --- who --------------------------------------------------------------------------------------------------------
+
+    def subject(self) -> str:
+        """A noun for the person without article; sets the pronoun."""
+        age, child = self.truth["age"], self.truth["age"] == "child"
+        if self.chance(self.habits.neutral):
+            self.pronoun = "they"
+            noun = self.one(words.CHILD_SUBJECTS if child else words.NEUTRAL_SUBJECTS)
+        else:
+            self.mentioned["gender"] = gender = self.truth["gender"]
+            self.pronoun = "he" if gender == "man" else "she"
+            noun = self.one(words.SUBJECTS[gender, age][self.column])
+        if child or noun.split()[0] in _AGE_WORDS:
+            self.mentioned["age"] = age
+        build = self.truth["build"]
+        if build in words.BUILDS and "build" in self.seen and self.chance(self.habits.detail * 0.5):
+            self.mentioned["build"] = build
+            noun = f"{self.word(words.BUILDS, build)} {noun}"
+        return noun
+
+    def verb(self, third: str, plural: str) -> str:
+        return plural if self.pronoun == "they" else third
+
+    @property
+    def their(self) -> str:
+        """The possessive."""
+        return {"he": "his", "she": "her", "they": "their"}[self.pronoun]
+
+    def carrying(self, part: str) -> str:
+        """A participle phrase for something held or carried."""
+        thing = self.phrase(part)
+        if part == "umbrella":
+            return self.one((f"holding {thing}", f"under {thing}")[: 1 + self.column])
+        if part == "phone":
+            return self.one((f"holding {thing}", f"looking at {thing}", f"busy with {thing}")[: 1 + 2 * self.column])
+        if part == "cup":
+            return self.one((f"holding {thing}", f"carrying {thing} in one hand")[: 1 + self.column])
+        told = self.mentioned["bag.type"]
+        if self.style == "studio":
+            return f"carrying {thing}"
+        if told == "suitcase":
+            return self.one((f"pulling {thing}", f"rolling {thing}", f"dragging {thing} along"))
+        where = {"backpack": f"on {self.their} back", "shoulder bag": f"across {self.their} body"}
+        place = where.get(told, f"in {self.their} hand")
+        if "bag.type" in self.vague:
+            return self.one((f"carrying {thing}", f"holding {thing}"))
+        return self.one((f"carrying {thing}", f"carrying {thing} {place}", f"bearing {thing} {place}"))
+
+    # --- sentences --------------------------------------------------------------------------------------------------
+
+    def tell(self) -> Caption:
+        parts = [part for part in (*WORN, "hair", "beard", *HELD_OR_CARRIED) if self._shows(part)]
+        kept = [
+            part
+            for part in parts
+            if (part in ("upper", "lower") and self.chance(0.97)) or self.chance(self.habits.keep)
+        ]
+        left = [part for part in parts if part not in kept]
+        while left and len(kept) < MIN_PARTS:
+            kept.append(left.pop(int(self.rng.integers(len(left)))))
+        worn = [part for part in parts if part in WORN]
+        if worn and not any(part in WORN for part in kept):
+            kept.append(self.one(worn))
+        noun = self.subject()
+        plainly = self.style == "studio" or not worn
+        text = self._studio(noun, kept) if plainly else self._street(noun, kept)
+        return Caption(text, dict(self.mentioned), tuple(self.vague), tuple(self.mistakes))
+
+    def _shows(self, part: str) -> bool:
+        return f"{part}.type" in self.seen or (part == "hair" and "hair.style" in self.seen)
+
+    def _looks(self, kept: Sequence[str]) -> str:
+        looks = [self.hair()] if "hair" in kept else []
+        if "beard" in kept:
+            self.mentioned["beard.type"] = "beard"
+            looks.append("a beard")
+        return join(looks) if looks else ""
+
+    def _studio(self, noun: str, kept: Sequence[str]) -> str:
+        looks = self._looks(kept)
+        main = [part for part in ("upper", "lower", "shoes") if part in kept]
+        other = [part for part in WORN if part in kept and part not in main]
+        carried = [part for part in HELD_OR_CARRIED if part in kept]
+        start = article(noun) + (f" with {looks}" if looks else "")
+        verb = self.one(("is wearing", "wears"))
+        first = (
+            f"{start} {verb} {join([self.phrase(part) for part in main or other])}." if main or other else f"{start}."
+        )
+        sentences = [first]
+        doing = [self.carrying(part) for part in carried]
+        if other and main:
+            doing.insert(0, f"wearing {join([self.phrase(part) for part in other])}")
+        if doing:
+            sentences.append(f"{self.pronoun} {self.verb('is', 'are')} {join(doing)}.")
+        return _sentences(sentences)
+
+    def _street(self, noun: str, kept: Sequence[str]) -> str:
+        looks = self._looks(kept)
+        order = [part for part in WORN if part in kept]
+        if self.chance(0.4):
+            order = [order[i] for i in self.rng.permutation(len(order))]
+        late = [part for part in order if part not in ("upper", "lower") and self.chance(0.5)]
+        things = [self.phrase(part) for part in order if part not in late] or [self.phrase(late.pop())]
+        doing = [self.carrying(part) for part in HELD_OR_CARRIED if part in kept]
+        view = (
+            self.one(words.VIEW_PHRASES[self.views[0]])
+            if len(self.views) == 1 and self.chance(self.habits.view)
+            else ""
+        )
+        if view.startswith("with the back"):
+            view = f"with {self.their} back turned to the camera"
+        plan = int(self.rng.integers(4))
+        is_, has = self.verb("is", "are"), self.verb("has", "have")
+        he, sentences = self.pronoun, []
+        wear = self.one((f"{is_} wearing", f"{is_} dressed in", f"{has} on", f"{is_} clothed in"))
+        rest = [looks and f"{he} {has} {looks}", doing and f"{he} {is_} {join(doing)}"]
+        if plan == 0:
+            who = f"{self.one((article(noun), f'the {noun}'))}{f' {view}' if view else ''}"
+            wears = self.one(("is wearing", "is dressed in", "has on", "wears"))
+            sentences = [f"{who} {wears} {join(things)}", *rest]
+        elif plan == 1:
+            who = f"{article(noun)}{f' with {looks}' if looks else ''}"
+            tail = f", {view}" if view else ""
+            sentences = [f"{who} {self.one(('is wearing', 'is dressed in', 'is in'))} {join(things)}{tail}", rest[1]]
+        elif plan == 2:
+            opening = self.one(("wearing", "dressed in", "clad in"))
+            act = join([view or "walking", *doing]) if view or doing else "walking along"
+            sentences = [f"{opening} {join(things)}, {self.one((article(noun), f'this {noun}'))} is {act}", rest[0]]
+        else:
+            seen = self.one(("there is", "the picture shows", "this is"))
+            sentences = [f"{seen} {article(noun)}{f' {view}' if view else ''}", f"{he} {wear} {join(things)}", *rest]
+        if late:
+            also = self.one((f"{he} also {self.verb('wears', 'wear')}", f"{he} {has}", f"{he} {is_} also wearing"))
+            sentences.insert(
+                int(self.rng.integers(2 if plan == 3 else 1, len(sentences) + 1)),
+                f"{also} {join([self.phrase(p) for p in late])}",
+            )
+        return _sentences([f"{sentence}." for sentence in sentences if sentence])
+
+
+_AGE_WORDS = frozenset({"old", "elderly", "older", "senior", "aged"})
+
+
+def _sentences(sentences: Sequence[str]) -> str:
+    return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)

@@ -1,0 +1,302 @@
+"""Writes the generated people to disk in the layout of a real data set, with ground truth beside the annotation."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from tireid.pedestrians.cameras import CAMERAS, STYLES, Style, sample_conditions
+from tireid.pedestrians.captions import describe
+from tireid.pedestrians.people import attributes, sample_person, visible
+from tireid.pedestrians.rendering import hidden_parts, render
+
+Layout = Literal["CUHK-PEDES", "ICFG-PEDES", "RSTPReid"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+ANNOTATION_FILES: dict[Layout, str] = {
+    "CUHK-PEDES": "reid_raw.json",
+    "ICFG-PEDES": "ICFG-PEDES.json",
+    "RSTPReid": "data_captions.json",
+}
+CUHK_FOLDERS = ("cam_a", "cam_b", "CUHK01", "CUHK03", "Market", "test_query", "train_query")
+SPLITS = ("train", "val", "test")
+VERSION = 1
+"""Of the generator: raised when the same options give other pictures or captions."""
+TRUTH_FILE, GENERATOR_FILE = "ground_truth.json", "generator.json"
+SMALL = 1000
+"""With fewer pictures than this, starting processes takes longer than drawing."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a worker needs to draw people."""
+
+    imgs: Path
+    layout: Layout
+    style: Style
+    images: int
+    captions: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Someone:
+    """One person to draw: `index` seeds it, `raw_id` is the number in the annotation."""
+
+    index: int
+    raw_id: int
+    split: str
+
+
+_Drawn = tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]
+"""Ground truth of a person, annotation records, and ground truth of the images."""
+
+
+def write_dataset(
+    root: str | Path,
+    *,
+    layout: Layout = "CUHK-PEDES",
+    style: Style = "street",
+    people: tuple[int, int, int] = (1000, 100, 200),
+    images_per_person: int = 4,
+    captions_per_image: int = 2,
+    seed: int = 0,
+    processes: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Draw a data set into ``<root>/<layout>`` and return that folder.
+
+    `people` counts train, val and test; ICFG-PEDES has no val (those people are skipped) and one caption per image.
+    `seed` decides who the people are, in every layout and style. The bytes do not depend on `processes` (default: up
+    to 4, or 1 for a few pictures). `on_progress(done, total)` counts people.
+
+    The folder holds ``imgs/``, the annotation, ``ground_truth.json`` (``people``: attributes by id; ``images``: person,
+    conditions, visible attributes, and per caption what it mentions, vaguely or by mistake) and ``generator.json``. A
+    complete folder made with the same options is returned at once, an incomplete one is made anew.
+
+    Raises ValueError for options out of range, and FileExistsError where the folder holds something else.
+
+    >>> write_dataset("/tmp/pedestrians", people=(2, 1, 1), images_per_person=2).name
+    'CUHK-PEDES'
+    """
+    options = _checked(layout, style, people, images_per_person, captions_per_image, seed)
+    folder = Path(root) / layout
+    if _is_complete(folder, layout, options):
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{layout}.", dir=folder.parent))
+    try:
+        building.chmod(0o755)
+        job = _Job(building / "imgs", layout, style, images_per_person, options["captions_per_image"], seed)
+        _build(job, _everyone(layout, people), options, processes, on_progress)
+        _move(building, folder, layout, options)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return folder
+
+
+def _checked(
+    layout: Layout, style: Style, people: tuple[int, int, int], images: int, captions: int, seed: int
+) -> dict[str, Any]:
+    """The options as generator.json holds them."""
+    if layout not in LAYOUTS:
+        raise ValueError(f"layout must be one of {LAYOUTS}, got {layout!r}")
+    if style not in STYLES:
+        raise ValueError(f"style must be one of {STYLES}, got {style!r}")
+    if len(people) != 3 or min(people) < 0 or sum(people) == 0:
+        raise ValueError(f"people must be three counts (train, val, test), none negative, got {people}")
+    if images < 1 or captions < 1 or seed < 0:
+        raise ValueError(
+            f"images_per_person and captions_per_image must be at least 1 and seed at least 0, "
+            f"got {images}, {captions}, {seed}"
+        )
+    return {
+        "generator": "tireid.pedestrians",
+        "version": VERSION,
+        "layout": layout,
+        "style": style,
+        "people": list(people),
+        "images_per_person": images,
+        "captions_per_image": 1 if layout == "ICFG-PEDES" else captions,
+        "seed": seed,
+    }
+
+
+def _is_complete(folder: Path, layout: Layout, options: dict[str, Any]) -> bool:
+    """Whether `folder` is there with all its files; raises if it holds something that is not ours to replace."""
+    if not folder.exists():
+        return False
+    note = folder / GENERATOR_FILE
+    if not note.is_file():
+        raise FileExistsError(
+            f"{folder} exists but has no {GENERATOR_FILE}, so it was not generated (is it the real {layout}?); "
+            "choose another root"
+        )
+    found = json.loads(note.read_text(encoding="utf-8"))
+    if found != options:
+        names = [key for key in {**options, **found} if options.get(key) != found.get(key)]
+        different = ", ".join(f"{key}={found.get(key)!r} (asked: {options.get(key)!r})" for key in names)
+        raise FileExistsError(f"{folder} was generated with {different}; choose another root or delete the folder")
+    annotation = folder / ANNOTATION_FILES[layout]
+    if not annotation.is_file() or not (folder / TRUTH_FILE).is_file():
+        return False
+    records = json.loads(annotation.read_text(encoding="utf-8"))
+    return all((folder / "imgs" / record[_path_field(layout)]).is_file() for record in records)
+
+
+def _move(building: Path, folder: Path, layout: Layout, options: dict[str, Any]) -> None:
+    """Put the finished folder in its place; another process may have been faster with the same."""
+    if folder.exists() and not _is_complete(folder, layout, options):
+        shutil.rmtree(folder)
+    try:
+        building.rename(folder)
+    except OSError:
+        if not _is_complete(folder, layout, options):
+            raise
+
+
+def _everyone(layout: Layout, people: tuple[int, int, int]) -> list[_Someone]:
+    """Everyone in order; ids are contiguous from the layout's first training id."""
+    found: list[_Someone] = []
+    raw_id, index = (1 if layout == "CUHK-PEDES" else 0), 0
+    for split, count in zip(SPLITS, people, strict=True):
+        if not (layout == "ICFG-PEDES" and split == "val"):
+            found += [_Someone(index + i, raw_id + i, split) for i in range(count)]
+            raw_id += count
+        index += count
+    return found
+
+
+def _build(
+    job: _Job,
+    everyone: list[_Someone],
+    options: dict[str, Any],
+    processes: int | None,
+    on_progress: Callable[[int, int], None] | None,
+) -> None:
+    job.imgs.mkdir()
+    records: list[dict[str, Any]] = []
+    truth: dict[str, Any] = {"people": {}, "images": []}
+    for done, (who, of_person, of_images) in enumerate(_draw_all(job, everyone, processes), 1):
+        truth["people"][str(who["id"])] = who["attributes"]
+        records += of_person
+        truth["images"] += of_images
+        if on_progress:
+            on_progress(done, len(everyone))
+    folder = job.imgs.parent
+    _write_json(folder / ANNOTATION_FILES[job.layout], records)
+    _write_json(folder / TRUTH_FILE, truth)
+    (folder / GENERATOR_FILE).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+
+
+def _draw_all(job: _Job, everyone: list[_Someone], processes: int | None) -> Iterator[_Drawn]:
+    """Draw in order, in this process or in spawned ones (safe inside notebooks and beside threads)."""
+    if processes is None:
+        processes = 1 if len(everyone) * job.images < SMALL else min(4, os.cpu_count() or 1)
+    done = 0
+    if processes > 1:
+        size = max(1, min(32, len(everyone) // (4 * processes)))
+        chunks = [(job, everyone[i : i + size]) for i in range(0, len(everyone), size)]
+        try:
+            with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+                for drawn in pool.map(_draw_chunk, chunks):
+                    done += len(drawn)
+                    yield from drawn
+        except BrokenProcessPool:
+            warnings.warn(
+                "worker processes did not start (a script needs `if __name__ == '__main__':`); drawing in this one",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+    for someone in everyone[done:]:
+        yield _draw_person(job, someone)
+
+
+def _draw_chunk(chunk: tuple[_Job, list[_Someone]]) -> list[_Drawn]:
+    job, people = chunk
+    return [_draw_person(job, someone) for someone in people]
+
+
+def _draw_person(job: _Job, someone: _Someone) -> _Drawn:
+    """Draw and save all pictures of one person."""
+    seeds = np.random.SeedSequence([job.seed, someone.index]).spawn(3)
+    of_person, of_images, of_captions = (np.random.default_rng(seed) for seed in seeds)
+    person = sample_person(of_person)
+    cameras = _cameras(of_images, job.images)
+    records, truth = [], []
+    for number, camera in enumerate(cameras):
+        conditions = sample_conditions(of_images, job.style, camera)
+        path = _file_path(job.layout, someone, camera, number)
+        (job.imgs / path).parent.mkdir(parents=True, exist_ok=True)
+        render(person, conditions).save(
+            job.imgs / path, "JPEG", quality=conditions.quality, subsampling=2, optimize=False, progressive=False
+        )
+        hidden = hidden_parts(person, conditions)
+        captions = [describe(person, of_captions, job.style, [conditions.view], hidden) for _ in range(job.captions)]
+        records.append(_record(job.layout, someone, path, [caption.text for caption in captions]))
+        truth.append(
+            {
+                "file_path": path,
+                "id": someone.raw_id,
+                "split": someone.split,
+                "conditions": asdict(conditions),
+                "visible": visible(person, [conditions.view], hidden),
+                "captions": [asdict(caption) for caption in captions],
+            }
+        )
+    return {"id": someone.raw_id, "attributes": attributes(person)}, records, truth
+
+
+def _cameras(rng: np.random.Generator, images: int) -> list[int]:
+    """Different cameras as long as there are enough."""
+    order: list[int] = []
+    while len(order) < images:
+        order += [int(camera) + 1 for camera in rng.permutation(len(CAMERAS))]
+    return order[:images]
+
+
+def _file_path(layout: Layout, someone: _Someone, camera: int, number: int) -> str:
+    """Path under imgs/, named as in the real data set."""
+    if layout == "CUHK-PEDES":
+        return f"{CUHK_FOLDERS[(camera - 1) % len(CUHK_FOLDERS)]}/{someone.raw_id:05d}_{camera:02d}_{number:02d}.jpg"
+    if layout == "ICFG-PEDES":
+        folder = "test" if someone.index % 3 == 2 else "train"
+        return f"{folder}/{someone.raw_id:04d}/{someone.raw_id:04d}_{number:03d}_{camera:02d}.jpg"
+    return f"{someone.raw_id:04d}_c{camera}_{number:04d}.jpg"
+
+
+def _path_field(layout: Layout) -> str:
+    return "img_path" if layout == "RSTPReid" else "file_path"
+
+
+def _record(layout: Layout, someone: _Someone, path: str, captions: list[str]) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "split": someone.split,
+        "captions": captions,
+        _path_field(layout): path,
+        "id": someone.raw_id,
+    }
+    if layout != "RSTPReid":
+        record["processed_tokens"] = [_words(caption) for caption in captions]
+    return record
+
+
+def _words(caption: str) -> list[str]:
+    """Lower-case words without punctuation."""
+    cleaned = caption.lower().replace(".", " ").replace(",", " ")
+    return cleaned.split()
