@@ -1,0 +1,181 @@
+"""The data set checker: reads everything once and says what is there, missing, odd, and how to mend it."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from tireid.data.annotations import Counts, Layout, Record
+from tireid.data.images import ImageError, open_image
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found; `print` it or let a notebook show it.
+
+    Attributes:
+        name: the data set.
+        folder: where it is.
+        table: one row per split: people, images and captions found, where compared the published numbers, and how
+            many pictures are missing or unreadable.
+        problems: one sentence each, with the fix; empty if all is well.
+        notes: oddities that need no action.
+    """
+
+    name: str
+    folder: Path
+    table: pd.DataFrame
+    problems: list[str]
+    notes: list[str]
+
+    @property
+    def ok(self) -> bool:
+        """No problem was found."""
+        return not self.problems
+
+    def _verdict(self) -> str:
+        return "complete" if self.ok else f"{len(self.problems)} problem{'s' if len(self.problems) > 1 else ''}"
+
+    def __str__(self) -> str:
+        lines = [f"{self.name} in {self.folder}: {self._verdict()}", self.table.to_string(), *self._lines()]
+        return "\n".join(lines)
+
+    def _lines(self) -> list[str]:
+        return [f"- {problem}" for problem in self.problems] + [f"  note: {note}" for note in self.notes]
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook; names from disk are escaped."""
+        title = html.escape(f"{self.name} in {self.folder}: {self._verdict()}")
+        items = "".join(f"<li>{html.escape(problem)}</li>" for problem in self.problems)
+        items += "".join(f"<li>note: {html.escape(note)}</li>" for note in self.notes)
+        return f"<p><b>{title}</b></p>{self.table.to_html(escape=True)}" + (f"<ul>{items}</ul>" if items else "")
+
+
+def check_dataset(
+    name: str,
+    folder: Path,
+    splits: Mapping[str, Sequence[Record]],
+    layout: Layout,
+    *,
+    limit: int,
+    compare: bool,
+    generated: bool,
+    on_progress: Progress | None = None,
+) -> CheckReport:
+    """Behind :meth:`tireid.data.Dataset.check`, whose arguments are explained there."""
+    if limit < 0:
+        raise ValueError(f"limit is a number of file names from 0, got {limit}")
+    total, done, rows = sum(len(records) for records in splits.values()), 0, {}
+    missing: list[Path] = []
+    unreadable: list[str] = []
+    for split, records in splits.items():
+        faults = _read_all([record.image for record in records], done, total, on_progress)
+        done += len(records)
+        absent = [record.image for record, fault in zip(records, faults, strict=True) if fault == "missing"]
+        broken = [fault for fault in faults if fault not in ("", "missing")]
+        rows[split] = _row(_count(records), layout.published.get(split), compare) | {
+            "missing": len(absent),
+            "unreadable": len(broken),
+        }
+        missing += absent
+        unreadable += broken
+    request = "write it again with write_dataset" if generated else f"request it from {layout.request}"
+    problems = list(_missing_folders(folder, missing, layout, generated, request))
+    problems += _some(missing, "missing picture", limit, folder, f"unpack the whole data set, or {request}")
+    problems += _some(unreadable, "unreadable picture", limit, folder, "replace it: copy or download it again")
+    problems += _differences(splits, layout, request) if compare else []
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return CheckReport(name, folder, table, problems, list(_notes(splits)))
+
+
+def _read_all(paths: Sequence[Path], done: int, total: int, on_progress: Progress | None) -> list[str]:
+    faults: list[str] = []
+    with ThreadPoolExecutor(4) as pool:
+        for start in range(0, len(paths), 256):
+            faults += pool.map(_fault, paths[start : start + 256])
+            if on_progress:
+                on_progress(done + len(faults), total)
+    return faults
+
+
+def _fault(path: Path) -> str:
+    """Empty for a good picture."""
+    if not path.is_file():
+        return "missing"
+    try:
+        open_image(path)
+    except ImageError as error:
+        return str(error).removesuffix(". Fix: replace the file")
+    return ""
+
+
+def _count(records: Sequence[Record]) -> Counts:
+    return Counts(len({r.person_id for r in records}), len(records), sum(len(r.captions) for r in records))
+
+
+def _row(found: Counts, published: Counts | None, compare: bool) -> dict[str, int]:
+    row: dict[str, int] = {}
+    for key, value in found._asdict().items():
+        row[key] = value
+        if compare and published is not None:
+            row[f"{key} published"] = getattr(published, key)
+    return row
+
+
+def _missing_folders(
+    folder: Path, missing: Sequence[Path], layout: Layout, generated: bool, request: str
+) -> Iterator[str]:
+    """One sentence for a folder that is missing as a whole, instead of a thousand file names."""
+    needed = {path.relative_to(folder / "imgs").parts[0] for path in missing if path.parent != folder / "imgs"}
+    for name in sorted(needed):
+        if not (folder / "imgs" / name).is_dir():
+            count = sum(path.is_relative_to(folder / "imgs" / name) for path in missing)
+            known = "" if generated or name not in layout.folders else f" (it has {', '.join(layout.folders)})"
+            fix = f"unpack it beside the others{known}, or {request}"
+            yield f"the folder imgs/{name} is missing, with {count} pictures. Fix: {fix}"
+
+
+def _some(items: Sequence[Path | str], what: str, limit: int, folder: Path, fix: str) -> Iterator[str]:
+    """A sentence per item up to the limit, then how many more."""
+    for item in items[:limit]:
+        yield f"{what}: {item}"
+    if items:
+        more = f"and {len(items) - limit} more {what}s" if len(items) > limit else f"{len(items)} {what}(s) in {folder}"
+        yield f"{more}. Fix: {fix}"
+
+
+def _differences(splits: Mapping[str, Sequence[Record]], layout: Layout, request: str) -> Iterator[str]:
+    for split, published in layout.published.items():
+        found = _count(splits.get(split, ()))
+        wrong = [
+            f"{value} {key} instead of {expected}"
+            for (key, value), expected in zip(found._asdict().items(), published, strict=True)
+            if value != expected
+        ]
+        if wrong:
+            yield (
+                f"{split}: {', '.join(wrong)}, so figures cannot be compared with published ones. "
+                f"Fix: {request}; for a subset of your own check(published=False)"
+            )
+
+
+def _notes(splits: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    for split, records in splits.items():
+        repeated = len(records) - len({record.image for record in records})
+        many = max((len(record.captions) for record in records), default=0)
+        above_two = sum(len(record.captions) > 2 for record in records)
+        single = sum(count == 1 for count in Counter(record.person_id for record in records).values())
+        if repeated:
+            yield f"{split}: {repeated} records repeat a picture of an earlier one"
+        if above_two:
+            yield f"{split}: {above_two} images have more than two captions (at most {many})"
+        if single:
+            yield f"{split}: {single} people have a single image"

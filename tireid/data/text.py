@@ -1,0 +1,325 @@
+"""Captions as token ids, and the masking of tokens for masked language modelling.
+
+A row of ids is ``bos, tokens, eos, padding``. CLIP pads with id 0, which is also its ``!``, so real tokens are told
+by position (up to the *first* end-of-text), never by ``ids != pad``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tokenizers
+import torch
+from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
+from torch import Tensor
+
+from tireid.files import write_atomically
+
+BOS, EOS, MASK = "<|startoftext|>", "<|endoftext|>", "<|mask|>"
+_SUFFIX = "</w>"
+_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+_BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())  # CLIP's order: "!" has id 0
+CLIP_CONTEXT_LENGTH = 77
+
+
+class Tokenizer:
+    """CLIP's byte-pair encoding: NFC, white space collapsed, lower case, byte level, `</w>` ends a word.
+
+    Any text can be encoded, and no text can become a special token: the encoder knows none, the ids of start and end
+    are put around its output, and the mask token is a new id of its own. So a caption with "jekyll" (whose id the peers
+    sacrifice) or with "<|endoftext|>" in it survives as words.
+
+    Attributes:
+        bos_id, eos_id: start and end of text (CLIP: 49406, 49407).
+        pad_id: fills up behind the end; 0 as in OpenAI's code.
+        mask_id: one past the last id of the vocabulary (CLIP: 49408).
+        vocab_size: number of ids, the mask included.
+        context_length: ids per row, start and end included.
+
+    >>> tokenizer = Tokenizer.train(["a red coat", "a red hat"], vocab_size=530, context_length=8)
+    >>> ids = tokenizer(["A red  COAT", "a hat"])
+    >>> ids.shape, tokenizer.decode(ids[0])
+    (torch.Size([2, 8]), 'a red coat')
+    """
+
+    def __init__(self, vocab: dict[str, int], merges: Sequence[tuple[str, str]], context_length: int) -> None:
+        """`vocab` holds every token, start and end included; `merges` in order of priority."""
+        if context_length < 3:
+            raise ValueError(f"context_length must be at least 3 (start, one token, end), got {context_length}")
+        if BOS not in vocab or EOS not in vocab:
+            raise ValueError(f"not a CLIP vocabulary: it has no {BOS} and {EOS}")
+        model = models.BPE(vocab=vocab, merges=list(merges), continuing_subword_prefix="", end_of_word_suffix=_SUFFIX)
+        self._backend = _pipeline(model)
+        self._token = {id_: token for token, id_ in vocab.items()}
+        self.bos_id, self.eos_id, self.pad_id = vocab[BOS], vocab[EOS], 0
+        self.mask_id = max(vocab.values()) + 1
+        self.vocab_size = self.mask_id + 1
+        self.context_length = context_length
+
+    @classmethod
+    def train(cls, texts: Iterable[str], vocab_size: int = 1000, context_length: int = 64) -> Tokenizer:
+        """Learn a vocabulary of at most `vocab_size` ids (mask included) from `texts`; the same for the same texts.
+
+        As in CLIP, it starts with the 256 bytes, the same with `</w>`, and ends with start and end of text. Raises
+        ValueError if `vocab_size` has no room for these.
+        """
+        base = [*_BYTES, *(byte + _SUFFIX for byte in _BYTES)]
+        if vocab_size < len(base) + 3:
+            raise ValueError(f"vocab_size must be at least {len(base) + 3} (bytes, start, end, mask), got {vocab_size}")
+        backend = _pipeline(models.BPE(continuing_subword_prefix="", end_of_word_suffix=_SUFFIX))
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocab_size - 3,
+            special_tokens=base,  # fixes their ids, so that the result does not depend on the order of a hash table
+            end_of_word_suffix=_SUFFIX,
+            show_progress=False,
+        )
+        backend.train_from_iterator(texts, trainer)
+        vocab, merges = _vocabulary(backend)
+        return cls(vocab | {BOS: len(vocab), EOS: len(vocab) + 1}, merges, context_length)
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path) -> Tokenizer:
+        """The tokenizer in a directory (of :meth:`save_pretrained` or of a CLIP model) or of a CLIP model on the hub.
+
+        Raises ValueError if it is not CLIP's kind of byte-pair encoding; OSError (from transformers) if there is none.
+        """
+        config_file = Path(source) / "tokenizer_config.json"
+        config = json.loads(config_file.read_text(encoding="utf-8")) if config_file.is_file() else {}
+        if "tireid" in config:
+            backend = tokenizers.Tokenizer.from_file(str(Path(source) / "tokenizer.json"))
+            return cls(*_vocabulary(backend), context_length=int(config["tireid"]["context_length"]))
+        from transformers import CLIPTokenizer  # slow to import, and only foreign files need it
+
+        fast = CLIPTokenizer.from_pretrained(str(source))
+        limit = fast.model_max_length  # transformers says 1e30 where the files do not
+        vocab, merges = _vocabulary(fast.backend_tokenizer, str(source))
+        return cls(vocab, merges, limit if limit <= 10_000 else CLIP_CONTEXT_LENGTH)
+
+    def save_pretrained(self, directory: str | Path) -> None:
+        """Write `tokenizer.json` and `tokenizer_config.json`; transformers' CLIP tokenizer reads them too."""
+        folder = Path(directory)
+        special = {"bos_token": BOS, "eos_token": EOS, "pad_token": EOS, "unk_token": EOS}
+        ids = {"bos_id": self.bos_id, "eos_id": self.eos_id, "pad_id": self.pad_id, "mask_id": self.mask_id}
+        config = {
+            "tokenizer_class": "CLIPTokenizer",
+            "model_max_length": self.context_length,
+            **special,
+            "tireid": {"context_length": self.context_length, **ids},
+        }
+        write_atomically(folder / "tokenizer.json", self._backend.to_str(pretty=True) + "\n")
+        write_atomically(folder / "tokenizer_config.json", json.dumps(config, indent=2) + "\n")
+
+    def __call__(self, texts: Sequence[str], context_length: int | None = None, *, trim: bool = False) -> Tensor:
+        """Ids int64 (N, L), L = `context_length`; with `trim`, L is that of the longest text if that is less.
+
+        A text that is too long loses its last tokens, and the end of text stays last. An empty text is start and end.
+        Raises TypeError for a lone string.
+        """
+        if isinstance(texts, str):
+            raise TypeError("expected a list of texts, got one string; write [text]")
+        length = self.context_length if context_length is None else context_length
+        if length < 3:
+            raise ValueError(f"context_length must be at least 3 (start, one token, end), got {length}")
+        rows = [row.ids[: length - 2] for row in self._backend.encode_batch(list(texts), add_special_tokens=False)]
+        if trim:
+            length = max((len(row) + 2 for row in rows), default=2)
+        ids = np.full((len(rows), length), self.pad_id, dtype=np.int64)
+        ids[:, 0] = self.bos_id
+        for target, row in zip(ids, rows, strict=True):
+            target[1 : len(row) + 1] = row
+            target[len(row) + 1] = self.eos_id
+        return torch.from_numpy(ids)
+
+    def tokens(self, ids: Tensor | Sequence[int]) -> list[str]:
+        """The tokens of one row up to and including the end of text, as the vocabulary spells them.
+
+        >>> tokenizer = Tokenizer.train(["red"], vocab_size=517)
+        >>> tokenizer.tokens([tokenizer.bos_id, tokenizer.mask_id, tokenizer.eos_id, tokenizer.pad_id])
+        ['<|startoftext|>', '<|mask|>', '<|endoftext|>']
+        """
+        row = [int(id_) for id_ in ids]
+        end = row.index(self.eos_id) + 1 if self.eos_id in row else len(row)
+        return [self._spell(id_) for id_ in row[:end]]
+
+    def decode(self, ids: Tensor | Sequence[int], skip_special: bool = True) -> str:
+        """The text of one row; special tokens (`<|startoftext|>`, `<|mask|>`, ...) only with `skip_special=False`."""
+        spaced = {token: _byte_level(f"{token} ") for token in (BOS, EOS, MASK)}
+        kept = [token for token in self.tokens(ids) if not (skip_special and token in spaced)]
+        pieces = [spaced.get(token) or _end_word(token) for token in kept]
+        text: str = decoders.ByteLevel().decode(["".join(pieces)])
+        return text.strip()
+
+    def mask(
+        self,
+        input_ids: Tensor,
+        probability: float = 0.15,
+        mask_share: float = 0.8,
+        random_share: float = 0.1,
+        generator: torch.Generator | None = None,
+    ) -> MaskedTokens:
+        """:func:`mask_tokens` with this tokenizer's ids."""
+        return mask_tokens(
+            input_ids,
+            bos_id=self.bos_id,
+            eos_id=self.eos_id,
+            mask_id=self.mask_id,
+            vocab_size=self.vocab_size,
+            probability=probability,
+            mask_share=mask_share,
+            random_share=random_share,
+            generator=generator,
+        )
+
+    def __repr__(self) -> str:
+        return f"Tokenizer(vocab_size={self.vocab_size}, context_length={self.context_length})"
+
+    def _spell(self, id_: int) -> str:
+        if id_ == self.mask_id:
+            return MASK
+        if id_ not in self._token:
+            raise ValueError(f"id {id_} is not in the vocabulary (0..{self.mask_id})")
+        return self._token[id_]
+
+
+def _pipeline(model: models.BPE) -> tokenizers.Tokenizer:
+    """CLIP's normalisation and word splitting around `model` (source: transformers' CLIPTokenizer)."""
+    backend = tokenizers.Tokenizer(model)
+    backend.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+    )
+    split = pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True)
+    backend.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    backend.decoder = decoders.ByteLevel()
+    return backend
+
+
+def _vocabulary(
+    backend: tokenizers.Tokenizer, source: str = "tokenizer"
+) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    model: dict[str, Any] = json.loads(backend.to_str())["model"]
+    if model.get("type") != "BPE" or model.get("end_of_word_suffix") != _SUFFIX:
+        raise ValueError(
+            f"{source}: not CLIP's byte-pair encoding (got {model.get('type')}); use a CLIP model's tokenizer"
+        )
+    return model["vocab"], [(left, right) for left, right in model["merges"]]
+
+
+def _byte_level(text: str) -> str:
+    return "".join(
+        piece for piece, _ in pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str(text)
+    )
+
+
+def _end_word(token: str) -> str:
+    return token.removesuffix(_SUFFIX) + _byte_level(" ") if token.endswith(_SUFFIX) else token
+
+
+def eot_positions(input_ids: Tensor, eos_id: int) -> Tensor:
+    """Position of the first end of text in every row: (N, L) to int64 (N,); ValueError naming a row that has none.
+
+    >>> eot_positions(torch.tensor([[6, 1, 7, 0], [6, 7, 7, 7]]), eos_id=7)
+    tensor([2, 1])
+    """
+    ends = input_ids == eos_id
+    if not bool(ends.any(dim=1).all()):
+        row = int((~ends.any(dim=1)).nonzero()[0, 0])
+        raise ValueError(
+            f"row {row} of input_ids has no end of text (id {eos_id}); encode it with this model's tokenizer"
+        )
+    return ends.int().argmax(dim=1)
+
+
+def real_token_mask(input_ids: Tensor, eos_id: int) -> Tensor:
+    """Bool (N, L): start to end of text, both included; the rest is padding.
+
+    >>> real_token_mask(torch.tensor([[6, 0, 7, 0]]), eos_id=7)
+    tensor([[ True,  True,  True, False]])
+    """
+    positions = torch.arange(input_ids.shape[1], device=input_ids.device)
+    return positions <= eot_positions(input_ids, eos_id)[:, None]
+
+
+def word_mask(input_ids: Tensor, eos_id: int) -> Tensor:
+    """Bool (N, L): strictly between start and end of text.
+
+    >>> word_mask(torch.tensor([[6, 0, 7, 0]]), eos_id=7)
+    tensor([[False,  True, False, False]])
+    """
+    positions = torch.arange(input_ids.shape[1], device=input_ids.device)
+    return (positions > 0) & (positions < eot_positions(input_ids, eos_id)[:, None])
+
+
+@dataclass(frozen=True)
+class MaskedTokens:
+    """Captions with tokens hidden."""
+
+    input_ids: Tensor
+    """int64 (N, L)"""
+    labels: Tensor
+    """int64 (N, L): the original id where a token was chosen, -100 elsewhere"""
+
+    @property
+    def chosen(self) -> Tensor:
+        """Bool (N, L)."""
+        return self.labels != -100
+
+
+def mask_tokens(
+    input_ids: Tensor,
+    *,
+    bos_id: int,
+    eos_id: int,
+    mask_id: int,
+    vocab_size: int,
+    probability: float = 0.15,
+    mask_share: float = 0.8,
+    random_share: float = 0.1,
+    generator: torch.Generator | None = None,
+) -> MaskedTokens:
+    """Choose tokens to predict and hide most of them (source: BERT's shares, as IRRA uses them).
+
+    Every token between start and end is chosen with `probability`, one at random where a row would have none. Of the
+    chosen, `mask_share` become the mask, `random_share` a random token that is none of the special ones, the rest
+    stays. A row without a token between start and end stays as it is.
+
+    Args:
+        input_ids: int64 (N, L).
+        bos_id: start of text, never drawn.
+        eos_id: end of text, never drawn; marks where padding begins.
+        mask_id: the mask, never drawn.
+        vocab_size: number of ids.
+        probability: of being chosen.
+        mask_share: of the chosen.
+        random_share: of the chosen.
+        generator: draws on its own device, so one on the CPU gives the same choice for captions on any device.
+
+    Raises ValueError for a row without end of text or shares that exceed 1.
+    """
+    if not (0 <= probability <= 1 and mask_share >= 0 and random_share >= 0 and mask_share + random_share <= 1):
+        raise ValueError(
+            f"probability ({probability}) and mask_share + random_share ({mask_share} + {random_share}) "
+            "must lie between 0 and 1"
+        )
+    device = generator.device if generator is not None else input_ids.device
+    draw, fate = torch.rand((2, *input_ids.shape), generator=generator, device=device).to(input_ids.device)
+    special = sorted({bos_id, eos_id, mask_id})
+    shape = input_ids.shape
+    random_ids = torch.randint(vocab_size - len(special), shape, generator=generator, device=device).to(
+        input_ids.device
+    )
+    for id_ in special:  # in ascending order, each step opens a gap at a special id
+        random_ids += random_ids >= id_
+
+    words = word_mask(input_ids, eos_id)
+    draw = draw.masked_fill(~words, 2.0)
+    smallest = torch.zeros_like(words).scatter_(1, draw.argmin(dim=1, keepdim=True), True)
+    chosen = words & ((draw < probability) | smallest)
+    masked = input_ids.masked_fill(chosen & (fate < mask_share), mask_id)
+    replaced = chosen & (fate >= mask_share) & (fate < mask_share + random_share)
+    masked = torch.where(replaced, random_ids, masked)
+    return MaskedTokens(masked, input_ids.masked_fill(~chosen, -100))
