@@ -1,0 +1,71 @@
+"""Every loss is computed in float32 or better, whatever autocast and its inputs say."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+HALF_TYPES = (torch.float16, torch.bfloat16)
+
+
+def full_precision(function: Callable[P, R]) -> Callable[P, R]:
+    """Run `function` without autocast, its half-precision tensors as float32 (float64 stays float64).
+
+    The exponentials of a loss with gamma = 64 or temperature = 0.02 have no digits left in bfloat16.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+        device = tensors[0].device.type if tensors else "cpu"
+        with torch.autocast(device, enabled=False):
+            return function(*map(_promote, args), **{name: _promote(value) for name, value in kwargs.items()})
+
+    return wrapper
+
+
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """Half precision as float32, anything else as it is."""
+    return tensor.float() if tensor.dtype in HALF_TYPES else tensor
+
+
+def _promote(value: Any) -> Any:
+    return at_least_float32(value) if isinstance(value, Tensor) else value
+
+
+def check_matrix(name: str, value: Tensor) -> None:
+    """`value` is a non-empty floating-point matrix, else ValueError naming the argument."""
+    if value.ndim != 2 or 0 in value.shape or not value.is_floating_point():
+        raise ValueError(f"{name} must be a non-empty floating-point matrix, got {tuple(value.shape)} of {value.dtype}")
+
+
+def check_mask(name: str, mask: Tensor, shape: torch.Size) -> None:
+    """`mask` is boolean and of that shape, else ValueError naming the argument."""
+    if mask.dtype != torch.bool or mask.shape != shape:
+        raise ValueError(f"{name} must be bool of shape {tuple(shape)}, got {tuple(mask.shape)} of {mask.dtype}")
+
+
+def check_pairs(first: str, second: str, a: Tensor, b: Tensor) -> None:
+    """`a` and `b` are matrices of the same shape, else ValueError naming them."""
+    check_matrix(first, a)
+    check_matrix(second, b)
+    if a.shape != b.shape:
+        raise ValueError(f"{first} {tuple(a.shape)} and {second} {tuple(b.shape)} must have the same shape")
+
+
+def check_ids(name: str, ids: Tensor, count: int) -> None:
+    """`ids` holds `count` integers, else ValueError naming the argument."""
+    if ids.shape != (count,) or ids.is_floating_point() or ids.dtype == torch.bool:
+        raise ValueError(f"{name} must be {count} integers, got {tuple(ids.shape)} of {ids.dtype}")
+
+
+def same_person(rows: Tensor, columns: Tensor | None = None) -> Tensor:
+    """Bool (N, M): row and column have the same id."""
+    return rows[:, None] == (rows if columns is None else columns)[None, :]

@@ -1,0 +1,42 @@
+"""Which learning rate and weight decay every parameter gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from tireid.config import OptimizerConfig
+
+TOWERS = "backbone."
+
+
+def parameter_groups(model: nn.Module, optimizer: OptimizerConfig) -> list[dict[str, Any]]:
+    """Exactly four groups for a torch optimiser, every trainable parameter in one of them.
+
+    | `name` | lr | weight decay |
+    |---|---|---|
+    | `tower weights` | lr | yes |
+    | `tower biases` | lr x bias_lr_factor | no |
+    | `head weights` | lr x head_lr_factor | yes |
+    | `head biases` | lr x head_lr_factor | no |
+
+    Towers are the parameters under `backbone.`; heads are all others. Source: IRRA's released code, where the weights
+    of layer norms, the embeddings and the position tables decay like any weight. A group may be empty. Four groups,
+    not one per parameter, since the fused optimiser runs once per group.
+    """
+    head = optimizer.lr * optimizer.head_lr_factor
+    groups: dict[tuple[bool, bool], dict[str, Any]] = {
+        (True, False): _group("tower weights", optimizer.lr, optimizer.weight_decay),
+        (True, True): _group("tower biases", optimizer.lr * optimizer.bias_lr_factor, 0.0),
+        (False, False): _group("head weights", head, optimizer.weight_decay),
+        (False, True): _group("head biases", head, 0.0),
+    }
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups[name.startswith(TOWERS), name.endswith("bias")]["params"].append(parameter)
+    return list(groups.values())
+
+
+def _group(name: str, lr: float, weight_decay: float) -> dict[str, Any]:
+    return {"name": name, "params": [], "lr": lr, "weight_decay": weight_decay}

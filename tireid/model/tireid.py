@@ -1,0 +1,314 @@
+"""Text-to-image person re-identification: two towers, their uncertainty, and the terms that train them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from tireid.config import Config, OptimizerConfig
+from tireid.data.text import MaskedTokens, Tokenizer
+from tireid.losses import identity_loss, mlm_loss, recovery_loss
+from tireid.losses._precision import at_least_float32
+from tireid.model import pretrained
+from tireid.model.clip import DualEncoder, tiny_clip_config, tower_configs
+from tireid.model.distributed import gather, shared_generator
+from tireid.model.encoding import Picture, encode_images, encode_texts
+from tireid.model.gaussian import Gaussian, reparameterise, uncertainty
+from tireid.model.interaction import InteractionEncoder, MLMHead, RecoveryHead
+from tireid.model.objective import alignment_loss, diagnostics
+from tireid.model.output import TIReIDOutput
+from tireid.model.parameters import parameter_groups
+from tireid.model.views import Views
+
+
+class TIReID(nn.Module):
+    """The model: `backbone`, and the heads that `config` needs for its terms.
+
+    `interaction` and `mlm_head` or `recovery_head` exist if their weight is above 0, `classifier` if the identity
+    weight is and `num_identities` says how many people train it. Retrieval reads the backbone alone. New parts start as
+    in IRRA (see :class:`InteractionEncoder`; the classifier normal with standard deviation 0.001); the learned vector
+    of `recovery.token` `mask` or `image` starts normal with 0.02, as CLIP's word table.
+
+    >>> model = TIReID.build(Config.preset("paper", backbone="tiny-untrained"), train_captions=["a red coat"])
+    >>> model.encode_texts(["a red coat", "a coat"]).shape
+    torch.Size([2, 128])
+    """
+
+    def __init__(
+        self, backbone: DualEncoder, tokenizer: Tokenizer, config: Config, num_identities: int | None = None
+    ) -> None:
+        super().__init__()
+        _check_match(backbone, tokenizer, config)
+        self.backbone = backbone
+        self.tokenizer = tokenizer
+        self.config = config
+        self.num_identities = num_identities
+        width, terms = backbone.width, config.loss
+        self.interaction: InteractionEncoder | None = None
+        self.mlm_head: MLMHead | None = None
+        self.recovery_head: RecoveryHead | None = None
+        self.classifier: nn.Linear | None = None
+        self.recovery_embedding: nn.Parameter | None = None
+        if terms.mlm or terms.recovery:
+            self.interaction = InteractionEncoder(width, config.interaction.layers, config.interaction.heads)
+        if terms.mlm:
+            self.mlm_head = MLMHead(width, vocab_size=tokenizer.mask_id)
+        if terms.recovery:
+            self.recovery_head = RecoveryHead(width)
+            self.recovery_embedding = _recovery_embedding(backbone, config.recovery.token)
+        if terms.identity and num_identities is not None:
+            self.classifier = nn.Linear(width, num_identities)
+            nn.init.normal_(self.classifier.weight, std=0.001)
+            nn.init.zeros_(self.classifier.bias)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.backbone.visual_projection.weight.device  # type: ignore[no-any-return]
+
+    def forward(
+        self,
+        pixel_values: Tensor,
+        input_ids: Tensor,
+        person_ids: Tensor,
+        *,
+        masked: MaskedTokens | None = None,
+        generator: torch.Generator | None = None,
+        progress: float = 1.0,
+    ) -> TIReIDOutput:
+        """The objective on B pairs of a picture and a caption.
+
+        `pixel_values` (B, 3, H, W) normalised, `input_ids` int64 (B, L), `person_ids` int64 (B,): for the identity
+        term 0 .. num_identities - 1. `masked` replaces the random masking; `generator` draws masks and noise;
+        `progress` in [0, 1] is the part of the training that is done, for the warm-ups of alpha and gamma.
+
+        In eval mode nothing is random (without a `generator` the masks come from a fixed seed), features are their
+        means, and there is no identity term, since the classifier knows the training people only. With several
+        processes each brings the same number of pairs, L and generator state; losses and features are global.
+        """
+        self._check_inputs(pixel_values, input_ids, person_ids, progress)
+        generator = self._generator(generator)
+        views = Views(self, pixel_values, input_ids, masked, generator)
+        ids = gather(person_ids)
+        alpha, gamma = self._alpha(progress, generator), self._gamma(progress)
+        image = self._gaussian(views.image.pooled, ids, alpha, generator)
+        seen = views.masked_text if self.config.loss.align_masked else views.text
+        text = self._gaussian(seen.pooled, ids, alpha, generator)
+
+        align = self.config.uncertainty.align if self.config.uncertainty.enabled else "samples"
+        losses = {"align": alignment_loss(image, text, ids, self.config.loss, gamma, align)}
+        if self.mlm_head is not None:
+            losses["mlm"] = self._mlm(self.mlm_head, views)
+        if self.recovery_head is not None:
+            losses["recovery"] = self._recovery(self.recovery_head, views, ids, gamma)
+        if self.config.loss.identity and self.training:
+            losses["identity"] = self._identity(image, text, ids)
+        weights = self.config.loss.model_dump()
+        loss = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
+        return TIReIDOutput(loss, losses, image, text, diagnostics(image, text, ids, self.config.loss.margin))
+
+    def interact(
+        self,
+        text_tokens: Tensor,
+        image_tokens: Tensor,
+        mask: Tensor | None = None,
+        need_weights: bool = False,
+        query: Literal["text", "image"] = "text",
+    ) -> Any:
+        """:class:`InteractionEncoder` on token features: (B, L, D), with `need_weights` also the cross-attention.
+
+        Raises ValueError if the model has no interaction encoder.
+        """
+        if self.interaction is None:
+            raise ValueError("this model has no interaction encoder: its loss.mlm and loss.recovery are 0")
+        if need_weights:
+            return self.interaction(text_tokens, image_tokens, mask, need_weights=True, query=query)
+        return self.interaction(text_tokens, image_tokens, mask, query=query)
+
+    # The terms
+
+    def _gaussian(self, features: Tensor, ids: Tensor, alpha: float | Tensor, rng: torch.Generator | None) -> Gaussian:
+        options, mean = self.config.uncertainty, gather(at_least_float32(features))
+        if not options.enabled:
+            return Gaussian(mean, torch.zeros_like(mean), mean[None])
+        variance = uncertainty(mean, ids, options.fusion, options.lam, options.unbiased)
+        if not self.training:
+            return Gaussian(mean, variance, mean[None])
+        draws = reparameterise(mean, variance, alpha, options.samples, options.detach, rng)
+        return Gaussian(mean, variance, draws)
+
+    def _mlm(self, head: MLMHead, views: Views) -> Tensor:
+        chosen = views.masked.labels != -100
+        logits = head(views.masked_fused[chosen])
+        total = gather(chosen.sum()[None]).sum().clamp(min=1)
+        # Over the global count, summed over processes: the same number everywhere, and the right averaged gradient.
+        return gather(mlm_loss(logits, views.masked.labels[chosen], normalizer=total)[None]).sum()
+
+    def _recovery(self, head: RecoveryHead, views: Views, ids: Tensor, gamma: float) -> Tensor:
+        options = self.config.recovery
+        recovered = gather(at_least_float32(head(views.recovered())))
+        terms = [
+            recovery_loss(
+                recovered,
+                gather(at_least_float32(target)),
+                ids,
+                options.loss,
+                options.temperature,
+                self.config.loss.margin,
+                gamma,
+            )
+            for target in views.targets()
+        ]
+        return torch.stack(terms).mean()
+
+    def _identity(self, image: Gaussian, text: Gaussian, ids: Tensor) -> Tensor:
+        """On features that are neither sampled nor normalised, as in IRRA (inferred for the paper's model)."""
+        if self.classifier is None:
+            raise ValueError("loss.identity is above 0: build the model with num_identities, the number of people")
+        return identity_loss(self.classifier(image.mean), self.classifier(text.mean), ids)
+
+    # Schedules and checks
+
+    def _generator(self, generator: torch.Generator | None) -> torch.Generator | None:
+        if generator is not None:
+            return generator
+        return shared_generator(self.device) if self.training else torch.Generator().manual_seed(0)
+
+    def _alpha(self, progress: float, generator: torch.Generator | None) -> float | Tensor:
+        """The noise scale now: 0 for a batch that is not perturbed."""
+        options = self.config.uncertainty
+        alpha = options.alpha * _ramp(progress, options.alpha_warmup)
+        if options.probability == 1 or not (self.training and options.enabled):
+            return alpha
+        device = self.device if generator is None else generator.device
+        perturbed = torch.rand((), generator=generator, device=device) < options.probability
+        return alpha * perturbed.to(self.device)
+
+    def _gamma(self, progress: float) -> float:
+        options = self.config.loss
+        return options.gamma * (0.25 + 0.75 * _ramp(progress, options.gamma_warmup))
+
+    def _check_inputs(self, pixel_values: Tensor, input_ids: Tensor, person_ids: Tensor, progress: float) -> None:
+        if input_ids.ndim != 2 or input_ids.dtype != torch.int64:
+            raise ValueError(f"input_ids must be int64 (B, L), got {tuple(input_ids.shape)} of {input_ids.dtype}")
+        if not len(pixel_values) == len(input_ids) == len(person_ids):
+            raise ValueError(
+                f"pixel_values, input_ids and person_ids must have the same length, got {len(pixel_values)}, "
+                f"{len(input_ids)} and {len(person_ids)}"
+            )
+        if not 0 <= progress <= 1:
+            raise ValueError(f"progress must lie in [0, 1], got {progress}")
+
+    # Retrieval
+
+    @overload
+    def encode_images(
+        self, images: Sequence[Picture] | Tensor, batch_size: int = 64, numpy: Literal[False] = False
+    ) -> Tensor: ...
+
+    @overload
+    def encode_images(
+        self, images: Sequence[Picture] | Tensor, batch_size: int = 64, *, numpy: Literal[True]
+    ) -> npt.NDArray[np.float32]: ...
+
+    def encode_images(
+        self, images: Sequence[Picture] | Tensor, batch_size: int = 64, numpy: bool = False
+    ) -> Tensor | npt.NDArray[np.float32]:
+        """Features (N, D) of pictures: float32, L2-normalised, on the CPU.
+
+        `images` is a list of paths, PIL images or uint8 arrays (H, W, 3), which are resized, or a tensor (N, 3, H, W)
+        of the model's size: uint8, or float already normalised with CLIP's mean and std. Raises ValueError for anything
+        else, :class:`tireid.data.ImageError` for an unreadable picture.
+        """
+        features = encode_images(self, images, batch_size)
+        return features.numpy() if numpy else features
+
+    @overload
+    def encode_texts(self, texts: Sequence[str], batch_size: int = 256, numpy: Literal[False] = False) -> Tensor: ...
+
+    @overload
+    def encode_texts(
+        self, texts: Sequence[str], batch_size: int = 256, *, numpy: Literal[True]
+    ) -> npt.NDArray[np.float32]: ...
+
+    def encode_texts(
+        self, texts: Sequence[str], batch_size: int = 256, numpy: bool = False
+    ) -> Tensor | npt.NDArray[np.float32]:
+        """Features (N, D) of sentences: float32, L2-normalised, on the CPU.
+
+        Raises ValueError naming the position of an empty text or of something else than a string.
+        """
+        features = encode_texts(self, texts, batch_size)
+        return features.numpy() if numpy else features
+
+    # Weights
+
+    def parameter_groups(self, optimizer: OptimizerConfig) -> list[dict[str, Any]]:
+        """The four groups of :func:`tireid.model.parameters.parameter_groups`."""
+        return parameter_groups(self, optimizer)
+
+    @classmethod
+    def build(
+        cls, config: Config, num_identities: int | None = None, train_captions: Sequence[str] | None = None
+    ) -> TIReID:
+        """The model that `config.backbone` names; `tiny-untrained` learns its tokenizer from `train_captions`."""
+        if config.backbone != "tiny-untrained":
+            return cls.from_pretrained(config.backbone, config, num_identities)
+        if not train_captions:
+            raise ValueError("backbone tiny-untrained learns its tokenizer: pass train_captions")
+        words = Tokenizer.train(train_captions, vocab_size=1000, context_length=64)
+        clip = tiny_clip_config(words.vocab_size, words.eos_id, words.bos_id, words.pad_id)
+        size = (config.image.height, config.image.width)
+        return cls(DualEncoder(clip, size, words.vocab_size, words.eos_id), words, config, num_identities)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | Path,
+        config: Config | None = None,
+        num_identities: int | None = None,
+        tokenizer: Tokenizer | None = None,
+    ) -> TIReID:
+        """A model from `tiny` (bundled), a directory, a CLIP model (directory or hub id), or an IRRA or OpenAI file.
+
+        Without `config`: the one that was saved, `irra` for an IRRA file, else `paper`. Parts that `config` needs and
+        `source` lacks start fresh. `tokenizer` overrides that of the source (a file has none: by default CLIP's, from
+        the hub or its cache). Raises :class:`CheckpointError` naming the file or key that does not fit.
+        """
+        return pretrained.load(cls, source, config, num_identities, tokenizer)
+
+    def save_pretrained(self, directory: str | Path) -> None:
+        """Write config.json, model.safetensors and the tokenizer; each file appears whole or not at all."""
+        pretrained.save(self, Path(directory))
+
+
+def _ramp(progress: float, share: float) -> float:
+    """From 0 to 1 over the first `share` of the training."""
+    return 1.0 if share == 0 else min(1.0, progress / share)
+
+
+def _recovery_embedding(backbone: DualEncoder, token: str) -> nn.Parameter | None:
+    """The learned vector that stands for what is hidden: a word embedding, or a patch embedding."""
+    if token == "eot":
+        return None
+    vision, text = tower_configs(backbone.clip_config)
+    return nn.Parameter(0.02 * torch.randn(text.hidden_size if token == "mask" else vision.hidden_size))
+
+
+def _check_match(backbone: DualEncoder, tokenizer: Tokenizer, config: Config) -> None:
+    if (backbone.vocab_size, backbone.eos_id) != (tokenizer.vocab_size, tokenizer.eos_id):
+        raise ValueError(
+            f"the backbone has {backbone.vocab_size} words and end of text {backbone.eos_id}, the tokenizer "
+            f"{tokenizer.vocab_size} and {tokenizer.eos_id}; they must be of the same model"
+        )
+    if backbone.image_size != (config.image.height, config.image.width):
+        raise ValueError(
+            f"the backbone takes images of {backbone.image_size}, config.image says "
+            f"{(config.image.height, config.image.width)}"
+        )
