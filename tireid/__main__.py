@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--backbone", help="tiny, a directory, a hub id of a CLIP model, or an IRRA checkpoint")
     sub.add_argument("--epochs", type=int)
     sub.add_argument("--seed", type=int)
+    sub.add_argument("--config", type=Path, help="a config.json to take whole; no other option than --set then counts")
     sub.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="e.g. loss.gamma=64")
     sub.add_argument("--output-dir", type=Path, required=True)
 
@@ -76,8 +77,8 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = add("pretrain", _pretrain, "make the bundled tiny model again")
     sub.add_argument("--output-dir", type=Path, required=True)
-    sub.add_argument("--people", type=int, default=30_000)
-    sub.add_argument("--epochs", type=int, default=9)
+    sub.add_argument("--people", type=int, default=24_000)
+    sub.add_argument("--epochs", type=int, default=10)
     sub.add_argument("--install", action="store_true", help="put the result into the package")
     return parser
 
@@ -92,7 +93,8 @@ def _train(options: argparse.Namespace) -> int:
 
     names = ("dataset", "root", "backbone", "epochs", "seed")
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
-    run = train(Config.preset(options.preset, **given).override(options.set), options.output_dir)
+    config = Config.load(options.config) if options.config else Config.preset(options.preset, **given)
+    run = train(config.override(options.set), options.output_dir)
     for name, value in run.metrics.items():
         print(f"{name}: {value:.2f}" if isinstance(value, float) else f"{name}: {value}")
     print(f"checkpoint: {run.checkpoint}")

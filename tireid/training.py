@@ -115,6 +115,24 @@ def train(
     )
 
 
+def build_sampler(
+    config: Config, split: Split, rank: int = 0, world_size: int = 1
+) -> PKBatchSampler | RandomBatchSampler:
+    """The batches that `config.sampler` describes, over the pairs of `split`."""
+    options = config.sampler
+    if options.kind == "random":
+        return RandomBatchSampler(split.num_captions, options.batch_size, config.seed, rank=rank, world_size=world_size)
+    return PKBatchSampler(
+        split.labels,
+        split.caption_image_index,
+        options.batch_size,
+        options.pairs_per_person,
+        config.seed,
+        rank=rank,
+        world_size=world_size,
+    )
+
+
 def build_schedule(optimizer: torch.optim.Optimizer, config: Config, steps_per_epoch: int) -> LRScheduler:
     """Linear warm-up from `warmup_start`, then a cosine to 0 (source: IRRA); one step per optimiser step."""
     options, total = config.optimizer, config.epochs * steps_per_epoch
@@ -207,20 +225,8 @@ class _Loop:
         }
 
     def _loader(self, model: TIReID) -> tuple[DataLoader[Batch], PKBatchSampler | RandomBatchSampler]:
-        split, options = self.data.train, self.config.sampler
-        ranks = {"rank": self.accelerator.process_index, "world_size": self.accelerator.num_processes}
-        sampler: PKBatchSampler | RandomBatchSampler
-        if options.kind == "pk":
-            sampler = PKBatchSampler(
-                split.labels,
-                split.caption_image_index,
-                options.batch_size,
-                options.pairs_per_person,
-                self.config.seed,
-                **ranks,
-            )
-        else:
-            sampler = RandomBatchSampler(split.num_captions, options.batch_size, self.config.seed, **ranks)
+        split, ranks = self.data.train, (self.accelerator.process_index, self.accelerator.num_processes)
+        sampler = build_sampler(self.config, split, *ranks)
         labels = torch.from_numpy(split.labels)
         input_ids = model.tokenizer(split.captions)
         workers = self.config.training.workers

@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import torch
+from PIL import Image
+
+from tireid.data import IMAGE_MEAN, IMAGE_STD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,3 +72,29 @@ def bars(table: pd.DataFrame, axes: Axes, order: Sequence[str] | None = None, y:
     axes.grid(axis="x", visible=False)
     axes.legend(frameon=False)
     return axes
+
+
+def picture_grid(pixel_values: torch.Tensor, columns: int = 8) -> Image.Image:
+    """Normalised pictures (N, 3, H, W) side by side, as a model sees them, on a light ground."""
+    pictures = denormalize(pixel_values).permute(0, 2, 3, 1).numpy()
+    n, height, width, _ = pictures.shape
+    rows, gap = -(-n // columns), 4
+    sheet = Image.new("RGB", (columns * (width + gap) - gap, rows * (height + gap) - gap), (235, 235, 235))
+    for i, picture in enumerate(pictures):
+        sheet.paste(Image.fromarray(picture), ((i % columns) * (width + gap), (i // columns) * (height + gap)))
+    return sheet
+
+
+def denormalize(pixel_values: torch.Tensor) -> torch.Tensor:
+    """(N, 3, H, W) floats in CLIP's scale back to uint8."""
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (IMAGE_MEAN, IMAGE_STD))
+    return ((pixel_values.cpu() * std + mean).clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def show_picture(picture: Image.Image, alt: str) -> None:
+    """Display a PIL picture with `alt` as its alternative text. Raises ValueError when `alt` is empty."""
+    from IPython.display import display
+
+    if not alt.strip():
+        raise ValueError("alt is empty: say in words what the picture shows")
+    display(picture, metadata={"image/png": {"alt": alt}})  # type: ignore[no-untyped-call]

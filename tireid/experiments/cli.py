@@ -1,0 +1,69 @@
+"""`python -m tireid run NOTEBOOK -p name value ...`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tireid.experiments.parameters import ParameterError, convert_texts, read_parameters
+from tireid.experiments.runner import read_notebook, run
+
+BAD_USAGE = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("notebook", type=Path, help="the notebook to execute; it is not changed")
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        dest="parameters",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="a parameter, converted by its declared type: -p epochs 5 -p flip true -p seeds '[0, 1]'",
+    )
+    parser.add_argument("--profile", help="'ci' for profiles/ci.yaml beside the notebook, or the path of such a file")
+    parser.add_argument("--output-dir", type=Path, help="the run's folder (default: ../runs/NAME from the notebook)")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="limit for the whole run")
+    parser.add_argument("--no-html", action="store_true", help="write no report")
+    parser.add_argument("--quiet", action="store_true", help="do not show the notebook's output")
+    parser.add_argument("--skip-done", action="store_true", help="do nothing if the same run is already finished")
+    parser.add_argument("--list", action="store_true", help="show the notebook's parameters and stop")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run, and return the exit status: 0, 1 a cell failed, 2 parameters or paths, 124 time limit, 137 kernel died."""
+    try:
+        declared = read_parameters(read_notebook(args.notebook))
+        if args.list:
+            for parameter in declared.values():
+                print(f"{parameter.name}: {parameter.type} = {parameter.default!r}  # {parameter.help}")
+            return 0
+        result = run(
+            args.notebook,
+            convert_texts(_once(args.parameters), declared),
+            profile=args.profile,
+            output_dir=args.output_dir,
+            timeout=args.timeout,
+            html=not args.no_html,
+            log=not args.quiet,
+            check=False,
+            skip_done=args.skip_done,
+        )
+    except (ValueError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_USAGE
+    print(result if result.ok else f"error: {result.error}\nkept: {result.notebook}", file=sys.stderr)
+    return result.error.exit_status if result.error else 0
+
+
+def _once(pairs: list[list[str]]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for name, text in pairs:
+        if name in texts:
+            raise ParameterError(f"parameter '{name}' is given twice")
+        texts[name] = text
+    return texts
