@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from tireid.experiments import runner
+    from tireid.experiments import cli
 
     parser = argparse.ArgumentParser(prog="python -m tireid", description="Text-to-image person re-identification.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
-    runner.add_arguments(add("run", runner.main, "execute a notebook with checked parameters"))
+    cli.add_arguments(add("run", cli.main, "execute a notebook with checked parameters"))
 
     sub = add("train", _train, "train a preset on a data set; also under torchrun or accelerate launch -m")
     sub.add_argument("--preset", default="paper", choices=PRESETS)
@@ -75,11 +75,13 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("-k", type=int, default=10)
     sub.add_argument("--html", type=Path, help="write the ranked pictures as one self-contained page")
 
-    sub = add("pretrain", _pretrain, "make the bundled tiny model again")
+    sub = add("pretrain", _pretrain, "make the bundled models again")
     sub.add_argument("--output-dir", type=Path, required=True)
     sub.add_argument("--people", type=int, default=24_000)
     sub.add_argument("--epochs", type=int, default=10)
-    sub.add_argument("--install", action="store_true", help="put the result into the package")
+    sub.add_argument(
+        "--install", action="store_true", help="put tiny, and tiny-street fine-tuned from it, into the package"
+    )
     return parser
 
 
@@ -165,11 +167,13 @@ def _search(options: argparse.Namespace) -> int:
 
 def _pretrain(options: argparse.Namespace) -> int:
     from tireid.pretraining import install, pretrain
+    from tireid.training import train
 
-    run = pretrain(options.output_dir, people=options.people, epochs=options.epochs)
+    run = pretrain(options.output_dir / "tiny", people=options.people, epochs=options.epochs)
     print(f"studio test R@1 {run.metrics['test/best/t2i/R@1']:.1f}")
     if options.install:
-        install(run)
+        print(install(run, "tiny"))
+        print(install(train(Config.preset("paper"), options.output_dir / "tiny-street"), "tiny-street"))
     return 0
 
 

@@ -201,7 +201,8 @@ class Config(Section):
     root: str | None = None
     """Folder that holds the data set's folder; None for the generated set means the user's cache."""
     backbone: str = "tiny"
-    """`tiny` (bundled), `tiny-untrained`, a directory, a hub id of a CLIP model, or an IRRA or OpenAI checkpoint."""
+    """`tiny` or `tiny-street` (bundled), `tiny-untrained`, a directory, a hub id of a CLIP model, or an IRRA or OpenAI
+    checkpoint."""
     epochs: int = Field(60, ge=1)
     seed: int = Field(1, ge=0)
     image: ImageConfig = ImageConfig()
@@ -289,7 +290,16 @@ class Config(Section):
 
 def _recipe(backbone: str) -> dict[str, Any]:
     """Sizes and step lengths that belong to a backbone rather than to a method."""
-    return TINY_RECIPE if backbone in ("tiny", "tiny-untrained") else {}
+    return TINY_RECIPE if backbone in ("tiny", "tiny-street", "tiny-untrained") or _saved_tiny(backbone) else {}
+
+
+def _saved_tiny(backbone: str) -> bool:
+    """Whether `backbone` is a directory with a trained model of the bundled size."""
+    try:
+        saved = json.loads((Path(backbone) / "config.json").read_text(encoding="utf-8"))
+        return bool(saved.get("image_size") == [TINY_RECIPE["image"]["height"], TINY_RECIPE["image"]["width"]])
+    except (OSError, ValueError):
+        return False
 
 
 TINY_RECIPE: dict[str, Any] = {

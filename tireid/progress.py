@@ -58,7 +58,7 @@ class Progress:
             if figures:
                 self._bar.set_postfix({name: f"{value:.3g}" for name, value in figures.items()}, refresh=False)
             self._bar.update(n)
-        elif self.mode == "log":
+        elif self.mode == "log" and n > 0:
             now = time.monotonic()
             if self.done >= self.total or now - self._printed >= SECONDS_BETWEEN_LINES:
                 self._printed = now

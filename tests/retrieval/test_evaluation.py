@@ -111,6 +111,12 @@ def test_save_writes_what_was_measured(tmp_path):
     pd.testing.assert_frame_equal(read, score.per_query, check_dtype=False)
 
 
+def test_save_copes_with_file_names_that_are_not_utf8(tmp_path):
+    split = Split("test", (Record(Path("/d/caf\udce9.jpg"), 1, ("a man",), "test", None),))
+    folder = evaluate_features(np.ones((1, 2)), np.ones((1, 2)), split).save(tmp_path)
+    assert pd.read_csv(folder / "per_query.csv").loc[0, "top1"] == "caf\\udce9.jpg"
+
+
 def test_display_rounds_but_the_table_does_not():
     split, images, texts = random_split(4)
     score = evaluate_features(images, texts, split)

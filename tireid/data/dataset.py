@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from tireid.data.checks import CheckReport, Progress, check_dataset
 from tireid.data.images import cache_dir
 
 Int64Array = npt.NDArray[np.int64]
-SYNTHETIC_LAYOUT = "CUHK-PEDES"
+SYNTHETIC_LAYOUT: Final = "CUHK-PEDES"
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def git_state(folder: str | Path) -> dict[str, Any] | None:
     commit = _output(["git", "-C", str(folder), "rev-parse", "HEAD"])
     if commit is None:
         return None
-    return {"commit": commit, "dirty": _output(["git", "-C", str(folder), "status", "--porcelain"]) != "" and False}
+    return {"commit": commit, "dirty": _output(["git", "-C", str(folder), "status", "--porcelain"]) != ""}
 
 
 def versions() -> dict[str, str]:

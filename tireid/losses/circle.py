@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tireid.losses._precision import check_mask, check_matrix, full_precision
+from tireid.losses.common import check_mask, check_matrix, full_precision
 
 
 @full_precision

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from tireid.losses._precision import check_ids, check_pairs, full_precision
+from tireid.losses.common import check_ids, check_pairs, full_precision
 
 
 @full_precision

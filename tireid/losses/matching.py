@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tireid.losses._precision import check_ids, check_pairs, full_precision, same_person
+from tireid.losses.common import check_ids, check_pairs, full_precision, same_person
 
 EPSILON = 1e-8
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tireid.losses._precision import check_ids, check_matrix, full_precision, same_person
+from tireid.losses.common import check_ids, check_matrix, full_precision, same_person
 
 Fusion = Literal["convex", "batch", "identity", "sum", "std"]
 EPSILON = 1e-6

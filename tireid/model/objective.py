@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from tireid.config import LossConfig
 from tireid.losses import bidirectional_circle_loss, circle_weights, cmpm_loss, infonce_loss, sdm_loss
-from tireid.losses._precision import full_precision, same_person
+from tireid.losses.common import full_precision, same_person
 from tireid.model.gaussian import Gaussian
 
 

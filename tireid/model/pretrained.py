@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tireid.model.tireid import TIReID
 
 ASSETS = Path(__file__).parent.parent / "assets"
+BUNDLED = ("tiny", "tiny-street")
 MODEL_TYPE = "tireid"
 FORMAT_VERSION = 1
 BACKBONE = "backbone."
@@ -58,13 +59,14 @@ def load(
     tokenizer: Tokenizer | None,
 ) -> TIReID:
     """See :meth:`TIReID.from_pretrained`."""
-    path = ASSETS / "tiny" if str(source) == "tiny" else Path(source)
+    bundled = str(source) in BUNDLED
+    path = ASSETS / source if bundled else Path(source)
     if path.suffix in (".pth", ".pt"):
         return _load_foreign(cls, path, config, num_identities, tokenizer)
     saved = _Saved.read(path)
     if saved is not None:
         return _load_own(cls, path, saved, config, num_identities, tokenizer)
-    if path == ASSETS / "tiny":
+    if bundled:
         raise CheckpointError(f"the bundled model is missing from {path}; reinstall tireid")
     return _load_clip(cls, source, config, num_identities, tokenizer)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tireid.config import Config, OptimizerConfig
 from tireid.data.text import MaskedTokens, Tokenizer
 from tireid.losses import identity_loss, mlm_loss, recovery_loss
-from tireid.losses._precision import at_least_float32
+from tireid.losses.common import at_least_float32
 from tireid.model import pretrained
 from tireid.model.clip import DualEncoder, tiny_clip_config, tower_configs
 from tireid.model.distributed import gather, shared_generator
@@ -275,7 +275,10 @@ class TIReID(nn.Module):
         num_identities: int | None = None,
         tokenizer: Tokenizer | None = None,
     ) -> TIReID:
-        """A model from `tiny` (bundled), a directory, a CLIP model (directory or hub id), or an IRRA or OpenAI file.
+        """A model from a bundled name, a directory, a CLIP model (directory or hub id), or an IRRA or OpenAI file.
+
+        Bundled are `tiny`, towers that know clean `studio` people, and `tiny-street`, the same after fine-tuning with
+        the preset `paper` on the default training people.
 
         Without `config`: the one that was saved, `irra` for an IRRA file, else `paper`. Parts that `config` needs and
         `source` lacks start fresh. `tokenizer` overrides that of the source (a file has none: by default CLIP's, from

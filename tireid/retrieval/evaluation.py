@@ -53,7 +53,8 @@ class Score:
     def save(self, directory: str | Path) -> Path:
         """Write ``metrics.json`` and ``per_query.csv`` (UTF-8) into `directory`, which is made; returns it."""
         directory = Path(directory)
-        write_atomically(directory / "per_query.csv", self.per_query.to_csv(index=False, lineterminator="\n"))
+        table = self.per_query.to_csv(index=False, lineterminator="\n")
+        write_atomically(directory / "per_query.csv", table.encode("utf-8", "backslashreplace"))  # odd file names
         write_atomically(directory / "metrics.json", json.dumps(self.metrics, indent=2) + "\n")
         return directory
 

@@ -1,4 +1,4 @@
-"""Every loss is computed in float32 or better, whatever autocast and its inputs say."""
+"""What all losses share: full precision whatever autocast says, and checks of their arguments."""
 
 from __future__ import annotations
 
