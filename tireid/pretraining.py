@@ -89,7 +89,8 @@ def card(run: TrainingRun, name: str, street: dict[str, float], parameters: int)
     if name == "tiny":
         origin = (
             f"Trained from scratch on procedurally drawn `studio` people (seed {STUDIO_SEED}) with\n"
-            "InfoNCE, as CLIP was. On test people of the same style (200 people, one picture and one caption\neach) its R@1 is "
+            "InfoNCE, as CLIP was. On test people of the same style (200 people, one picture and one caption each)\n"
+            "its R@1 is "
             f"{metrics['test/best/t2i/R@1']:.1f}% from text to image."
         )
     else:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
-import types
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import tireid.pedestrians
 from tests.data.folders import rows, truncate, write_annotation, write_folder
 from tireid.data import AnnotationError, Dataset, load_dataset
 
@@ -174,9 +173,7 @@ def writer(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, dict[str, Any]]]
         (Path(root) / options["layout"] / "generator.json").write_text(json.dumps({}))
         return Path(root)
 
-    module = types.ModuleType("tireid.pedestrians")
-    module.write_dataset = write_dataset  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tireid.pedestrians", module)
+    monkeypatch.setattr(tireid.pedestrians, "write_dataset", write_dataset)
     return calls
 
 
@@ -195,6 +192,8 @@ def test_synthetic_set_lives_in_the_cache_under_its_options(
     assert writer[1][1] == {"layout": "CUHK-PEDES", "people": (2, 2, 2), "seed": 3, "processes": 2}
     monkeypatch.setenv("TIREID_CACHE", str(tmp_path / "own"))
     assert load_dataset("synthetic").root.parent == tmp_path / "own"
+    monkeypatch.setattr(tireid.pedestrians, "GENERATOR_VERSION", "another")
+    assert load_dataset("synthetic", people=(2, 2, 2), seed=3).root.name != data.root.name
 
 
 def test_generated_sets_are_not_compared_with_published_counts(
@@ -202,3 +201,16 @@ def test_generated_sets_are_not_compared_with_published_counts(
 ) -> None:
     assert load_dataset("synthetic", tmp_path).check().ok
     assert load_dataset("CUHK-PEDES", tmp_path).check().ok  # the same folder by its layout's name
+
+
+@pytest.mark.parametrize("layout", ["CUHK-PEDES", "ICFG-PEDES", "RSTPReid"])
+def test_drawn_pedestrians_are_read_back_in_every_layout(tmp_path: Path, layout: Any) -> None:
+    from tireid.pedestrians import write_dataset
+
+    write_dataset(tmp_path, layout=layout, people=(2, 1, 1), images_per_person=2, processes=1)
+    data = load_dataset(layout, tmp_path)
+    assert [split.num_people for split in data.splits] == ([2, 1] if layout == "ICFG-PEDES" else [2, 1, 1])
+    assert data.train.num_captions == data.train.num_images * (1 if layout == "ICFG-PEDES" else 2)
+    assert min(data.train.label_of) == (1 if layout == "CUHK-PEDES" else 0)
+    assert all((record.camera is not None) == (layout == "RSTPReid") for record in data.train.records)
+    assert data.check().ok

@@ -133,3 +133,10 @@ def test_a_dead_kernel_is_probably_out_of_memory_and_its_output_was_live(
     assert result.error.exit_status == 137
     assert "alive\n" in capsys.readouterr().out
     assert not (tmp_path / "out/DONE").exists()
+
+
+def test_a_kernel_that_does_not_start_is_an_error_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(book(parameters(), code("1")), tmp_path)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    result = run(path, output_dir=tmp_path / "out", html=False, log=False, check=False)
+    assert "book.ipynb, before the first cell: the kernel did not start" in str(result.error)

@@ -58,13 +58,13 @@ def test_the_other_kinds_equal_loops() -> None:
 @pytest.mark.parametrize("kind", ["infonce", "cosine", "mse"])
 def test_gradients_by_finite_differences_and_none_to_the_target(kind: str) -> None:
     recovered, target = RECOVERED.clone().requires_grad_(), TARGET.clone().requires_grad_()
-    assert torch.autograd.gradcheck(lambda g: recovery_loss(g, TARGET, IDS, kind, 0.5), (recovered,))  # type: ignore[arg-type]
-    recovery_loss(recovered, target, IDS, kind).backward()  # type: ignore[arg-type]
+    assert torch.autograd.gradcheck(lambda g: recovery_loss(g, TARGET, IDS, kind, 0.5), (recovered,))
+    recovery_loss(recovered, target, IDS, kind).backward()
     assert target.grad is None
 
 
 def test_wrong_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="kind must be one of infonce, cosine, mse, circle"):
-        recovery_loss(RECOVERED, TARGET, IDS, "l1")  # type: ignore[arg-type]
+        recovery_loss(RECOVERED, TARGET, IDS, "l1")
     with pytest.raises(ValueError, match="labels must be 5 integers"):
         mlm_loss(RECOVERED, IDS[:2])

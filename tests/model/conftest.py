@@ -37,7 +37,7 @@ def small_model(tokenizer: Tokenizer, overrides: list[str], preset: str = "paper
     )
     clip = tiny_clip_config(tokenizer.vocab_size, tokenizer.eos_id)
     for section in (clip.vision_config, clip.text_config):
-        section.num_hidden_layers = 1  # type: ignore[union-attr]
+        section.num_hidden_layers = 1
     return TIReID(DualEncoder(clip, (32, 16), tokenizer.vocab_size, tokenizer.eos_id), tokenizer, config, people)
 
 

@@ -113,9 +113,9 @@ def test_a_wrong_shape_names_key_and_shapes(tokenizer: Tokenizer, tmp_path: Path
         TIReID.from_pretrained(write(whole(state), path), config(), tokenizer=tokenizer)
 
 
-def openai_state() -> oracle.State:
+def openai_state(side: int = 2) -> oracle.State:
     """Towers alone, without prefix, square grid."""
-    state = oracle.random_checkpoint(grid=(2, 2), words=WORDS)
+    state = oracle.random_checkpoint(grid=(side, side), words=WORDS)
     towers = {k.removeprefix("base_model."): v for k, v in state.items() if k.startswith("base_model.")}
     return towers | {"logit_scale": torch.tensor(4.6), "input_resolution": torch.tensor(8)}
 
@@ -142,10 +142,10 @@ def test_an_openai_state_dict_becomes_transformers_clip(tokenizer: Tokenizer, tm
 
 
 def test_an_openai_square_grid_is_resampled_even_if_the_count_would_fit(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    path = write(openai_state(), tmp_path / "ViT.pt")
+    path = write(openai_state(side=4), tmp_path / "ViT.pt")
     foreign = read_foreign(path)
-    assert foreign.grid((4, 1)) == (2, 2)
-    model = TIReID.from_pretrained(path, config("image.height=16", "image.width=4", preset="clip"), tokenizer=tokenizer)
+    assert foreign.grid((8, 2)) == (4, 4)
+    model = TIReID.from_pretrained(path, config("image.height=32", "image.width=8", preset="clip"), tokenizer=tokenizer)
     table = model.backbone.vision_model.embeddings.position_embedding.weight
     assert not torch.allclose(table, foreign.towers["vision_model.embeddings.position_embedding.weight"])
 
@@ -162,7 +162,7 @@ def test_a_torchscript_archive_is_refused_and_the_stated_command_converts_it(
             return x * self.weight
 
     path = tmp_path / "ViT-B-16.pt"
-    torch.jit.trace(Holder(), torch.ones(3)).save(str(path))  # type: ignore[no-untyped-call]
+    torch.jit.trace(Holder(), torch.ones(3)).save(str(path))
     with pytest.raises(CheckpointError, match="TorchScript archive, which holds code") as error:
         TIReID.from_pretrained(path, config(), tokenizer=tokenizer)
     _, command, code = shlex.split(str(error.value).partition("convert it once: ")[2])

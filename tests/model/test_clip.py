@@ -79,8 +79,8 @@ def test_resampling_equals_loops(old: tuple[int, int], new: tuple[int, int]) -> 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 def test_resampling_keeps_dtype_and_the_same_grid_keeps_the_numbers(interpolation: str) -> None:
     table = torch.randn(1 + 6, 2).bfloat16()
-    assert torch.equal(resample_positions(table, (3, 2), (3, 2), interpolation), table)  # type: ignore[arg-type]
-    assert resample_positions(table, (3, 2), (2, 3), interpolation).dtype == torch.bfloat16  # type: ignore[arg-type]
+    assert torch.equal(resample_positions(table, (3, 2), (3, 2), interpolation), table)
+    assert resample_positions(table, (3, 2), (2, 3), interpolation).dtype == torch.bfloat16
     with pytest.raises(ValueError, match="table has 7 rows, a 2x2 grid needs 5"):
         resample_positions(table, (2, 2), (3, 2))
 

@@ -56,7 +56,7 @@ def worker(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_two_processes_equal_one(tmp_path: Path) -> None:
-    mp.spawn(worker, args=(str(tmp_path),), nprocs=2)  # type: ignore[no-untyped-call]
+    mp.spawn(worker, args=(str(tmp_path),), nprocs=2)
     for name, options in OPTIONS.items():
         for explicit in (True, False):
             expected = step(options, explicit)

@@ -78,7 +78,7 @@ def test_errors_name_the_position(make: Make) -> None:
     with pytest.raises(ValueError, match=r"texts\[1\] must be a non-empty string, got '  '"):
         model.encode_texts(["a", "  "])
     with pytest.raises(ValueError, match=r"texts\[0\] must be a non-empty string, got 3"):
-        model.encode_texts([3])  # type: ignore[list-item]
+        model.encode_texts([3])
     with pytest.raises(ValueError, match=r"pass \[text\]"):
         model.encode_texts("a man")
     with pytest.raises(ValueError, match=r"pass \[picture\]"):

@@ -14,14 +14,14 @@ FEATURES = torch.randn(6, 3, generator=torch.Generator().manual_seed(0), dtype=t
 @pytest.mark.parametrize("unbiased", [False, True])
 def test_variances_equal_loops(fusion: str, unbiased: bool) -> None:
     expected = oracle.uncertainty(FEATURES.tolist(), IDS.tolist(), fusion, 0.3, unbiased)
-    value = uncertainty(FEATURES, IDS, fusion, 0.3, unbiased)  # type: ignore[arg-type]
+    value = uncertainty(FEATURES, IDS, fusion, 0.3, unbiased)
     torch.testing.assert_close(value, torch.tensor(expected, dtype=torch.float64), rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("fusion", ["convex", "batch", "identity", "sum", "std"])
 def test_gradients_by_finite_differences(fusion: str) -> None:
     inputs = FEATURES.clone().requires_grad_()
-    assert torch.autograd.gradcheck(lambda f: uncertainty(f, IDS, fusion, 0.3), (inputs,))  # type: ignore[arg-type]
+    assert torch.autograd.gradcheck(lambda f: uncertainty(f, IDS, fusion, 0.3), (inputs,))
 
 
 @pytest.mark.parametrize("unbiased", [False, True])
@@ -30,7 +30,7 @@ def test_one_item_per_person_is_zero_variance_with_finite_gradients(fusion: str,
     features = FEATURES.clone().requires_grad_()
     ids = torch.arange(6)
     assert (identity_variance(features, ids, unbiased) == 0).all()
-    variance = uncertainty(features, ids, fusion, 0.5, unbiased)  # type: ignore[arg-type]
+    variance = uncertainty(features, ids, fusion, 0.5, unbiased)
     sample(features, variance, generator=torch.Generator().manual_seed(0)).sum().backward()
     assert features.grad is not None
     assert torch.isfinite(features.grad).all()
@@ -85,7 +85,7 @@ def test_samples_are_unit_vectors() -> None:
 
 def test_wrong_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="fusion must be one of"):
-        uncertainty(FEATURES, IDS, "mean")  # type: ignore[arg-type]
+        uncertainty(FEATURES, IDS, "mean")
     with pytest.raises(ValueError, match="person_ids must be 6 integers"):
         uncertainty(FEATURES, IDS[:2])
     with pytest.raises(ValueError, match="samples"):

@@ -37,16 +37,11 @@ def test_reversed_roles_ignore_padding_too(encoder: InteractionEncoder) -> None:
 
 
 def test_every_modality_keeps_its_layer_norm_in_both_roles(encoder: InteractionEncoder) -> None:
-    before = encoder(TEXT, IMAGE, query="image")
-    encoder.ln_pre_i.bias.data.fill_(5.0)
-    expected = encoder(TEXT, IMAGE, query="image")
-    encoder.ln_pre_i.bias.data.zero_()
     encoder.ln_pre_t.weight.data.zero_()
-    text_off = encoder(TEXT, IMAGE, query="image")
+    encoder.ln_pre_t.bias.data.normal_()  # all words look the same, so no image token prefers one
     weights = encoder(TEXT, IMAGE, need_weights=True, query="image")[1]
-    assert not torch.allclose(before, expected, atol=1e-3)
-    assert not torch.allclose(before, text_off, atol=1e-3)
-    torch.testing.assert_close(weights, torch.full((2, 2, 5, 6), 1 / 6))  # all words look the same
+    torch.testing.assert_close(weights, torch.full((2, 2, 5, 6), 1 / 6))
+    assert encoder(TEXT, IMAGE, need_weights=True)[1].std(dim=-1).min() > 1e-3
 
 
 def test_attention_weights_are_a_distribution_over_the_image(encoder: InteractionEncoder) -> None:
@@ -61,9 +56,9 @@ def test_initial_scales_are_irras() -> None:
     encoder = InteractionEncoder(width=128, layers=8)
     block = encoder.resblocks[3]
     assert encoder.cross_attn.in_proj_weight.std().item() == pytest.approx(128**-0.5, rel=0.02)
-    assert block.attn.out_proj.weight.std().item() == pytest.approx(128**-0.5 * 16**-0.5, rel=0.02)  # type: ignore[union-attr]
-    assert block.mlp.c_fc.weight.std().item() == pytest.approx(256**-0.5, rel=0.02)  # type: ignore[union-attr]
-    assert block.mlp.c_proj.weight.std().item() == pytest.approx(128**-0.5 * 16**-0.5, rel=0.02)  # type: ignore[union-attr]
+    assert block.attn.out_proj.weight.std().item() == pytest.approx(128**-0.5 * 16**-0.5, rel=0.02)
+    assert block.mlp.c_fc.weight.std().item() == pytest.approx(256**-0.5, rel=0.02)
+    assert block.mlp.c_proj.weight.std().item() == pytest.approx(128**-0.5 * 16**-0.5, rel=0.02)
 
 
 def test_a_wrong_number_of_heads_is_named() -> None:

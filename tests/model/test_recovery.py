@@ -107,11 +107,11 @@ def test_one_text_pass_and_one_interaction_serve_both_terms(
 
     def count_text(*args: object, **options: object) -> object:
         calls["text"] += 1
-        return encode_text(*args, **options)  # type: ignore[arg-type]
+        return encode_text(*args, **options)
 
     def count_interaction(*args: object, **options: object) -> object:
         calls["interaction"] += 1
-        return forward(*args, **options)  # type: ignore[arg-type]
+        return forward(*args, **options)
 
     monkeypatch.setattr(model.backbone, "encode_text", count_text)
     monkeypatch.setattr(model, "interact", count_interaction)

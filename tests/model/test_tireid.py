@@ -256,6 +256,8 @@ def test_errors_name_the_argument(make: Make, batch: Batch) -> None:
     pixels, ids, people = batch
     with pytest.raises(ValueError, match="same length, got 6, 6 and 5"):
         model(pixels, ids, people[:5])
+    with pytest.raises(ValueError, match=r"masked must have the shape of input_ids \(6, 40\)"):
+        model(*batch, masked=MaskedTokens(ids[:3], ids[:3]))
     with pytest.raises(ValueError, match="progress"):
         model(*batch, progress=2.0)
     with pytest.raises(ValueError, match="input_ids must be int64"):

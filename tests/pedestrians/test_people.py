@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import colorsys
 from collections import Counter
 
 import numpy as np
@@ -85,3 +86,24 @@ def test_degradation_scales_to_nothing() -> None:
     half = STREET.scaled(0.5)
     assert (half.light, half.occlusion) == (STREET.light / 2, STREET.occlusion / 2)
     assert half.resolution == pytest.approx([(1 + share) / 2 for share in STREET.resolution])
+
+
+HUES = {
+    "red": 357, "maroon": 345, "pink": 337, "orange": 29, "yellow": 50, "brown": 25, "green": 133, "teal": 183,
+    "light blue": 207, "blue": 220, "navy": 230, "purple": 277, "olive": 62, "beige": 38,
+}  # fmt: skip
+"""Degrees on the colour wheel that a dictionary of colours gives, to within 15."""
+
+
+def test_the_palette_is_what_its_names_say() -> None:
+    for name, (red, green, blue) in PALETTE.items():
+        hue, saturation, value = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)
+        if name in ("black", "white", "grey"):
+            assert saturation < 0.15
+            assert {"black": 0.0, "grey": 0.5, "white": 1.0}[name] == pytest.approx(value, abs=0.15)
+        else:
+            assert abs((hue * 360 - HUES[name] + 180) % 360 - 180) < 15, name
+            assert saturation > 0.2
+    darker = {"maroon": "red", "navy": "blue", "blue": "light blue", "brown": "beige", "grey": "white"}
+    for dark, light in darker.items():
+        assert sum(PALETTE[dark]) < sum(PALETTE[light]) - 60

@@ -289,6 +289,8 @@ def test_fingerprint_knows_weights_names_and_dtypes():
         torch.nn.Sequential(ColourModel()),
     ]
     assert len({fingerprint(m) for m in [one, *others]}) == 5
+    named = [torch.nn.ParameterDict({name: torch.ones(2)}) for name in ("a", "b")]
+    assert fingerprint(named[0]) != fingerprint(named[1])
     assert fingerprint(FeatureModel()) == "numbers"
     with pytest.raises(TypeError, match="neither `fingerprint` nor `state_dict`"):
         fingerprint(object())

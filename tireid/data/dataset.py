@@ -175,10 +175,11 @@ def load_dataset(name: str, root: str | Path | None = None, **options: Any) -> D
 def _generate(root: str | Path | None, options: dict[str, Any]) -> Path:
     if "layout" in options:
         raise ValueError(f"'synthetic' is always written as {SYNTHETIC_LAYOUT}; for another layout call write_dataset")
-    from tireid.pedestrians import write_dataset  # loaded only where figures are drawn
+    from tireid.pedestrians import GENERATOR_VERSION, write_dataset  # loaded only where figures are drawn
 
     if root is None:
         content = {key: value for key, value in options.items() if key not in ("processes", "on_progress")}
+        content["version"] = GENERATOR_VERSION
         digest = hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=6).hexdigest()
         root = cache_dir() / f"pedestrians-{digest}"
     write_dataset(root, layout=SYNTHETIC_LAYOUT, **options)

@@ -89,6 +89,10 @@ def execute(
         raise watch.error(f"stopped at the run's time limit of {timeout:g} s", TIME_LIMIT) from error
     except DeadKernelError as error:
         raise watch.error(_death(watch.kernel_status), KERNEL_DIED) from error
+    except RuntimeError as error:
+        if watch.cell:
+            raise
+        raise watch.error(f"the kernel did not start: {error}", KERNEL_DIED) from error
     return result
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,16 +30,16 @@ def circle_loss(
     adds 0; the mean is over all N anchors, so the weight of an anchor does not depend on the others.
     Returns a scalar; raises ValueError for wrong shapes or types.
 
+    >>> import torch
     >>> s = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
     >>> round(circle_loss(s, torch.eye(2, dtype=torch.bool), margin=0.25, gamma=16).item(), 4)
     0.2837
     """
     negatives = _check(similarity, positives, negatives)
     a_p, a_n = circle_weights(similarity, positives, margin, negatives)
-    counted = positives.any(1) & negatives.any(1)
-    repelled = _row_logsumexp(gamma * a_n * (similarity - margin), negatives, counted)
-    attracted = _row_logsumexp(-gamma * a_p * (similarity - (1 - margin)), positives, counted)
-    return torch.where(counted, F.softplus(repelled + attracted), 0.0).mean()
+    repelled = _row_logsumexp(gamma * a_n * (similarity - margin), negatives)
+    attracted = _row_logsumexp(-gamma * a_p * (similarity - (1 - margin)), positives)
+    return F.softplus(repelled + attracted).mean()
 
 
 @full_precision
@@ -53,6 +52,7 @@ def bidirectional_circle_loss(
 ) -> Tensor:
     """Sum of :func:`circle_loss` over rows and over columns (image to text plus text to image).
 
+    >>> import torch
     >>> s = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
     >>> round(bidirectional_circle_loss(s, torch.eye(2, dtype=torch.bool), gamma=16).item(), 4)
     0.547
@@ -71,6 +71,7 @@ def circle_weights(
 
     Both (N, M) and without gradient. A pair far from its optimum weighs more.
 
+    >>> import torch
     >>> a_p, a_n = circle_weights(torch.tensor([[0.5, 0.25]]), torch.tensor([[True, False]]), margin=0.25)
     >>> a_p.tolist(), a_n.tolist()
     ([[0.75, 0.0]], [[0.0, 0.5]])
@@ -89,6 +90,6 @@ def _check(similarity: Tensor, positives: Tensor, negatives: Tensor | None) -> T
     return negatives
 
 
-def _row_logsumexp(logits: Tensor, mask: Tensor, counted: Tensor) -> Tensor:
-    # Rows that do not count keep finite values: a row of -inf only would have NaN gradients.
-    return logits.masked_fill(~mask & counted[:, None], float("-inf")).logsumexp(dim=1)
+def _row_logsumexp(logits: Tensor, mask: Tensor) -> Tensor:
+    # Nothing in a row gives -inf, and so a softplus of 0 with gradient 0.
+    return logits.masked_fill(~mask, float("-inf")).logsumexp(dim=1)

@@ -7,8 +7,8 @@ from typing import Literal, get_args
 from torch import Tensor
 from torch.nn import functional as F
 
-from tireid.losses.common import check_ids, check_pairs, full_precision, same_person
 from tireid.losses.circle import circle_loss
+from tireid.losses.common import check_ids, check_pairs, full_precision, same_person
 
 RecoveryKind = Literal["infonce", "cosine", "mse", "circle"]
 

@@ -7,7 +7,6 @@ Files are read as weights only: nothing in them is executed. Both kinds name CLI
 from __future__ import annotations
 
 import math
-import pickle
 import re
 import zipfile
 from collections.abc import Mapping
@@ -138,10 +137,10 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # a damaged pickle can fail in any way
         raise CheckpointError(
-            f"{path} is damaged or holds more than weights ({str(error).splitlines()[0]}). If you trust it, convert it "
-            "once: " + _conversion("torch.load({path!r}, map_location='cpu', weights_only=False)['model']", path)
+            f"{path} is damaged or holds more than weights ({repr(error)[:200]}). If you trust it, convert it once: "
+            + _conversion("torch.load({path!r}, map_location='cpu', weights_only=False)['model']", path)
         ) from error
     while isinstance(content, Mapping) and (inner := next((content[k] for k in WRAPPERS if k in content), None)):
         content = inner

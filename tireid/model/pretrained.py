@@ -117,7 +117,7 @@ def _load_own(
     tokenizer: Tokenizer | None,
 ) -> TIReID:
     exact = config is None and num_identities is None
-    people = saved.num_identities if exact else num_identities
+    people = saved.num_identities if num_identities is None else num_identities
     config = config or saved.config
     tokenizer = tokenizer or Tokenizer.from_pretrained(path)
     size = (config.image.height, config.image.width)

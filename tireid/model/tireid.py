@@ -92,7 +92,7 @@ class TIReID(nn.Module):
         means, and there is no identity term, since the classifier knows the training people only. With several
         processes each brings the same number of pairs, L and generator state; losses and features are global.
         """
-        self._check_inputs(pixel_values, input_ids, person_ids, progress)
+        self._check_inputs(pixel_values, input_ids, person_ids, masked, progress)
         generator = self._generator(generator)
         views = Views(self, pixel_values, input_ids, masked, generator)
         ids = gather(person_ids)
@@ -194,13 +194,25 @@ class TIReID(nn.Module):
         options = self.config.loss
         return options.gamma * (0.25 + 0.75 * _ramp(progress, options.gamma_warmup))
 
-    def _check_inputs(self, pixel_values: Tensor, input_ids: Tensor, person_ids: Tensor, progress: float) -> None:
+    def _check_inputs(
+        self,
+        pixel_values: Tensor,
+        input_ids: Tensor,
+        person_ids: Tensor,
+        masked: MaskedTokens | None,
+        progress: float,
+    ) -> None:
         if input_ids.ndim != 2 or input_ids.dtype != torch.int64:
             raise ValueError(f"input_ids must be int64 (B, L), got {tuple(input_ids.shape)} of {input_ids.dtype}")
         if not len(pixel_values) == len(input_ids) == len(person_ids):
             raise ValueError(
                 f"pixel_values, input_ids and person_ids must have the same length, got {len(pixel_values)}, "
                 f"{len(input_ids)} and {len(person_ids)}"
+            )
+        if masked is not None and not masked.input_ids.shape == masked.labels.shape == input_ids.shape:
+            raise ValueError(
+                f"masked must have the shape of input_ids {tuple(input_ids.shape)}, got "
+                f"{tuple(masked.input_ids.shape)} and labels {tuple(masked.labels.shape)}"
             )
         if not 0 <= progress <= 1:
             raise ValueError(f"progress must lie in [0, 1], got {progress}")

@@ -80,7 +80,13 @@ class Views:
         return tokens[torch.arange(len(tokens), device=tokens.device), eot]
 
     def recovered(self) -> Tensor:
-        """(B, D): the global token after the interaction, where something was taken away from it (`recovery.token`)."""
+        """(B, D): the global token after the interaction, from which something was taken away (`recovery.token`).
+
+        All three are inferred. `eot`: the end of text of the masked caption. `mask`: the same, but a learned vector
+        replaces the end-of-text token's embedding at the input of the text tower; it is read at that position, and in a
+        pass of its own, so that masked language modelling does not depend on this option. `image`: [CLS] of the image
+        with patches hidden, its tokens asking the whole caption.
+        """
         token, model = self.model.config.recovery.token, self.model
         if token == "eot":
             return self.at_eot(self.masked_fused)

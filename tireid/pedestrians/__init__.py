@@ -14,10 +14,11 @@ from tireid.pedestrians.captions import Caption, describe
 from tireid.pedestrians.people import PALETTE, Item, Lower, Person, Upper, attributes, sample_person, visible
 from tireid.pedestrians.rendering import hidden_parts, render
 from tireid.pedestrians.sheet import contact_sheet
-from tireid.pedestrians.writer import Layout, write_dataset
+from tireid.pedestrians.writer import GENERATOR_VERSION, Layout, write_dataset
 
 __all__ = [
     "CAMERAS",
+    "GENERATOR_VERSION",
     "PALETTE",
     "STREET",
     "STUDIO",

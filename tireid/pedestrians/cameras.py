@@ -110,9 +110,9 @@ STUDIO = Degradation(
     quality=(92, 92), views=(6, 2, 1, 1),
 )  # fmt: skip
 STREET = Degradation(
-    camera=1.0, light=0.22, cast=0.05, contrast=(0.75, 1.1), resolution=(0.34, 0.8), blur=(0.2, 1.1), motion=0.2,
-    noise=(2.0, 9.0), occlusion=0.25, clutter=0.3, shift=(0.09, 0.05), scale=(0.82, 1.0), lean=0.08,
-    quality=(45, 85), views=(4, 3, 2, 2),
+    camera=0.75, light=0.15, cast=0.035, contrast=(0.83, 1.1), resolution=(0.48, 0.9), blur=(0.2, 0.9), motion=0.12,
+    noise=(1.0, 6.0), occlusion=0.16, clutter=0.2, shift=(0.07, 0.04), scale=(0.83, 0.98), lean=0.06,
+    quality=(50, 88), views=(4, 3, 2, 2),
 )  # fmt: skip
 DEGRADATIONS: dict[Style, Degradation] = {"studio": STUDIO, "street": STREET}
 

@@ -59,7 +59,7 @@ class Habits:
 
 HABITS: dict[Style, Habits] = {
     "studio": Habits(keep=0.62, omit_colour=0.0, vague=0.0, mistake=0.0, detail=0.8, neutral=0.0, view=0.0),
-    "street": Habits(keep=0.4, omit_colour=0.1, vague=0.1, mistake=0.045, detail=0.55, neutral=0.1, view=0.3),
+    "street": Habits(keep=0.45, omit_colour=0.07, vague=0.08, mistake=0.03, detail=0.6, neutral=0.1, view=0.3),
 }
 MIN_PARTS = 3
 """A caption tells at least so many parts, if so many can be seen."""
@@ -140,14 +140,15 @@ class _Teller:
         """A noun for `part`, and whether it is plural; notes what was told."""
         key = f"{part}.type"
         value = self.truth[key]
-        if part != "inner" and value in words.TYPE_NEIGHBOURS and self.chance(self.habits.mistake * 0.7):
+        if value in words.TYPE_NEIGHBOURS and self.chance(self.habits.mistake * 0.7):
             value = self.one(words.TYPE_NEIGHBOURS[value])
             self.mistakes.append(key)
-        elif part in words.VAGUE_TYPES and value not in ("dress", "skirt") and self.chance(self.habits.vague * 0.7):
-            self.vague.append(key)
+        elif part in words.VAGUE_TYPES and value != "dress" and self.chance(self.habits.vague * 0.7):
             table = "outer" if value in words.OUTER else part
             skirt = part == "lower" and "skirt" in value
             noun = "skirt" if skirt else self.one(words.VAGUE_TYPES[table])
+            if noun != value:  # "hat" is vague for a cap, not for a hat
+                self.vague.append(key)
             self.mentioned[key] = noun
             return noun, noun in ("bottoms", "shoes", "footwear")
         self.mentioned[key] = value

@@ -31,7 +31,7 @@ ANNOTATION_FILES: dict[Layout, str] = {
 }
 CUHK_FOLDERS = ("cam_a", "cam_b", "CUHK01", "CUHK03", "Market", "test_query", "train_query")
 SPLITS = ("train", "val", "test")
-VERSION = 1
+GENERATOR_VERSION = 1
 """Of the generator: raised when the same options give other pictures or captions."""
 TRUTH_FILE, GENERATOR_FILE = "ground_truth.json", "generator.json"
 SMALL = 1000
@@ -123,7 +123,7 @@ def _checked(
         )
     return {
         "generator": "tireid.pedestrians",
-        "version": VERSION,
+        "version": GENERATOR_VERSION,
         "layout": layout,
         "style": style,
         "people": list(people),
