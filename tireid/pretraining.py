@@ -96,7 +96,7 @@ def card(run: TrainingRun, name: str, street: dict[str, float], parameters: int)
     else:
         origin = (
             f"`tiny` after fine-tuning with the preset `{config.name}` on the 1,000 training people of the\n"
-            f"default data set, with interaction encoder and heads. {metrics['selection'].capitalize()}."
+            f"default data set, with interaction encoder and heads: {metrics['selection']}."
         )
     rows = "\n".join(f"| {key} | {street[f't2i/{key}']:.1f} | {street[f'i2t/{key}']:.1f} |" for key in FIGURES)
     return f"""# {name}

@@ -24,7 +24,12 @@ def progress_mode() -> str:
     chosen = os.environ.get("TIREID_PROGRESS", "")
     if chosen in ("bar", "log", "off"):
         return chosen
-    return "bar" if "ipykernel" in sys.modules or sys.stderr.isatty() else "log"
+    return "bar" if _in_notebook() or sys.stderr.isatty() else "log"
+
+
+def _in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 class Progress:

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 from torch.utils.data import DataLoader
@@ -202,7 +203,8 @@ class _Loop:
                 self._save()
         if self.accelerator.is_main_process:
             _replace_dir(self.output_dir / "last", self.bare_model.save_pretrained)
-        self.accelerator.end_training()
+        for tracker in self.accelerator.trackers:
+            tracker.finish()
 
     def final_metrics(self) -> dict[str, Any]:
         """The test split, once for the best and once for the last checkpoint."""
@@ -363,7 +365,11 @@ def _accelerator(config: Config, output_dir: Path) -> Accelerator:
     precision = config.training.precision
     if precision == "auto":
         precision = "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
+    # accelerate shares one state per process; a notebook may train twice, with another precision.
+    AcceleratorState._reset_state()
     accelerator = Accelerator(
+        # Without it accelerate does not join the processes of a machine that has no accelerator.
+        cpu=not torch.accelerator.is_available(),
         mixed_precision="bf16" if precision == "bf16" else "no",
         gradient_accumulation_steps=config.training.accumulate,
         # The schedule counts optimiser steps, whatever the number of processes.

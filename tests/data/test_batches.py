@@ -137,6 +137,14 @@ def test_balanced_people_end_together_without_repeats() -> None:
     assert sorted(flat) == list(range(320))
 
 
+def test_images_with_most_captions_come_first_so_that_the_rest_stays_distinct() -> None:
+    images = np.array([0, 0, 0, 1, 2, 3])
+    sampler = PKBatchSampler([0] * 6, images, 2, 2, seed=0)
+    for epoch in range(20):
+        sampler.set_epoch(epoch)
+        assert [len(set(images[batch])) for batch in sampler] == [2, 2, 2]
+
+
 def test_one_person_with_most_pairs_comes_in_every_batch() -> None:
     labels, images = flatten([[2] * 20, *[[2]] * 20])  # 40 pairs of one person, 40 of twenty others
     sampler = PKBatchSampler(labels, images, 4, 2, seed=0)

@@ -75,7 +75,7 @@ class GaussianExplorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no
     ) -> None:
         self._image, self._text, self._ids = _checked(image_features, text_features, person_ids)
         self._margin, self._seed, self._quiet = margin, seed, False
-        people, counts = self._ids.unique(return_counts=True)
+        people, counts = np.unique(self._ids.numpy(), return_counts=True)
         # The people of most pairs, spread over the ids.
         candidates = people[counts == counts.max()]
         step = max(1, len(candidates) // SHOWN)
@@ -232,7 +232,7 @@ def _checked(image: Any, text: Any, person_ids: Any) -> tuple[Tensor, Tensor, Te
         raise ValueError(f"image_features, text_features (B, D) and person_ids (B,) must fit together, got {shapes}")
     if ids.is_floating_point() or ids.dtype == torch.bool:
         raise ValueError(f"person_ids must be integers, got {ids.dtype}")
-    if not (ids.unique(return_counts=True)[1] > 1).any():
+    if len(np.unique(ids.numpy())) == len(ids):
         raise ValueError("everyone has one pair: at least one person needs two, or K has nothing to choose from")
     return features[0], features[1], ids
 

@@ -90,20 +90,21 @@ def plot_gaussians(
     points, ids = plane.project(features), np.asarray(person_ids)
     variances = as_matrix("variance", variance)
     cloud = None if draws is None else plane.project(draws)
-    axes.scatter(*points.T, s=4, color="0.75", zorder=1)
+    axes.scatter(points[:, 0], points[:, 1], s=4, color="0.75", zorder=1)
     for number, person in enumerate(people):
         mine = np.flatnonzero(ids == person)
         if not len(mine):
             raise ValueError(f"person {person} is not among person_ids")
         colour = f"C{number}"
         if cloud is not None:
-            axes.scatter(*cloud[:, mine].reshape(-1, 2).T, s=6, color=colour, alpha=0.4, linewidths=0, zorder=2)
+            x, y = cloud[:, mine].reshape(-1, 2).T
+            axes.scatter(x, y, s=6, color=colour, alpha=0.4, linewidths=0, zorder=2)
         width, height, angle = ellipse(plane.covariance(variances[mine[0]]), sigmas)
         centres = points[mine].mean(axis=0, keepdims=True) if cloud is None else points[mine]
         for x, y in centres:
             axes.add_patch(Ellipse((x, y), width, height, angle=angle, fill=False, color=colour, lw=1.2, zorder=3))
         marker = MARKERS[number % len(MARKERS)]
-        axes.scatter(*points[mine].T, s=24, color=colour, marker=marker, label=str(person), zorder=4)
+        axes.scatter(points[mine, 0], points[mine, 1], s=24, color=colour, marker=marker, label=str(person), zorder=4)
     first, second = (round(100 * part) for part in plane.share)
     axes.set(xlabel=f"first component ({first}% of variance)", ylabel=f"second ({second}%)")
     return axes
@@ -113,7 +114,7 @@ def plot_similarities(
     positive: npt.ArrayLike, negative: npt.ArrayLike, axes: Axes, target: float | None = None, bins: int = 50
 ) -> Axes:
     """Histograms (densities) of cosines of positive and of negative pairs, and a line at `target` if given."""
-    edges = np.linspace(-1, 1, bins + 1)
+    edges = np.linspace(-1, 1, bins + 1).tolist()
     styles = (("negative pairs", negative, "C3", "//"), ("positive pairs", positive, "C0", ""))
     for label, values, colour, hatch in styles:
         flat = np.asarray(values, dtype=np.float64).ravel()

@@ -293,10 +293,11 @@ class TIReID(nn.Module):
         the preset `paper` on the default training people.
 
         Without `config`: the one that was saved, `irra` for an IRRA file, else `paper`. Parts that `config` needs and
-        `source` lacks start fresh. `tokenizer` overrides that of the source (a file has none: by default CLIP's, from
-        the hub or its cache). Raises :class:`CheckpointError` naming the file or key that does not fit.
+        `source` lacks start fresh; the model is in evaluation mode. `tokenizer` overrides that of the source (a file
+        has none: by default CLIP's, from the hub or its cache). Raises :class:`CheckpointError` naming the file or key
+        that does not fit.
         """
-        return pretrained.load(cls, source, config, num_identities, tokenizer)
+        return pretrained.load(cls, source, config, num_identities, tokenizer).eval()
 
     def save_pretrained(self, directory: str | Path) -> None:
         """Write config.json, model.safetensors and the tokenizer; each file appears whole or not at all."""
