@@ -26,7 +26,7 @@ def test_round_trip_is_bitwise(token: str, make: Make, batch: Batch, tmp_path: P
     assert again.config == model.config
     assert again.num_identities == 4
     assert torch.equal(model.encode_texts(CAPTIONS), again.encode_texts(CAPTIONS))
-    losses = [m(*batch, generator=torch.Generator().manual_seed(0)).loss for m in (model, again)]
+    losses = [m.train()(*batch, generator=torch.Generator().manual_seed(0)).loss for m in (model, again)]
     assert torch.equal(*losses)
     assert sorted(file.name for file in tmp_path.iterdir()) == [
         "config.json",

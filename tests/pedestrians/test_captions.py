@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tireid.pedestrians import attributes, describe, hidden_parts, sample_conditions, sample_person, visible
+from tireid.pedestrians import Item, attributes, describe, hidden_parts, sample_conditions, sample_person, visible
 from tireid.pedestrians import words as vocabulary
 from tireid.pedestrians.captions import article, join
 
@@ -140,3 +141,14 @@ def test_a_caption_can_be_made_of_anything_that_is_left(style: str) -> None:
             caption = describe(person, rng, style, ["front"], everything - keep)
             assert caption.text.endswith(".")
             assert {key.split(".")[0] for key in caption.mentioned} <= keep | {"gender", "age", "build"}
+
+
+def test_whoever_tells_little_still_tells_something_worn() -> None:
+    """The street's sentences are built around clothes: with one garment left to tell, it is told."""
+    rng = np.random.default_rng(0)
+    held = (Item("scarf", "red"), Item("cup", "white"))
+    person = replace(sample_person(rng), bag=Item("backpack", "blue"), hair=Item("short", "red"), headwear=None)
+    person = replace(person, accessories=held)
+    for _ in range(200):
+        caption = describe(person, rng, "street", ["front"], ["upper", "lower", "shoes"])
+        assert "scarf.type" in caption.mentioned

@@ -87,8 +87,9 @@ def write_dataset(
 
     Raises ValueError for options out of range, and FileExistsError where the folder holds something else.
 
-    >>> write_dataset("/tmp/pedestrians", people=(2, 1, 1), images_per_person=2).name
-    'CUHK-PEDES'
+    >>> with tempfile.TemporaryDirectory() as root:
+    ...     sorted(path.name for path in write_dataset(root, people=(2, 1, 1), images_per_person=2).iterdir())
+    ['generator.json', 'ground_truth.json', 'imgs', 'reid_raw.json']
     """
     options = _checked(layout, style, people, images_per_person, captions_per_image, seed)
     folder = Path(root) / layout
