@@ -5,12 +5,16 @@ masked language modelling, and recovery of the global masked token. Faithful to 
 re-derived.
 """
 
-from tireid import experiments, losses, model
-from tireid.config import Config, ConfigError
-from tireid.data import load_dataset
-from tireid.model import TIReID
-from tireid.retrieval import Gallery, Score, evaluate, metrics
-from tireid.training import TrainingError, TrainingRun, train
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tireid import experiments, losses, model
+    from tireid.config import Config, ConfigError
+    from tireid.data import load_dataset
+    from tireid.model import TIReID
+    from tireid.retrieval import Gallery, Score, evaluate, metrics
+    from tireid.training import TrainingError, TrainingRun, train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,3 +33,26 @@ __all__ = [
     "model",
     "train",
 ]
+
+_HOME = {
+    "Config": "config",
+    "ConfigError": "config",
+    "Gallery": "retrieval",
+    "Score": "retrieval",
+    "TIReID": "model",
+    "TrainingError": "training",
+    "TrainingRun": "training",
+    "evaluate": "retrieval",
+    "load_dataset": "data",
+    "metrics": "retrieval",
+    "train": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when first asked for: the processes that draw pedestrians need neither torch nor transformers.
+    if name in _HOME:
+        return getattr(import_module(f"tireid.{_HOME[name]}"), name)
+    if name in ("experiments", "losses", "model"):
+        return import_module(f"tireid.{name}")
+    raise AttributeError(f"module 'tireid' has no attribute {name!r}")

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -165,8 +163,9 @@ def test_a_torchscript_archive_is_refused_and_the_stated_command_converts_it(
     torch.jit.trace(Holder(), torch.ones(3)).save(str(path))
     with pytest.raises(CheckpointError, match="TorchScript archive, which holds code") as error:
         TIReID.from_pretrained(path, config(), tokenizer=tokenizer)
-    _, command, code = shlex.split(str(error.value).partition("convert it once: ")[2])
-    subprocess.run([sys.executable, command, code], check=True, capture_output=True)
+    program, option, code = shlex.split(str(error.value).partition("convert it once: ")[2])
+    assert (program, option) == ("python", "-c")
+    exec(code)
     converted = read_checkpoint(tmp_path / "ViT-B-16.weights.pt")
     assert converted["weight"].tolist() == [0.0, 1.0, 2.0]
 

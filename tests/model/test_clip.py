@@ -107,6 +107,13 @@ def test_eot_embedding_changes_only_what_is_read_there(clip: CLIPModel, ids: tor
     torch.testing.assert_close(encoder.encode_text(ids, own).pooled, plain.pooled)
 
 
+def test_the_mask_does_not_move_the_end_of_text_though_its_id_is_higher(clip: CLIPModel, ids: torch.Tensor) -> None:
+    encoder = DualEncoder.from_clip(clip, (32, 32)).eval()
+    ids[:, 2] = 50
+    text = encoder.encode_text(ids)
+    assert torch.equal(text.pooled, text.tokens[[0, 1, 2], [9, 4, 6]])
+
+
 def test_new_word_rows_are_the_mean_of_the_others(clip: CLIPModel) -> None:
     encoder = DualEncoder.from_clip(clip, (32, 32))
     words = clip.text_model.embeddings.token_embedding.weight

@@ -5,6 +5,8 @@ seaborn's `colorblind` palette throughout.
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -35,15 +37,33 @@ def plot_style() -> Iterator[None]:
 def show(figure: Figure, alt: str) -> None:
     """Display `figure` in a notebook with `alt` as its alternative text (in the output's metadata), then close it.
 
+    Its plain text says what was drawn, so that a comparison of outputs notices a plot that lost its data.
     Raises ValueError when `alt` is empty.
     """
     import matplotlib.pyplot as plt
+
+    encoded = io.BytesIO()
+    figure.savefig(encoded, format="png")
+    _display("image/png", encoded.getvalue(), alt, "\n".join([alt, *map(describe_axes, figure.axes)]))
+    plt.close(figure)
+
+
+def describe_axes(axes: Axes) -> str:
+    """What an Axes holds, by kind and number: labels, lines with their points, bars, points, pictures."""
+    parts = [f"line of {len(line.get_xdata())} points" for line in axes.lines]  # type: ignore[arg-type]
+    parts += [f"{len(axes.patches)} patches"] if axes.patches else []
+    parts += [f"collection of {len(group.get_offsets())}" for group in axes.collections]  # type: ignore[arg-type]
+    parts += [f"picture {'x'.join(map(str, image.get_size()))}" for image in axes.images]
+    return f"  {axes.get_ylabel() or axes.get_title() or 'axes'} over {axes.get_xlabel() or '-'}: {', '.join(parts)}"
+
+
+def _display(mime: str, encoded: bytes, alt: str, text: str) -> None:
     from IPython.display import display
 
     if not alt.strip():
-        raise ValueError("alt is empty: say in words what the figure shows")
-    display(figure, metadata={"image/png": {"alt": alt}})  # type: ignore[no-untyped-call]
-    plt.close(figure)
+        raise ValueError("alt is empty: say in words what the picture shows")
+    bundle = {mime: base64.b64encode(encoded).decode(), "text/plain": text}
+    display(bundle, raw=True, metadata={mime: {"alt": alt}})  # type: ignore[no-untyped-call]
 
 
 def curves(history: pd.DataFrame, names: Mapping[str, str], axes: Axes, x: str = "epoch", y: str = "value") -> Axes:
@@ -93,8 +113,6 @@ def denormalize(pixel_values: torch.Tensor) -> torch.Tensor:
 
 def show_picture(picture: Image.Image, alt: str) -> None:
     """Display a PIL picture with `alt` as its alternative text. Raises ValueError when `alt` is empty."""
-    from IPython.display import display
-
-    if not alt.strip():
-        raise ValueError("alt is empty: say in words what the picture shows")
-    display(picture, metadata={"image/png": {"alt": alt}})  # type: ignore[no-untyped-call]
+    encoded = io.BytesIO()
+    picture.convert("RGB").save(encoded, format="JPEG", quality=90)
+    _display("image/jpeg", encoded.getvalue(), alt, f"{alt}\n  {picture.width} x {picture.height} pixels")
