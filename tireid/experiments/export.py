@@ -32,7 +32,7 @@ TEMPLATE = """
 {% block html_head_css %}
 <style>
   div#notebook-container, section#provenance {
-    max-width: 56rem; width: auto; padding: 1.5rem; margin: 0 auto; box-shadow: none;
+    max-width: 960px; width: auto; padding: 1.5rem; margin: 0 auto; box-shadow: none;
   }
   div.text_cell_render, .rendered_html p, .rendered_html li { font-size: 1.05rem; line-height: 1.55; }
   div.output_subarea { max-width: 100%; overflow-x: auto; }

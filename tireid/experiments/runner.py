@@ -63,7 +63,8 @@ class RunResult:
     def __str__(self) -> str:
         outcome = "skipped, already done" if self.skipped else "done" if self.ok else f"failed: {self.error}"
         table = metrics_text(self.metrics)
-        return f"{self.notebook.name}: {outcome} ({self.provenance['seconds']:.0f} s), in {self.output_dir}\n{table}"
+        where = f"\nreport: {self.html}" if self.html else f"\nnotebook: {self.notebook}"
+        return f"{table}\n{self.notebook.name}: {outcome} ({self.provenance['seconds']:.0f} s){where}"
 
 
 def run(

@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -66,19 +67,16 @@ def serve() -> None:
     """Answer jobs `{"folder": ..., "tests": [...]}` until the input ends."""
     for name in LIBRARIES:
         importlib.import_module(name)
-    from hypothesis import Phase, settings
-
-    # The same examples every time; a mutant is caught or not, nobody needs its smallest example.
-    phases = (Phase.explicit, Phase.generate)
-    settings.register_profile("mutants", derandomize=True, database=None, phases=phases, report_multiple_bugs=False)
-    settings.load_profile("mutants")
     for line in sys.stdin:
         job = json.loads(line)
         child = os.fork()
         if child == 0:
             try:
                 run_tests(Path(job["folder"]), job["tests"])
+            except BaseException:  # whatever it is, the child must not go on as a second server
+                traceback.print_exc()
             finally:
+                sys.stdout.flush()
                 os._exit(0)
         os.waitpid(child, 0)
         outcome = Path(job["folder"]) / "outcome.json"

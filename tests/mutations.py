@@ -1,0 +1,244 @@
+"""Wrong programs that one might well have written, and for each the test that notices."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Mutation(NamedTuple):
+    """`old`, which occurs once in `file`, becomes `new`; `test` then fails."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+MUTATIONS = [
+    Mutation(
+        "negated similarity",
+        "model/objective.py",
+        "return F.normalize(image, dim=-1) @",
+        "return -F.normalize(image, dim=-1) @",
+        "model/test_tireid.py::test_alignment_in_eval_mode_is_on_the_means",
+    ),
+    Mutation(
+        "variance dropped",
+        "model/gaussian.py",
+        "noise.to(mean.device) * (std.detach() if detach else std)",
+        "noise.to(mean.device)",
+        "model/test_gaussian.py::test_draws_have_the_stated_mean_and_variance",
+    ),
+    Mutation(
+        "identity labels shuffled",
+        "data/batches.py",
+        "self.labels[index], index)",
+        "self.labels[index.flip(0)], index)",
+        "data/test_batches.py::test_loader_fetches_what_the_sampler_says",
+    ),
+    Mutation(
+        "only one direction",
+        "losses/circle.py",
+        "similarity.T, positives.T, margin, gamma, transposed",
+        "similarity, positives, margin, gamma, negatives",
+        "losses/test_circle.py::test_each_direction_equals_loops",
+    ),
+    Mutation(
+        "detached sample",
+        "model/tireid.py",
+        "alpha, options.samples, options.detach, rng)",
+        "alpha, options.samples, options.detach, rng).detach()",
+        "model/test_tireid.py::test_gradients_by_finite_differences_through_the_whole_objective",
+    ),
+    Mutation(
+        "mask on padding",
+        "data/text.py",
+        "words = word_mask(input_ids, eos_id)",
+        "words = (input_ids != bos_id) & (input_ids != eos_id)",
+        "data/test_text.py::test_only_words_are_touched_and_labels_are_the_originals",
+    ),
+    Mutation(
+        "wrong end-of-text position: the last one",
+        "model/clip.py",
+        "eot = is_eos.int().argmax(dim=1)",
+        "eot = is_eos.shape[1] - 1 - is_eos.int().flip(1).argmax(dim=1)",
+        "model/test_clip.py::test_square_grid_equals_transformers",
+    ),
+    Mutation(
+        "wrong end-of-text position: the highest id",
+        "model/clip.py",
+        "eot = is_eos.int().argmax(dim=1)",
+        "eot = input_ids.argmax(dim=1)",
+        "model/test_clip.py::test_the_mask_does_not_move_the_end_of_text_though_its_id_is_higher",
+    ),
+    Mutation(
+        "position grid transposed",
+        "model/clip.py",
+        "grid.flatten(2)[0].T",
+        "grid.transpose(2, 3).flatten(2)[0].T",
+        "model/test_clip.py::test_resampling_equals_loops",
+    ),
+    Mutation(
+        "gallery shuffled against its identities",
+        "retrieval/metrics.py",
+        "gallery, owned = gallery[order], owned[order]",
+        "owned = owned[order]",
+        "retrieval/test_metrics.py::test_average_precision_equals_scikit_learn",
+    ),
+    Mutation(
+        "gallery shuffled in the evaluation",
+        "retrieval/evaluation.py",
+        "gallery.features[order], queries.person_ids",
+        "gallery.features, queries.person_ids",
+        "retrieval/test_evaluation.py::test_both_directions_equal_the_oracle",
+    ),
+    Mutation(
+        "tie rule reversed",
+        "retrieval/metrics.py",
+        "right_sorted[i] - TIE_TOLERANCE",
+        "right_sorted[i] + TIE_TOLERANCE",
+        "retrieval/test_metrics.py::test_a_collapsed_model_scores_the_worst",
+    ),
+    Mutation(
+        "interpolation off by one: the class position is taken for a patch",
+        "model/clip.py",
+        "grid = table[1:].float()",
+        "grid = table[:-1].float()",
+        "model/test_clip.py::test_resampling_equals_loops",
+    ),
+    Mutation(
+        "interpolation off by half a pixel",
+        "model/clip.py",
+        "align_corners=False",
+        "align_corners=interpolation == 'bilinear'",
+        "model/test_clip.py::test_resampling_equals_loops",
+    ),
+    Mutation(
+        "temperature ignored by SDM",
+        "losses/matching.py",
+        ".T / temperature\n    matches",
+        ".T\n    matches",
+        "losses/test_matching.py::test_sdm_equals_loops",
+    ),
+    Mutation(
+        "temperature ignored by the recovery",
+        "model/tireid.py",
+        "                options.temperature,\n",
+        "                0.03,\n",
+        "model/test_recovery.py::test_text_tokens_and_targets_equal_loops",
+    ),
+    Mutation(
+        "temperature ignored by the model",
+        "model/objective.py",
+        "return infonce_loss(image, text, options.temperature)",
+        "return infonce_loss(image, text)",
+        "model/test_tireid.py::test_alignment_in_eval_mode_is_on_the_means",
+    ),
+    Mutation(
+        "alpha ignored",
+        "model/gaussian.py",
+        "return mean + alpha * noise",
+        "return mean + noise",
+        "model/test_gaussian.py::test_draws_have_the_stated_mean_and_variance",
+    ),
+    Mutation(
+        "detach ignored",
+        "model/gaussian.py",
+        "(std.detach() if detach else std)",
+        "std",
+        "model/test_gaussian.py::test_detach_stops_the_gradient_through_the_standard_deviation_only",
+    ),
+    Mutation(
+        "identity variance dropped",
+        "model/gaussian.py",
+        "return lam * batch + (1 - lam) * identity",
+        "return (lam * batch).expand_as(features)",
+        "model/test_gaussian.py::test_variances_equal_loops",
+    ),
+    Mutation(
+        "variances mixed across modalities",
+        "model/tireid.py",
+        "text = self._gaussian(seen.pooled, ids, alpha, generator)",
+        "both = self._gaussian(torch.cat([seen.pooled, views.image.pooled]), ids.repeat(2), alpha, generator)\n"
+        "        text = Gaussian(*(x[..., : len(ids), :] for x in (both.mean, both.variance, both.draws)))",
+        "model/test_tireid.py::test_variances_are_those_of_the_features",
+    ),
+    Mutation(
+        "evaluation samples",
+        "model/tireid.py",
+        "if not self.training:\n            return Gaussian",
+        "if variance is None:\n            return Gaussian",
+        "model/test_tireid.py::test_alignment_in_eval_mode_is_on_the_means",
+    ),
+    Mutation(
+        "gradient through the circle weights",
+        "losses/circle.py",
+        "s = similarity.detach()",
+        "s = similarity",
+        "losses/test_circle.py::test_gradient_is_that_of_fixed_weights",
+    ),
+    Mutation(
+        "recovery knows only the paired positive",
+        "losses/masked.py",
+        "same = same_person(person_ids)",
+        "same = same_person(person_ids.new_ones(len(g)).cumsum(0))",
+        "losses/test_masked.py::test_recovery_with_several_positives_equals_loops",
+    ),
+    Mutation(
+        "recovery moves its target",
+        "losses/masked.py",
+        "F.normalize(target.detach(), dim=1)",
+        "F.normalize(target, dim=1)",
+        "losses/test_masked.py::test_gradients_by_finite_differences_and_none_to_the_target",
+    ),
+    Mutation(
+        "padding attended to",
+        "model/interaction.py",
+        "padding = None if text_mask is None else ~text_mask",
+        "padding = None",
+        "model/test_interaction.py::test_padding_is_never_attended_to",
+    ),
+    Mutation(
+        "random words may be special tokens",
+        "data/text.py",
+        "torch.randint(vocab_size - len(special), shape",
+        "torch.randint(vocab_size, shape",
+        "data/test_text.py::test_random_words_are_uniform_over_ordinary_ids",
+    ),
+    Mutation(
+        "captions without a chosen word",
+        "data/text.py",
+        "((draw < probability) | smallest)",
+        "(draw < probability)",
+        "data/test_text.py::test_every_caption_with_a_word_has_a_chosen_one",
+    ),
+    Mutation(
+        "P x K repeats captions",
+        "data/batches.py",
+        "unused[person] = [pair for pair in unused[person] if pair not in pairs]",
+        "unused[person] = rng.permutation(unused[person]).tolist()",
+        "data/test_batches.py::test_balanced_people_end_together_without_repeats",
+    ),
+    Mutation(
+        "every epoch in the same order",
+        "data/batches.py",
+        "[self.seed, self.epoch]",
+        "[self.seed]",
+        "data/test_batches.py::test_order_depends_on_seed_and_epoch_alone",
+    ),
+    Mutation(
+        "recall off by one",
+        "retrieval/metrics.py",
+        'counted["first_rank"] <= k',
+        'counted["first_rank"] < k',
+        "retrieval/test_metrics.py::test_hand_computed",
+    ),
+    Mutation(
+        "worst hits first",
+        "retrieval/index.py",
+        "np.lexsort((place[rows], -scores))",
+        "np.lexsort((place[rows], scores))",
+        "retrieval/test_gallery.py::test_text_picture_and_both",
+    ),
+]
