@@ -60,7 +60,7 @@ class GaussianExplorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no
 
     >>> explorer = GaussianExplorer(torch.eye(4), torch.eye(4), torch.tensor([0, 0, 1, 1]))
     >>> explorer.alpha.value = 0.0
-    >>> explorer.state, round(explorer.results.loc["positive pairs", "samples"], 3)
+    >>> explorer.state, round(float(explorer.results.loc["positive pairs", "samples"]), 3)
     ({'alpha': 0.0, 'lam': 0.5, 'k': 2}, 0.5)
     """
 
