@@ -76,7 +76,8 @@ class UncertaintyConfig(Section):
     deviations."""
     lam: float = Field(0.5, ge=0, le=1)
     alpha: float = Field(1.0, ge=0)
-    """Scale of the noise."""
+    """Scale of the noise (inferred). It bounds the similarity of a perfect pair's samples: notebook 03 measures where
+    that falls under the circle loss's target 1 - margin."""
     alpha_warmup: float = Field(0.0, ge=0, le=1)
     """Fraction of the training over which alpha rises from 0."""
     probability: float = Field(1.0, ge=0, le=1)

@@ -102,6 +102,7 @@ def test_colours_are_those_of_the_style_in_which_it_was_drawn() -> None:
     figure.canvas.draw()
     dots = axes.collections[1]
     assert dots.get_facecolor()[0].tolist() == [0.0, 1.0, 0.0, 1.0]
+    assert dots.get_edgecolor()[0].tolist() == [0.0, 1.0, 0.0, 1.0]
     plt.close(figure)
 
 

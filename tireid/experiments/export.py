@@ -34,7 +34,8 @@ TEMPLATE = """
   div#notebook-container, section#provenance {
     max-width: 960px; width: auto; padding: 1.5rem; margin: 0 auto; box-shadow: none;
   }
-  div.text_cell_render, .rendered_html p, .rendered_html li { font-size: 1.05rem; line-height: 1.55; }
+  div.text_cell_render, .rendered_html p, .rendered_html li { font-size: 15px; line-height: 1.55; }
+  div.output_area pre { font-size: 13px; line-height: 1.4; }
   div.output_subarea { max-width: 100%; overflow-x: auto; }
   img { max-width: 100%; height: auto; }
   math[display="block"] { margin: 1em 0; overflow-x: auto; }
