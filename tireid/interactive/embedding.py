@@ -81,6 +81,8 @@ def people_in_plane(
 
     Pictures are dots with a full line, captions crosses with a dashed one. `colours` default to the axes' cycle.
     """
+    from matplotlib.colors import to_rgba
+
     for cloud, marker, name, dash in ((images, "o", "pictures", "-"), (texts, "x", "captions", "--")):
         axes.scatter(cloud.points[:, 0], cloud.points[:, 1], s=7, marker=marker, color="0.8", linewidths=0.6, zorder=1)
         axes.plot([], [], marker=marker, linestyle=dash, color="0.35", markersize=4, label=name)
