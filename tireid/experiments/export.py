@@ -38,7 +38,7 @@ TEMPLATE = """
   div.output_area pre { font-size: 13px; line-height: 1.4; }
   div.output_subarea { max-width: 100%; overflow-x: auto; }
   img { max-width: 100%; height: auto; }
-  math[display="block"] { margin: 1em 0; overflow-x: auto; }
+  math[display="block"] { margin: 1em 0; }
 </style>
 {% endblock %}
 {% block data_latex %}<div class="output_latex output_subarea">{{ output.data['text/latex'] | tex2html }}</div>
