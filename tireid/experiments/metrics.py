@@ -32,10 +32,10 @@ def show_metrics(metrics: Mapping[str, Any], path: str | Path | None = None, *, 
     from IPython.display import display  # needed in notebooks only
 
     exact = _plain(metrics)
-    rounded = _rounded(exact, digits)
+    shown = rounded(exact, digits)
     if path is not None:
         write_atomically(path, json.dumps(exact, indent=2) + "\n")
-    bundle = {METRICS_MIME: rounded, "text/plain": metrics_text(rounded)}
+    bundle = {METRICS_MIME: shown, "text/plain": metrics_text(shown)}
     display(bundle, raw=True, metadata={METRICS_MIME: {"exact": exact}})  # type: ignore[no-untyped-call]
 
 
@@ -75,9 +75,10 @@ def _plain(value: Any, name: str = "metrics") -> Any:
     raise TypeError(f"{name} is a {type(value).__name__}; expected a number, text or a mapping of them")
 
 
-def _rounded(value: Any, digits: int) -> Any:
+def rounded(value: Any, digits: int) -> Any:
+    """Floats in nested mappings, to `digits` significant digits."""
     if isinstance(value, dict):
-        return {key: _rounded(item, digits) for key, item in value.items()}
+        return {key: rounded(item, digits) for key, item in value.items()}
     return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 

@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tireid.experiments.metrics import collect_metrics, metrics_text
+from tireid.experiments.metrics import collect_metrics, metrics_text, rounded
 from tireid.experiments.parameters import Parameter, check_values, load_profile, read_parameters
 from tireid.experiments.provenance import environment, source_hash
 from tireid.files import write_atomically
@@ -62,7 +62,7 @@ class RunResult:
 
     def __str__(self) -> str:
         outcome = "skipped, already done" if self.skipped else "done" if self.ok else f"failed: {self.error}"
-        table = metrics_text(self.metrics)
+        table = metrics_text(rounded(self.metrics, 4))
         where = f"\nreport: {self.html}" if self.html else f"\nnotebook: {self.notebook}"
         return f"{table}\n{self.notebook.name}: {outcome} ({self.provenance['seconds']:.0f} s){where}"
 
