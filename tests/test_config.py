@@ -19,6 +19,7 @@ from tireid.config import PRESETS, Config, ConfigError
         ("paper-strong", "circle", True, 1, 1, 1, "pk"),
         ("irra", "sdm", False, 1, 0, 1, "random"),
         ("clip", "infonce", False, 0, 0, 0, "random"),
+        ("tal", "tal", False, 0, 0, 0, "random"),
     ],
 )
 def test_presets_are_those_of_the_method(

@@ -25,7 +25,7 @@ from typing import Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-PresetName = Literal["paper", "paper-strong", "irra", "clip"]
+PresetName = Literal["paper", "paper-strong", "irra", "clip", "tal"]
 PRESETS: tuple[str, ...] = get_args(PresetName)
 
 DEFAULT_HUB_BACKBONE = "openai/clip-vit-base-patch16"
@@ -95,11 +95,11 @@ class UncertaintyConfig(Section):
 class LossConfig(Section):
     """The objective: one alignment loss and the weights of the other terms (0 turns a term off)."""
 
-    alignment: Literal["circle", "sdm", "infonce", "cmpm"] = "circle"
+    alignment: Literal["circle", "sdm", "infonce", "cmpm", "tal"] = "circle"
     align: float = Field(1.0, ge=0)
     """Weight of the alignment loss."""
     margin: float = Field(0.25, ge=0, le=1)
-    """Circle loss: m (inferred)."""
+    """Circle loss: m (inferred). TAL: its margin, 0.1 in RDE."""
     gamma: float = Field(64.0, gt=0)
     """Circle loss: gamma (inferred)."""
     gamma_warmup: float = Field(0.0, ge=0, le=1)
@@ -107,7 +107,7 @@ class LossConfig(Section):
     positives: Literal["identity", "pair"] = "identity"
     """Circle loss: every item of the same person is positive, or the paired one only."""
     temperature: float = Field(0.02, gt=0)
-    """Of SDM and InfoNCE."""
+    """Of SDM and InfoNCE; of TAL, where RDE has 0.015."""
     mlm: float = Field(1.0, ge=0)
     recovery: float = Field(1.0, ge=0)
     identity: float = Field(0.0, ge=0)
@@ -325,6 +325,11 @@ _PRESET_OPTIONS: dict[str, dict[str, Any]] = {
         "sampler": {"kind": "random"},
         "uncertainty": {"enabled": False},
         "loss": {"alignment": "infonce", "mlm": 0.0, "recovery": 0.0},
+    },
+    "tal": {
+        "sampler": {"kind": "random"},
+        "uncertainty": {"enabled": False},
+        "loss": {"alignment": "tal", "margin": 0.1, "temperature": 0.015, "mlm": 0.0, "recovery": 0.0},
     },
 }
 

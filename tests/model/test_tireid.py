@@ -40,6 +40,7 @@ PRESET_TERMS = {
     "paper-strong": {"align", "mlm", "recovery", "identity"},
     "irra": {"align", "mlm", "identity"},
     "clip": {"align"},
+    "tal": {"align"},
 }
 
 

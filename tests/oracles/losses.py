@@ -86,3 +86,20 @@ def recovery(recovered: Matrix, target: Matrix, ids: list[int], temperature: flo
                 over_same += weight
         total -= log(over_same / over_all)
     return total / len(recovered)
+
+
+def tal(images: Matrix, texts: Matrix, ids: list[int], margin: float, temperature: float) -> float:
+    similarity = [[dot(unit(v), unit(t)) for t in texts] for v in images]
+    return sum(soft_triplet(rows, ids, margin, temperature) for rows in (similarity, transpose(similarity)))
+
+
+def soft_triplet(similarity: Matrix, ids: list[int], margin: float, temperature: float) -> float:
+    """mean_i [margin - soft-max-weighted positive + temperature * log sum of exponentials of the negatives]_+"""
+    total = 0.0
+    for i, row in enumerate(similarity):
+        right = [s for s, other in zip(row, ids, strict=True) if other == ids[i]]
+        wrong = [exp(s / temperature) for s, other in zip(row, ids, strict=True) if other != ids[i]]
+        weights = softmax([s / temperature for s in right])
+        if wrong:
+            total += max(0.0, margin - dot(weights, right) + temperature * log(sum(wrong)))
+    return total / len(similarity)

@@ -3,7 +3,7 @@
 from tireid.losses.circle import bidirectional_circle_loss, circle_loss, circle_weights
 from tireid.losses.identity import identity_loss
 from tireid.losses.masked import mlm_loss, recovery_loss
-from tireid.losses.matching import cmpm_loss, infonce_loss, sdm_loss
+from tireid.losses.matching import cmpm_loss, infonce_loss, sdm_loss, tal_loss
 
 __all__ = [
     "bidirectional_circle_loss",
@@ -15,4 +15,5 @@ __all__ = [
     "mlm_loss",
     "recovery_loss",
     "sdm_loss",
+    "tal_loss",
 ]

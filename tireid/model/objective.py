@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tireid.config import LossConfig
-from tireid.losses import bidirectional_circle_loss, circle_weights, cmpm_loss, infonce_loss, sdm_loss
+from tireid.losses import bidirectional_circle_loss, circle_weights, cmpm_loss, infonce_loss, sdm_loss, tal_loss
 from tireid.losses.common import full_precision, same_person
 from tireid.model.gaussian import Gaussian
 
@@ -39,6 +39,8 @@ def _pair_loss(image: Tensor, text: Tensor, person_ids: Tensor, options: LossCon
         return sdm_loss(image, text, person_ids, options.temperature)
     if options.alignment == "infonce":
         return infonce_loss(image, text, options.temperature)
+    if options.alignment == "tal":
+        return tal_loss(image, text, person_ids, options.margin, options.temperature)
     return cmpm_loss(image, text, person_ids)
 
 
