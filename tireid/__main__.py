@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     cli.add_arguments(add("run", cli.main, "execute a notebook with checked parameters"))
+    cli.add_sweep_arguments(add("sweep", cli.sweep_main, "run every task of a study that is not finished"))
 
     sub = add("train", _train, "train a preset on a data set; also under torchrun or accelerate launch -m")
     sub.add_argument("--preset", default="paper", choices=PRESETS)
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("generate", _generate, "write synthetic pedestrians in the format of a real data set")
     sub.add_argument("root", type=Path)
     sub.add_argument("--layout", default="CUHK-PEDES", choices=DATASETS[1:])
-    sub.add_argument("--style", default="street", choices=("street", "studio"))
+    sub.add_argument("--style", default="street", choices=("street", "studio", "night"))
     sub.add_argument("--people", type=int, nargs=3, default=(1000, 100, 200), metavar=("TRAIN", "VAL", "TEST"))
     sub.add_argument("--seed", type=int, default=0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -136,6 +136,38 @@ class Dataset:
             generated=generated,
             on_progress=on_progress,
         )
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of all annotations: two data sets share it if they name the same pictures, people and
+        captions in the same splits. The pictures themselves are not read."""
+        digest = hashlib.blake2b(digest_size=8)
+        for split in self.splits:
+            for record in split.records:
+                picture = record.image.relative_to(self.folder).as_posix()
+                content = [split.name, picture, record.person_id, *record.captions]
+                digest.update(json.dumps(content).encode())
+        return digest.hexdigest()
+
+    def with_shuffled_captions(self, share: float, seed: int) -> Dataset:
+        """A copy in which `share` of the training captions stand at the wrong picture, as in RDE's study of noise.
+
+        round(share * M) captions are drawn and given each to the picture of another one of them (which may show the
+        same person). Source: Qin et al., RDE, CVPR 2024, section 4.1. Raises ValueError for a share outside [0, 1].
+        """
+        if not 0 <= share <= 1:
+            raise ValueError(f"share must lie in [0, 1], got {share}")
+        rng = np.random.default_rng(seed)
+        captions, train = list(self.train.captions), self.train
+        chosen = rng.permutation(len(captions))[: round(share * len(captions))]
+        for place, source in zip(chosen, np.roll(chosen, 1), strict=True):
+            captions[place] = train.captions[source]
+        ends = np.cumsum([len(record.captions) for record in train.records])
+        records = [
+            replace(record, captions=tuple(captions[end - len(record.captions) : end]))
+            for record, end in zip(train.records, ends, strict=True)
+        ]
+        return replace(self, train=Split(train.name, tuple(records)))
 
     def __repr__(self) -> str:
         lines = [f"Dataset({self.name!r}, root={str(self.root)!r})", *(f"  {split!r}" for split in self.splits)]

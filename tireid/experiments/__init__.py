@@ -4,12 +4,26 @@ from typing import TYPE_CHECKING, Any
 
 from tireid.experiments.metrics import show_metrics
 from tireid.experiments.parameters import ParameterError
+from tireid.experiments.results import Results
 from tireid.experiments.runner import RunResult, run
+from tireid.experiments.study import Study, StudyError
+from tireid.experiments.sweep import Sweep, sweep
 
 if TYPE_CHECKING:
     from tireid.experiments.export import export_html
 
-__all__ = ["ParameterError", "RunResult", "export_html", "run", "show_metrics"]
+__all__ = [
+    "ParameterError",
+    "Results",
+    "RunResult",
+    "Study",
+    "StudyError",
+    "Sweep",
+    "export_html",
+    "run",
+    "show_metrics",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

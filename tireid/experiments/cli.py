@@ -1,10 +1,12 @@
-"""`python -m tireid run NOTEBOOK -p name value ...`."""
+"""`python -m tireid run NOTEBOOK -p name value ...` and `python -m tireid sweep STUDY`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
+
+import yaml
 
 from tireid.experiments.parameters import ParameterError, convert_texts, read_parameters
 from tireid.experiments.runner import read_notebook, run
@@ -67,3 +69,55 @@ def _once(pairs: list[list[str]]) -> dict[str, str]:
             raise ParameterError(f"parameter '{name}' is given twice")
         texts[name] = text
     return texts
+
+
+def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `sweep`."""
+    parser.add_argument("study", type=Path, help="YAML file: notebook, parameters, arms, grid, zip, seeds")
+    parser.add_argument("--runs", type=Path, default=Path("runs/studies"), help="folder of the runs")
+    parser.add_argument("--results", type=Path, help="folder of the small result files (default: RUNS/results)")
+    parser.add_argument("--jobs", type=int, default=1, help="tasks at a time")
+    parser.add_argument("--threads", type=int, default=1, help="processor threads of each task")
+    parser.add_argument("--cluster", choices=("local", "slurm"), default="local")
+    parser.add_argument(
+        "--option",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="for submitit: --option slurm_partition gpu --option slurm_gpus_per_node 1",
+    )
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="limit of each task")
+    parser.add_argument("--arms", nargs="+", metavar="ARM", help="only these")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="only these")
+    parser.add_argument("--list", action="store_true", help="show the tasks and stop")
+
+
+def sweep_main(args: argparse.Namespace) -> int:
+    """Run the tasks that are not finished; 0, or 1 when some failed twice."""
+    from tireid.experiments.study import Study
+    from tireid.experiments.sweep import Outcome, sweep
+
+    study = Study.read(args.study).select(args.arms, args.seeds)
+    if args.list:
+        for task in study.tasks:
+            print(f"{task.key}  {task}  {dict(task.parameters)}")
+        return 0
+
+    def say(outcome: Outcome, over: int, total: int) -> None:
+        message = f": {outcome.message}" if outcome.message else ""
+        print(f"{over}/{total} {outcome.task}: {outcome.status} ({outcome.seconds:.0f} s){message}", flush=True)
+
+    done = sweep(
+        study,
+        runs=args.runs,
+        results=args.results,
+        jobs=args.jobs,
+        threads=args.threads,
+        cluster=args.cluster,
+        options={name: yaml.safe_load(value) for name, value in args.option},
+        timeout=args.timeout,
+        on_outcome=say,
+    )
+    print(done)
+    return 0 if done.ok else 1

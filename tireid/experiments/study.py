@@ -11,8 +11,8 @@
     zip: {loss.margin: [0.25, 0.4], loss.gamma: [64, 80]}  # lists of one length: one after the other
     seeds: [1, 2, 3]
 
-All parts but the notebook are optional. A name with a dot is an option of :class:`tireid.Config` and joins the notebook's
-parameter `overrides`; any other name is a parameter of the notebook, checked before anything runs.
+All parts but the notebook are optional. A name with a dot is an option of :class:`tireid.Config` and joins the
+notebook's parameter `overrides`; any other name is a parameter of the notebook, checked before anything runs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How a picture is taken: the cameras, and the conditions of one picture.
 
-:data:`STUDIO` and :data:`STREET` hold every range that conditions are drawn from. The gap between the styles is tuned
-here and nowhere else: ``STREET.scaled(0.5)`` is half as harsh.
+:data:`STUDIO`, :data:`STREET` and :data:`NIGHT` hold every range that conditions are drawn from. The gap between the
+styles is tuned here and nowhere else: ``STREET.scaled(0.5)`` is half as harsh.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from tireid.pedestrians.figures import Pose
 from tireid.pedestrians.people import VIEWS, pick
 
-Style = Literal["studio", "street"]
-STYLES: tuple[Style, ...] = ("studio", "street")
+Style = Literal["studio", "street", "night"]
+STYLES: tuple[Style, ...] = ("studio", "street", "night")
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,9 @@ STREET = Degradation(
     noise=(1.0, 6.0), occlusion=0.16, clutter=0.2, shift=(0.07, 0.04), scale=(0.83, 0.98), lean=0.06,
     quality=(50, 88), views=(4, 3, 2, 2),
 )  # fmt: skip
-DEGRADATIONS: dict[Style, Degradation] = {"studio": STUDIO, "street": STREET}
+NIGHT = replace(STREET.scaled(1.5), contrast=(0.6, 0.85), quality=(35, 70))
+"""The same eight cameras after dark: another domain to test on."""
+DEGRADATIONS: dict[Style, Degradation] = {"studio": STUDIO, "street": STREET, "night": NIGHT}
 
 OCCLUDERS: dict[str, float] = {"pole": 3, "car": 2, "bush": 1.5, "passer": 2, "border": 2, "railing": 1}
 

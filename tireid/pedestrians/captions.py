@@ -1,4 +1,4 @@
-"""Captions: a small grammar that tells what can be seen, plainly (studio) or as people do (street).
+"""Captions: a small grammar that tells what can be seen, plainly (studio) or as people do (street, and worse at night).
 
 Every caption comes with its ground truth: which attributes it tells, which of them vaguely, and which wrongly.
 """
@@ -60,6 +60,7 @@ class Habits:
 HABITS: dict[Style, Habits] = {
     "studio": Habits(keep=0.62, omit_colour=0.0, vague=0.0, mistake=0.0, detail=0.8, neutral=0.0, view=0.0),
     "street": Habits(keep=0.45, omit_colour=0.07, vague=0.08, mistake=0.03, detail=0.6, neutral=0.1, view=0.3),
+    "night": Habits(keep=0.35, omit_colour=0.15, vague=0.16, mistake=0.06, detail=0.4, neutral=0.3, view=0.2),
 }
 MIN_PARTS = 3
 """A caption tells at least so many parts, if so many can be seen."""
@@ -104,7 +105,7 @@ class _Teller:
         self, person: Person, rng: np.random.Generator, style: Style, views: Sequence[str], seen: Sequence[str]
     ) -> None:
         self.rng, self.style, self.views = rng, style, views
-        self.habits, self.column = HABITS[style], STYLES.index(style)
+        self.habits, self.column = HABITS[style], 0 if style == "studio" else 1
         self.truth, self.seen = attributes(person), frozenset(seen)
         self.mentioned: dict[str, str] = {}
         self.vague: list[str] = []
@@ -221,7 +222,7 @@ class _Teller:
     def hair(self) -> str:
         self.mentioned["hair.style"] = style = self.truth["hair.style"]
         if style == "bald":
-            return self.one(("a bald head", "a shaved head") if self.style == "street" else ("a bald head",))
+            return self.one(("a bald head",) if self.style == "studio" else ("a bald head", "a shaved head"))
         self.mentioned["hair.colour"] = self.truth["hair.colour"]
         text = self.word(words.HAIR_STYLES, style)
         text = text.format(self.word(words.HAIR_COLOURS, self.truth["hair.colour"]))

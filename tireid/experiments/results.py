@@ -1,0 +1,139 @@
+"""The small files of finished tasks: what a report needs, and what is worth committing.
+
+::
+
+    results/<task.key>/
+      task.json         notebook and parameters
+      metrics.json      what the notebook displayed
+      history.csv       of its training, where it trained: a row per logged step
+      per_query.csv     of its training: direction, query, person_id, first_rank, AP on the test split
+      provenance.json   code, versions, machine, times
+
+A folder appears whole or not at all. Checkpoints and executed notebooks stay in the folder of the runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from tireid.experiments.study import Study, Task
+
+if TYPE_CHECKING:
+    from tireid.experiments.runner import RunResult
+
+TRAINING = "files/training"
+"""Where a notebook that trains puts its run, seen from the folder of the task."""
+PER_QUERY = ["direction", "query", "person_id", "first_rank", "AP"]
+
+
+def has_result(store: Path, task: Task) -> bool:
+    """Whether `store` holds the result of `task`."""
+    return (store / task.key / "task.json").is_file()
+
+
+def keep(store: Path, task: Task, result: RunResult) -> Path:
+    """Copy the small files of a finished run into `store`; returns the folder."""
+    store.mkdir(parents=True, exist_ok=True)
+    target = store / task.key
+    building = Path(tempfile.mkdtemp(prefix=f".{task.key}.", dir=store))
+    try:
+        building.chmod(0o755)
+        content = {"notebook": task.notebook.name, "parameters": dict(task.parameters)}
+        _write(building / "task.json", content)
+        _write(building / "metrics.json", result.metrics)
+        _write(building / "provenance.json", result.provenance)
+        training = result.output_dir / TRAINING
+        if (training / "history.csv").is_file():
+            _rounded(pd.read_csv(training / "history.csv")).to_csv(building / "history.csv", index=False)
+        if (training / "per_query_best.csv").is_file():
+            table = pd.read_csv(training / "per_query_best.csv", usecols=PER_QUERY)[PER_QUERY]
+            table.astype({"first_rank": "Int64"}).round({"AP": 4}).to_csv(building / "per_query.csv", index=False)
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(building, target)  # noqa: PTH105 (the name says what it does)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return target
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the finished tasks of a study left, as tables with the columns `arm` and `seed`."""
+
+    study: Study
+    runs: pd.DataFrame = field(repr=False)
+    """A row per task, indexed by (arm, seed): its metrics by name, nested names joined with a slash."""
+    per_query: pd.DataFrame = field(repr=False)
+    """arm, seed, direction, query, person_id, first_rank, AP."""
+    history: pd.DataFrame = field(repr=False)
+    """arm, seed, step, epoch, seconds, loss, ..."""
+    provenance: pd.DataFrame = field(repr=False)
+    """A row per task, indexed by (arm, seed): commit, dirty, cpu, gpus, seconds, ..."""
+    missing: tuple[Task, ...] = ()
+    """Tasks without a result."""
+
+
+def load(study: Study | str | Path, store: str | Path) -> Results:
+    """The results of a study's tasks that lie in `store`; arms in the study's order.
+
+    Raises FileNotFoundError when there is none at all.
+    """
+    study = study if isinstance(study, Study) else Study.read(study)
+    store = Path(store)
+    found = [task for task in study.tasks if has_result(store, task)]
+    if not found:
+        raise FileNotFoundError(f"{store} holds no result of study {study.name}: run `python -m tireid sweep` first")
+    return Results(
+        study,
+        _rows(found, [_flat(_read(store / task.key / "metrics.json")) for task in found]),
+        _tables(store, found, "per_query.csv"),
+        _tables(store, found, "history.csv"),
+        _rows(found, [_flat(_read(store / task.key / "provenance.json")) for task in found]),
+        tuple(task for task in study.tasks if task not in found),
+    )
+
+
+def _rows(tasks: list[Task], rows: list[dict[str, Any]]) -> pd.DataFrame:
+    index = pd.MultiIndex.from_tuples([(task.arm, task.seed) for task in tasks], names=["arm", "seed"])
+    return pd.DataFrame(rows, index=index)
+
+
+def _tables(store: Path, tasks: list[Task], name: str) -> pd.DataFrame:
+    parts = []
+    for task in tasks:
+        path = store / task.key / name
+        if path.is_file():
+            table = pd.read_csv(path)
+            table.insert(0, "arm", task.arm)
+            table.insert(1, "seed", task.seed)
+            parts.append(table)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Floats to six significant digits: enough for a curve, half the size."""
+    floats = table.select_dtypes("float").columns
+    return table.assign(**{name: [float(f"{value:.6g}") for value in table[name]] for name in floats})
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    for name, value in tree.items():
+        rows |= _flat(value, f"{prefix}{name}/") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return rows
+
+
+def _write(path: Path, tree: Any) -> None:
+    path.write_text(json.dumps(tree, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return tree
