@@ -214,3 +214,29 @@ def test_drawn_pedestrians_are_read_back_in_every_layout(tmp_path: Path, layout:
     assert min(data.train.label_of) == (1 if layout == "CUHK-PEDES" else 0)
     assert all((record.camera is not None) == (layout == "RSTPReid") for record in data.train.records)
     assert data.check().ok
+
+
+def test_shuffled_captions_are_a_permutation_that_moves_the_share_asked_for(tmp_path: Path) -> None:
+    data = load_dataset("synthetic", tmp_path, people=(20, 1, 2))
+    before = data.train
+    for share in (0.0, 0.2, 1.0):
+        noisy = data.with_shuffled_captions(share, seed=3)
+        after = noisy.train
+        assert sorted(after.captions) == sorted(before.captions)
+        assert after.image_paths == before.image_paths
+        assert np.array_equal(after.caption_image_index, before.caption_image_index)
+        moved = sum(a != b for a, b in zip(after.captions, before.captions, strict=True))
+        assert moved == round(share * before.num_captions)  # no two captions of this set are equal
+        assert noisy.test is data.test
+    assert data.with_shuffled_captions(0.5, 1).train.captions == data.with_shuffled_captions(0.5, 1).train.captions
+    assert data.with_shuffled_captions(0.5, 1).train.captions != data.with_shuffled_captions(0.5, 2).train.captions
+    with pytest.raises(ValueError, match=r"share must lie in \[0, 1\], got 1.5"):
+        data.with_shuffled_captions(1.5, 1)
+
+
+def test_the_fingerprint_is_that_of_the_annotations_wherever_they_lie(tmp_path: Path) -> None:
+    options = {"people": (3, 1, 2), "images_per_person": 2}
+    here, there = (load_dataset("synthetic", tmp_path / name, **options) for name in ("here", "there"))
+    assert here.fingerprint == there.fingerprint
+    assert here.fingerprint != load_dataset("synthetic", tmp_path / "other", seed=1, **options).fingerprint
+    assert here.fingerprint != here.with_shuffled_captions(1.0, 0).fingerprint

@@ -8,6 +8,7 @@ anything that went wrong is the same command again. A lock per task keeps two sw
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -25,6 +26,9 @@ from tireid.experiments.study import Study, Task
 Cluster = Literal["local", "slurm"]
 ATTEMPTS = 2
 POLL_SECONDS = 0.5
+QUEUE_SECONDS = 15.0
+OVER = {"CANCELLED", "COMPLETED", "FAILED", "NODE_FAIL", "TIMEOUT", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE"}
+"""Slurm's states of a job that will not come back."""
 
 
 @dataclass(frozen=True)
@@ -179,8 +183,15 @@ class _Launcher:
         return _Work(task, self.runs, self.store, self.threads, self.timeout)
 
     def _wait(self, task: Task, job: Any) -> Outcome:
+        asked = time.monotonic()
         while not job.done():
             time.sleep(POLL_SECONDS)
+            if self.cluster == "slurm" and time.monotonic() - asked > QUEUE_SECONDS:
+                gone, asked = _left_the_queue(job.job_id), time.monotonic()
+                if gone and not job.done():
+                    return Outcome(
+                        task, "failed", message=f"left Slurm's queue without a result; log: {job.paths.stderr}"
+                    )
         try:
             outcome: Outcome = job.result()
         except Exception as error:  # whatever killed the job: out of memory, a node that went away, a broken import
@@ -232,6 +243,16 @@ class _Work:
         import submitit
 
         return submitit.helpers.DelayedSubmission(self)
+
+
+def _left_the_queue(job_id: str) -> bool:
+    """Whether Slurm has done with a job. submitit asks `sacct`, which a cluster without accounting does not answer."""
+    asked = subprocess.run(
+        ["squeue", "--noheader", "--states=all", "--format=%T", "--jobs", job_id], capture_output=True, text=True
+    )
+    if asked.returncode != 0:
+        return "Invalid job id" in asked.stderr  # forgotten; anything else may pass, such as a controller restarting
+    return set(asked.stdout.split()) <= OVER
 
 
 def _of(task: Task, outcomes: Mapping[str, Outcome]) -> Outcome:

@@ -115,7 +115,7 @@ STREET = Degradation(
     quality=(50, 88), views=(4, 3, 2, 2),
 )  # fmt: skip
 NIGHT = replace(STREET.scaled(1.5), contrast=(0.6, 0.85), quality=(35, 70))
-"""The same eight cameras after dark: another domain to test on."""
+"""The same eight cameras on a bad night, with low contrast, noise and blur: another domain to test on."""
 DEGRADATIONS: dict[Style, Degradation] = {"studio": STUDIO, "street": STREET, "night": NIGHT}
 
 OCCLUDERS: dict[str, float] = {"pole": 3, "car": 2, "bush": 1.5, "passer": 2, "border": 2, "railing": 1}
