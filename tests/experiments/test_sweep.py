@@ -117,8 +117,8 @@ def test_two_sweeps_at_once_run_each_task_once(folder: Path) -> None:
 TRAIN = """import tireid
 from tireid.experiments import show_metrics
 data = tireid.load_dataset("synthetic", people=(12, 4, 8))
-options = ["sampler.batch_size=8", "training.log_every=1"]
-config = tireid.Config.preset("paper", epochs=6, seed=seed).override(options + overrides)
+options = ["sampler.batch_size=16", "training.log_every=1"]
+config = tireid.Config.preset("paper", epochs=12, seed=seed).override(options + overrides)
 run = tireid.train(config, f"{output_dir}/training", data=data)
 show_metrics({k: v for k, v in run.metrics.items() if not isinstance(v, str)})"""
 TRAIN_PARAMETERS = """overrides: list = []
@@ -138,9 +138,17 @@ def test_killed_at_ten_random_moments_a_sweep_ends_with_the_same_table(tmp_path:
 
     chance = random.Random(0)
     command = [sys.executable, "-m", "tireid", "sweep", str(path), "--runs", str(tmp_path / "killed"), "--jobs", "2"]
-    for _ in range(KILLS):
+    reached = []
+    for number in range(KILLS):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _kill_tree_after(process, chance.uniform(2, 14))
+        if number % 2:  # any moment of the start; else any moment of the training
+            time.sleep(chance.uniform(0, 8))
+        else:
+            _wait_for_progress(tmp_path / "killed", process)
+            time.sleep(chance.uniform(0, 2))
+        _kill_tree(process)
+        reached.append(_epochs(tmp_path / "killed"))
+    assert len(set(reached)) > 2, "the kills met a training at its start only"
     finished = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
@@ -153,8 +161,19 @@ def test_killed_at_ten_random_moments_a_sweep_ends_with_the_same_table(tmp_path:
     pd.testing.assert_frame_equal(tables[0].per_query, tables[1].per_query, check_exact=True)
 
 
-def _kill_tree_after(process: subprocess.Popen[bytes], seconds: float) -> None:
-    time.sleep(seconds)
+def _epochs(runs: Path) -> tuple[str, ...]:
+    """The last whole epoch of every training."""
+    return tuple(sorted(path.parent.name for path in runs.glob("*/files/training/state-*/progress.json")))
+
+
+def _wait_for_progress(runs: Path, process: subprocess.Popen[bytes]) -> None:
+    before, end = _epochs(runs), time.monotonic() + 120
+    while _epochs(runs) == before and process.poll() is None:
+        assert time.monotonic() < end, "no training went on"
+        time.sleep(0.05)
+
+
+def _kill_tree(process: subprocess.Popen[bytes]) -> None:
     try:
         parent = psutil.Process(process.pid)
         family = [*parent.children(recursive=True), parent]

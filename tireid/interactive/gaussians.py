@@ -85,6 +85,7 @@ def plot_gaussians(
     variance of that person's first row. With `draws` (S, N, D), samples shown as small points, every feature of the
     person has the ellipse around itself instead: that is the Gaussian which they were drawn from.
     """
+    from matplotlib.colors import to_rgba
     from matplotlib.patches import Ellipse
 
     points, ids = plane.project(features), np.asarray(person_ids)
@@ -95,7 +96,8 @@ def plot_gaussians(
         mine = np.flatnonzero(ids == person)
         if not len(mine):
             raise ValueError(f"person {person} is not among person_ids")
-        colour = f"C{number}"
+        # Resolved here: a patch would look up "C0" only when it is drawn, perhaps under another style.
+        colour = to_rgba(f"C{number}")
         if cloud is not None:
             x, y = cloud[:, mine].reshape(-1, 2).T
             axes.scatter(x, y, s=6, color=colour, alpha=0.4, linewidths=0, zorder=2)
@@ -121,7 +123,7 @@ def plot_similarities(
         axes.hist(flat, edges, density=True, histtype="stepfilled", alpha=0.5, color=colour, hatch=hatch, label=label)
     if target is not None:
         axes.axvline(target, color="black", linestyle="--", linewidth=1, label=f"target 1 - m = {target:g}")
-    axes.set(xlabel="cosine of image and text", ylabel="density", xlim=(-1, 1))
+    axes.set(xlabel="cosine of image and text", ylabel="density", xlim=(-1, 1), xticks=(-1, -0.5, 0, 0.5, 1))
     axes.legend(frameon=False, fontsize="small")
     return axes
 

@@ -91,13 +91,14 @@ def printable(text: str) -> str:
 
 
 def _hit_html(hit: Hit, width: int) -> str:
+    # break-word, not anywhere: JupyterLab strips the latter from a notebook that it does not trust yet.
     colour = COLOURS[hit.correct]
     badge = f"background:{colour};color:#fff;padding:0 6px;border-radius:3px"  # readable on light and dark pages
     verdict = "" if hit.correct is None else f'<br><b style="{badge}">{hit.mark} {WORDS[hit.correct]}</b>'
     person = "" if hit.person_id is None else f"<br>person {hit.person_id}"
     return (
         f'<figure role="listitem" style="margin:0;padding:4px;border:3px solid {colour};border-radius:6px;'
-        f'text-align:center;overflow-wrap:anywhere">{_picture_html(hit.path, _alt(hit), width)}'
+        f'text-align:center;overflow-wrap:break-word">{_picture_html(hit.path, _alt(hit), width)}'
         f"<figcaption><b>{hit.rank}</b> · {hit.score:.3f}{verdict}{person}<br>"
         f'<span title="{_safe(hit.name)}">{_safe(hit.name)}</span></figcaption></figure>'
     )
@@ -117,7 +118,7 @@ def _picture_html(source: Any, alt: str, width: int) -> str:
         return (
             f'<div role="img" aria-label="{_safe(alt)}, {_safe(label)}" style="box-sizing:border-box;width:{width}px;'
             f"height:{3 * width}px;margin:auto;padding:4px;border:1px dashed currentColor;overflow:hidden;"
-            f'overflow-wrap:anywhere">{_safe(label)}</div>'
+            f'overflow-wrap:break-word">{_safe(label)}</div>'
         )
     picture.thumbnail((2 * width, 6 * width))
     buffer = io.BytesIO()
