@@ -94,3 +94,20 @@ def test_code_on_request(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tex", [r"\unheard{x}", r"\begin{tikz} a & b \end{tikz}", r"\left( a", r"a & b"])
 def test_what_cannot_be_converted_stays_readable(tex: str) -> None:
     assert tex_to_html(tex, display=False) == f'<code class="tex">{tex.replace("&", "&amp;")}</code>'
+
+
+def test_links_lead_from_the_page_to_the_same_files(tmp_path: Path) -> None:
+    prose = (
+        "# T\n[next](other.ipynb#part), [top](#t), [web](https://example.org/a), [gone](gone.md), [up](../README.md)"
+    )
+    path = save(book(v4.new_markdown_cell(prose), parameters()), tmp_path)
+    save(book(parameters()), tmp_path, "other")
+    (tmp_path / "README.md").write_text("read me")
+    report = tmp_path / "runs/one/report.html"
+    export_html(path, report)
+    links = {
+        link.text: str(link["href"]) for link in BeautifulSoup(report.read_text(), "html.parser").select("a[href]")
+    }
+    assert links["next"] == "../../notebooks/other.ipynb#part"
+    assert (report.parent / links["up"]).resolve() == tmp_path / "README.md"
+    assert (links["top"], links["web"], links["gone"]) == ("#t", "https://example.org/a", "gone.md")

@@ -8,6 +8,7 @@ MathML, which browsers render themselves, and widgets show the `text/html` that 
 from __future__ import annotations
 
 import html
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,7 +67,8 @@ def export_html(
     """Write the notebook as one self-contained HTML file and return its path.
 
     `code` also shows the code cells. `pictures` is the folder that relative pictures in the text are read from (by
-    default the notebook's own). Scripts are removed, and pictures at web addresses become links: nothing is requested.
+    default the notebook's own); links to files lead to those beside it. Scripts are removed, and pictures at web
+    addresses become links: nothing is requested.
     `provenance` is added as tables at the end: without code a reader would not see the parameters.
 
     >>> export_html("runs/06_train/06_train.ipynb", "report.html")  # doctest: +SKIP
@@ -87,7 +89,10 @@ def export_html(
     resources = {"metadata": {"name": _title(nb) or notebook_path.stem, "path": str(folder)}}
     page, _ = exporter.from_notebook_node(nb, resources)
     page = page.replace("</main>", f"{_appendix(provenance)}</main>") if provenance else page
-    write_atomically(html_path, _without_requests(page))
+    soup = BeautifulSoup(page, "html.parser")
+    _leave_out_requests(soup)
+    _follow_links(soup, folder, Path(html_path).parent)
+    write_atomically(html_path, str(soup))
     return Path(html_path)
 
 
@@ -160,7 +165,7 @@ def _appendix(provenance: Mapping[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    return html.escape(", ".join(map(str, value)) if isinstance(value, list) else str(value))
+    return html.escape((", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value))
 
 
 def _drop_scripted(nb: NotebookNode) -> None:
@@ -171,8 +176,7 @@ def _drop_scripted(nb: NotebookNode) -> None:
                 del output.data[mime]
 
 
-def _without_requests(page: str) -> str:
-    soup = BeautifulSoup(page, "html.parser")
+def _leave_out_requests(soup: BeautifulSoup) -> None:
     for element in soup.select("script, link[href], iframe[src^=http]"):
         element.decompose()
     for picture in soup.select("img[src]"):
@@ -184,4 +188,12 @@ def _without_requests(page: str) -> str:
     # Fonts that the template's style sheet looks for beside the page; they are not there.
     for style in soup.select("style"):
         style.string = re.sub(r"@import[^;]*;|url\((?!['\"]?data:)[^)]*\)", "", style.string or "")
-    return str(soup)
+
+
+def _follow_links(soup: BeautifulSoup, source: Path, target: Path) -> None:
+    """Links to files are relative to the notebook: the page needs them relative to itself."""
+    for link in soup.select("a[href]"):
+        path, mark, part = str(link["href"]).partition("#")
+        if path and not re.match(r"[a-z][a-z0-9+.-]*:|/", path, re.I) and (source / path).exists():
+            relative = os.path.relpath((source / path).resolve(), target.resolve())
+            link["href"] = Path(relative).as_posix() + mark + part
