@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cli.add_arguments(add("run", cli.main, "execute a notebook with checked parameters"))
     cli.add_sweep_arguments(add("sweep", cli.sweep_main, "run every task of a study that is not finished"))
+    cli.add_report_arguments(add("report", cli.report_main, "tables and figures of a study's finished runs"))
 
     sub = add("train", _train, "train a preset on a data set; also under torchrun or accelerate launch -m")
     sub.add_argument("--preset", default="paper", choices=PRESETS)

@@ -90,6 +90,7 @@ def test_results_are_small_and_whole(mixed: Sweep) -> None:
     assert results.runs.loc[("good", 3), "threads"] == 1
     assert [task.arm for task in results.missing] == ["bad"]
     assert results.provenance.loc[("good", 3), "parameters/seed"] == 3
+    assert not [name for name in results.provenance if "output_dir" in name]
     ours = results.per_query[results.per_query["arm"] == "good"]
     assert ours["AP"].tolist()[:1] == [0.3333]
     assert "text" not in ours

@@ -1,4 +1,4 @@
-"""`python -m tireid run NOTEBOOK -p name value ...` and `python -m tireid sweep STUDY`."""
+"""`python -m tireid run NOTEBOOK -p name value ...`, and `sweep STUDY` and `report STUDY`."""
 
 from __future__ import annotations
 
@@ -121,3 +121,30 @@ def sweep_main(args: argparse.Namespace) -> int:
     )
     print(done)
     return 0 if done.ok else 1
+
+
+def add_report_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `report`."""
+    parser.add_argument("study", type=Path, help="the study's YAML file")
+    parser.add_argument("--results", type=Path, default=Path("runs/studies/results"), help="folder of the result files")
+    parser.add_argument("--output-dir", type=Path, help="folder to write (default: runs/reports/NAME)")
+    parser.add_argument("--baseline", metavar="ARM", help="what the other arms are compared with (default: the first)")
+    parser.add_argument("--metrics", nargs="+", metavar="METRIC", help="default: test/best/t2i/R@1 test/best/t2i/mAP")
+    parser.add_argument("--arms", nargs="+", metavar="ARM", help="only these")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="only these")
+
+
+def report_main(args: argparse.Namespace) -> int:
+    """Write the report of the finished runs; 0, also when some are missing: the report names them."""
+    from tireid.experiments.report import write_report
+    from tireid.experiments.results import load
+    from tireid.experiments.study import Study
+    from tireid.experiments.tables import METRICS
+
+    study = Study.read(args.study).select(args.arms, args.seeds)
+    folder = args.output_dir or Path("runs/reports") / study.name
+    results = load(study, args.results)
+    print(write_report(results, folder, args.baseline, args.metrics or METRICS))
+    if results.missing:
+        print(f"{len(results.missing)} of {len(study.tasks)} runs are missing", file=sys.stderr)
+    return 0

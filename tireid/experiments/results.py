@@ -49,7 +49,7 @@ def keep(store: Path, task: Task, result: RunResult) -> Path:
         content = {"notebook": task.notebook.name, "parameters": dict(task.parameters)}
         _write(building / "task.json", content)
         _write(building / "metrics.json", result.metrics)
-        _write(building / "provenance.json", result.provenance)
+        _write(building / "provenance.json", _without_places(result.provenance))
         training = result.output_dir / TRAINING
         if (training / "history.csv").is_file():
             _rounded(pd.read_csv(training / "history.csv")).to_csv(building / "history.csv", index=False)
@@ -98,6 +98,13 @@ def load(study: Study | str | Path, store: str | Path) -> Results:
         _rows(found, [_flat(_read(store / task.key / "provenance.json")) for task in found]),
         tuple(task for task in study.tasks if task not in found),
     )
+
+
+def _without_places(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Where a run was made says nothing about it."""
+    parameters = {name: value for name, value in provenance["parameters"].items() if name != "output_dir"}
+    changed = [name for name in provenance["changed"] if name != "output_dir"]
+    return provenance | {"parameters": parameters, "changed": changed}
 
 
 def _rows(tasks: list[Task], rows: list[dict[str, Any]]) -> pd.DataFrame:
