@@ -9,11 +9,13 @@ from tireid.interactive.gaussians import Plane, plot_gaussians, plot_similaritie
 from tireid.interactive.plots import bars, curves, picture_grid, plot_style, show, show_picture
 
 if TYPE_CHECKING:
+    from tireid.interactive.demo import RetrievalDemo
     from tireid.interactive.explorer import GaussianExplorer
 
 __all__ = [
     "GaussianExplorer",
     "Plane",
+    "RetrievalDemo",
     "bars",
     "curves",
     "picture_grid",
@@ -24,7 +26,7 @@ __all__ = [
     "show_picture",
 ]
 
-_WIDGETS = {"GaussianExplorer": "explorer"}
+_WIDGETS = {"GaussianExplorer": "explorer", "RetrievalDemo": "demo"}
 
 
 def __getattr__(name: str) -> Any:

@@ -33,7 +33,8 @@ INTERVAL_MEANS = (
     "in about {level:.0%} of the cases."
 )
 WITHIN_MEANS = (
-    "If the person is in the gallery, one of the first {within} is right in at least about {level:.0%} of the cases."
+    "If the person is in the gallery, {first} is right in at least about {level:.0%} of the cases. "
+    "Cases are descriptions like those of the calibration."
 )
 UNCALIBRATED = (
     "Not calibrated on known people: the intervals show how far other wordings move the ranks, not how often they hold."
@@ -203,7 +204,8 @@ class Sureness:
         """What the intervals and `within` say, in words to display."""
         if not self.calibrated:
             return UNCALIBRATED
-        words = (WITHIN_MEANS.format(within=self.within, level=self.level), INTERVAL_MEANS.format(level=self.level))
+        first = "the first picture" if self.within == 1 else f"one of the first {self.within}"
+        words = (WITHIN_MEANS.format(first=first, level=self.level), INTERVAL_MEANS.format(level=self.level))
         return " ".join(words)
 
 

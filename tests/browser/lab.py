@@ -1,0 +1,100 @@
+"""JupyterLab on a free port, and Chromium to look at it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 120
+CANDIDATES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def chromium() -> str | None:
+    """A browser on this machine: `$CHROMIUM`, or the first of the usual names."""
+    own = os.environ.get("CHROMIUM")
+    return own if own else next((path for name in CANDIDATES if (path := shutil.which(name))), None)
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab."""
+
+    url: str
+    token: str
+
+    def address(self, notebook: str) -> str:
+        """Where a notebook of the served folder is opened."""
+        return f"{self.url}/lab/tree/{notebook}?reset&token={self.token}"
+
+
+def run_all(page: Any) -> None:
+    """Execute every cell of the open notebook, once its kernel is there."""
+    page.get_by_text("| Idle").wait_for(timeout=120_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+@contextmanager
+def jupyterlab(folder: Path, home: Path, settings: dict[str, Any] | None = None) -> Iterator[Lab]:
+    """Serve `folder`; nothing of the user's own configuration is read, and no update is looked for."""
+    user = home / "lab/user-settings/@jupyterlab"
+    own = {"apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False}} | (settings or {})
+    for name, values in own.items():
+        path = user / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    environment = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "lab/user-settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "lab/workspaces"),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    options = {"ServerApp.port": port, "ServerApp.ip": "127.0.0.1", "ServerApp.root_dir": str(folder)}
+    options |= {"ServerApp.open_browser": False, "IdentityProvider.token": token}
+    options |= {"ServerApp.allow_root": True, "LabApp.collaborative": False}
+    command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
+    with (home / "lab.log").open("w") as log:
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        lab = Lab(f"http://127.0.0.1:{port}", token)
+        _wait(f"{lab.url}/api/status?token={token}", server, home / "lab.log")
+        yield lab
+    finally:
+        server.terminate()
+        try:
+            server.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    limit = time.monotonic() + START_SECONDS
+    while time.monotonic() < limit:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            if server.poll() is not None:
+                break
+            time.sleep(0.3)
+    raise RuntimeError(f"JupyterLab does not answer at {url}:\n{log.read_text(errors='replace')[-3000:]}")

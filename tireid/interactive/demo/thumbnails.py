@@ -1,0 +1,76 @@
+"""Small pictures for the page: decoded when first shown, in threads, and kept."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tireid.data.images import ImageError, open_image
+
+SIZE = (96, 288)
+KEPT = 4096
+
+
+class Thumbnails:
+    """JPEG thumbnails as data addresses, per path; a picture that cannot be read has None.
+
+    :meth:`now` waits no longer than `budget` seconds: a ranking is never held up by the decoding of its pictures.
+    What is not ready then is made in the background, and `later` is called once when all of it is there.
+
+    Args:
+        budget: seconds that :meth:`now` waits.
+    """
+
+    def __init__(self, budget: float = 0.03) -> None:
+        self.budget = budget
+        self._made: dict[Path, Future[str | None]] = {}
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="thumbnails")
+        self._following: list[Future[None]] = []
+
+    def now(self, paths: Iterable[Path], later: Callable[[], None] | None = None) -> dict[Path, str | None]:
+        """Those of `paths` that are ready in time: address or None. With `later` None, waits for all of them."""
+        wanted = {path: self._begin(path) for path in paths}
+        _, missing = wait(wanted.values(), None if later is None else self.budget)
+        if missing and later is not None:
+            # Threads take what was submitted first, so that this one never waits for a picture that nobody makes.
+            self._following.append(self._threads.submit(self._then, missing, later))
+        return {path: future.result() for path, future in wanted.items() if future not in missing}
+
+    def finish(self) -> None:
+        """Wait for what is being made in the background, and for the calls that follow it."""
+        while self._following:
+            self._following.pop().result()
+
+    def _begin(self, path: Path) -> Future[str | None]:
+        if path not in self._made:
+            while len(self._made) >= KEPT:
+                self._made.pop(next(iter(self._made)))
+            self._made[path] = self._threads.submit(thumbnail, path)
+        return self._made[path]
+
+    @staticmethod
+    def _then(missing: Iterable[Future[str | None]], later: Callable[[], None]) -> None:
+        wait(missing)
+        later()
+
+
+def thumbnail(source: Any, size: tuple[int, int] = SIZE) -> str | None:
+    """A data address of a JPEG of at most `size` (width, height), which browsers show; None if it cannot be read.
+
+    >>> thumbnail(Image.new("RGB", (300, 900)))[:23]
+    'data:image/jpeg;base64,'
+    """
+    try:
+        picture = source.convert("RGB") if isinstance(source, Image.Image) else open_image(source)
+    except ImageError:
+        return None
+    picture.thumbnail(size)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
