@@ -15,7 +15,6 @@ tireid.config.ConfigError: unknown option 'loss.gama'; did you mean 'loss.gamma'
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -24,6 +23,8 @@ from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tireid.hints import nearest
 
 PresetName = Literal["paper", "paper-strong", "irra", "clip", "tal"]
 PRESETS: tuple[str, ...] = get_args(PresetName)
@@ -236,7 +237,7 @@ class Config(Section):
         Raises :class:`ConfigError` for anything unknown or invalid.
         """
         if name not in PRESETS:
-            raise ConfigError(f"unknown preset {name!r}; {_nearest(name, PRESETS)}")
+            raise ConfigError(f"unknown preset {name!r}; {nearest(name, PRESETS)}")
         synthetic = options.get("dataset", "synthetic") == "synthetic"
         backbone = options.get("backbone", "tiny" if synthetic else DEFAULT_HUB_BACKBONE)
         tree: dict[str, Any] = {"name": name, "backbone": backbone}
@@ -369,14 +370,8 @@ def _check_path(path: str) -> None:
     known = _known_paths()
     if path not in known:
         by_leaf = [k for k in known if k.rsplit(".", 1)[-1] == path.rsplit(".", 1)[-1]]
-        hint = f"did you mean {by_leaf[0]!r}?" if by_leaf else _nearest(path, known)
+        hint = f"did you mean {by_leaf[0]!r}?" if by_leaf else nearest(path, known)
         raise ConfigError(f"unknown option {path!r}; {hint}")
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
 
 
 def _parse_value(text: str) -> Any:

@@ -1,12 +1,15 @@
-"""Files that are whole or absent: written under a temporary name in the same folder, then renamed."""
+"""Files and folders that are whole or absent: written under a temporary name beside their own, then renamed."""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -35,3 +38,27 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(path: str | Path, tree: Mapping[str, Any]) -> None:
+    """Write a tree of JSON values, indented."""
+    write_atomically(path, json.dumps(tree, indent=2) + "\n")
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Read what :func:`write_json` wrote."""
+    tree: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return tree
+
+
+def replace_directory(target: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill an empty directory beside `target`, which then takes its place."""
+    fresh, old = target.with_name(target.name + ".new"), target.with_name(target.name + ".old")
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    write(fresh)
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

@@ -7,7 +7,6 @@ IRRA's, see :class:`tireid.config.OptimizerConfig`.
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
@@ -23,7 +22,6 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 from torch.utils.data import DataLoader
 
 from tireid.config import Config
@@ -38,10 +36,13 @@ from tireid.data import (
     load_dataset,
     make_loader,
 )
-from tireid.files import write_atomically
+from tireid.files import read_json, replace_directory, write_atomically, write_json
 from tireid.model import TIReID
 from tireid.progress import Progress
+from tireid.recipe import build_sampler, build_schedule, gradient_norms
 from tireid.retrieval import Score, evaluate
+
+__all__ = ["TrainingError", "TrainingRun", "build_sampler", "build_schedule", "gradient_norms", "train"]
 
 SELECTION_METRIC = "t2i/R@1"
 
@@ -114,44 +115,9 @@ def train(
         loop = _Loop(config, output_dir, accelerator, data, model, on_log)
         loop.run()
         if accelerator.is_main_process:
-            _write_json(finished, loop.final_metrics())
+            write_json(finished, loop.final_metrics())
         accelerator.wait_for_everyone()
-    return TrainingRun(
-        output_dir, config, json.loads(finished.read_text(encoding="utf-8")), pd.read_csv(output_dir / "history.csv")
-    )
-
-
-def build_sampler(
-    config: Config, split: Split, rank: int = 0, world_size: int = 1
-) -> PKBatchSampler | RandomBatchSampler:
-    """The batches that `config.sampler` describes, over the pairs of `split`."""
-    options = config.sampler
-    if options.kind == "random":
-        return RandomBatchSampler(split.num_captions, options.batch_size, config.seed, rank=rank, world_size=world_size)
-    return PKBatchSampler(
-        split.labels,
-        split.caption_image_index,
-        options.batch_size,
-        options.pairs_per_person,
-        config.seed,
-        rank=rank,
-        world_size=world_size,
-    )
-
-
-def build_schedule(optimizer: torch.optim.Optimizer, config: Config, steps_per_epoch: int) -> LRScheduler:
-    """Linear warm-up from `warmup_start`, then a cosine to 0 (source: IRRA); one step per optimiser step."""
-    options, total = config.optimizer, config.epochs * steps_per_epoch
-    warmup = min(round(options.warmup_epochs * steps_per_epoch), total - 1)
-    after: LRScheduler
-    if options.schedule == "cosine":
-        after = CosineAnnealingLR(optimizer, T_max=total - warmup)
-    else:
-        after = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    if warmup <= 0:
-        return after
-    rise = LinearLR(optimizer, start_factor=max(options.warmup_start, 1e-8), total_iters=warmup)
-    return SequentialLR(optimizer, [rise, after], milestones=[warmup])
+    return TrainingRun(output_dir, config, read_json(finished), pd.read_csv(output_dir / "history.csv"))
 
 
 class _Loop:
@@ -209,7 +175,7 @@ class _Loop:
                 self._validate()
                 self._save()
         if self.accelerator.is_main_process:
-            _replace_dir(self.output_dir / "last", self.bare_model.save_pretrained)
+            replace_directory(self.output_dir / "last", self.bare_model.save_pretrained)
         for tracker in self.accelerator.trackers:
             tracker.finish()
 
@@ -336,7 +302,7 @@ class _Loop:
                 self._log_score(score, split.name)
             if split is None or value > self.state["best"]:
                 self.state |= {"best": value, "best_epoch": self.state["epoch"]}
-                _replace_dir(self.output_dir / "best", self.bare_model.save_pretrained)
+                replace_directory(self.output_dir / "best", self.bare_model.save_pretrained)
         self.accelerator.wait_for_everyone()
 
     def _log_score(self, score: Score, split: str) -> None:
@@ -353,7 +319,7 @@ class _Loop:
         self.accelerator.save_state(str(target))
         if self.accelerator.is_main_process:
             pd.DataFrame(self.history).to_csv(target / "history.csv", index=False)
-            _write_json(target / "progress.json", self.state)
+            write_json(target / "progress.json", self.state)
             write_atomically(self.output_dir / "history.csv", (target / "history.csv").read_bytes())
             for older in set(self.output_dir.glob("state-*")) - {target}:
                 shutil.rmtree(older)
@@ -364,23 +330,10 @@ class _Loop:
         if not whole:
             return
         self.accelerator.load_state(str(whole[-1]))
-        self.state = json.loads((whole[-1] / "progress.json").read_text(encoding="utf-8"))
+        self.state = read_json(whole[-1] / "progress.json")
         rows = pd.read_csv(whole[-1] / "history.csv").to_dict("records")
         self.history = [{str(k): v for k, v in row.items() if not pd.isna(v)} for row in rows]
         self.accelerator.print(f"resumed {self.output_dir} after epoch {self.state['epoch']} of {self.config.epochs}")
-
-
-def gradient_norms(losses: dict[str, torch.Tensor], module: torch.nn.Module) -> dict[str, float]:
-    """Norm of each unweighted term's gradient on `module`'s parameters, so that weights can be set knowingly."""
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    norms = {}
-    for name, loss in losses.items():
-        if not loss.requires_grad:
-            continue
-        gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
-        total = sum(float(g.float().square().sum()) for g in gradients if g is not None)
-        norms[f"gradient_norm/{name}"] = total**0.5
-    return norms
 
 
 def _accelerator(config: Config, output_dir: Path) -> Accelerator:
@@ -419,7 +372,7 @@ def _claim(output_dir: Path, config: Config, accelerator: Accelerator) -> None:
             )
     elif accelerator.is_main_process:
         output_dir.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(config.to_dict(), indent=2) + "\n")
+        write_json(path, config.to_dict())
     accelerator.wait_for_everyone()
     accelerator.init_trackers("tensorboard")
 
@@ -453,19 +406,3 @@ def _selection_words(data: Dataset, split: str) -> str:
     if data.val is None:
         return f"{data.name} has no validation split: no selection, the last epoch is also the best"
     return f"best checkpoint selected on the validation split by {SELECTION_METRIC}"
-
-
-def _write_json(path: Path, tree: dict[str, Any]) -> None:
-    write_atomically(path, json.dumps(tree, indent=2) + "\n")
-
-
-def _replace_dir(target: Path, write: Callable[[Path], object]) -> None:
-    """Write a directory beside `target`, then take its place."""
-    fresh, old = target.with_name(target.name + ".new"), target.with_name(target.name + ".old")
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    write(fresh)
-    if target.exists():
-        target.rename(old)
-    fresh.rename(target)
-    shutil.rmtree(old, ignore_errors=True)

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.experiments.books import book, code, parameters, save
+from tests.processes import kill_with_descendants
 from tireid.experiments import Sweep, sweep
 from tireid.experiments.results import load
 from tireid.experiments.study import Study
@@ -147,7 +148,8 @@ def test_killed_at_ten_random_moments_a_sweep_ends_with_the_same_table(tmp_path:
         else:
             _wait_for_progress(tmp_path / "killed", process)
             time.sleep(chance.uniform(0, 2))
-        _kill_tree(process)
+        kill_with_descendants([psutil.Process(process.pid)])
+        process.wait(timeout=10)
         reached.append(_epochs(tmp_path / "killed"))
     assert len(set(reached)) > 2, "the kills met a training at its start only"
     finished = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
@@ -172,21 +174,6 @@ def _wait_for_progress(runs: Path, process: subprocess.Popen[bytes]) -> None:
     while _epochs(runs) == before and process.poll() is None:
         assert time.monotonic() < end, "no training went on"
         time.sleep(0.05)
-
-
-def _kill_tree(process: subprocess.Popen[bytes]) -> None:
-    try:
-        parent = psutil.Process(process.pid)
-        family = [*parent.children(recursive=True), parent]
-    except psutil.NoSuchProcess:
-        family = []
-    for member in family:
-        try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(family, timeout=10)
-    process.wait(timeout=10)
 
 
 def test_a_study_from_the_command_line_lists_its_tasks(folder: Path) -> None:

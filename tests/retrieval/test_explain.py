@@ -85,9 +85,24 @@ def test_ablation_of_one_word_and_of_more_than_is_read(gallery, model):
     assert (long.influence[["moved", "score"]][100:] == 0).all(axis=None)
 
 
+def test_a_filtered_ablation_is_that_of_a_smaller_gallery(gallery, model):
+    allowed = np.arange(len(gallery)) % 3 != 1
+    rows = np.flatnonzero(allowed)
+    small = Gallery(
+        model, gallery.features[rows], [gallery.paths[row] for row in rows], gallery.person_ids[rows], root=gallery.root
+    )
+    ours, alone = word_ablation(gallery, TEXT, 4, [3], allowed=allowed), word_ablation(small, TEXT, 4, [3])
+    pd.testing.assert_frame_equal(ours.pictures.drop(columns="row"), alone.pictures.drop(columns="row"))
+    assert ours.pictures["row"].tolist() == rows[alone.pictures["row"]].tolist()
+    assert ours.influence["first"].tolist() == rows[alone.influence["first"]].tolist()
+    pd.testing.assert_frame_equal(ours.influence.drop(columns="first"), alone.influence.drop(columns="first"))
+    assert not ours.influence.equals(word_ablation(gallery, TEXT, 4, [3]).influence)
+
+
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
+        ("red", {"allowed": np.zeros(12, bool)}, "leaves out every picture"),
         ("  ", {}, "no words"),
         ("red", {"k": 0}, "positive"),
         ("red hat", {"off": [2]}, "places in 0"),

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.processes import kill_with_descendants
+
 DAEMONS = ("munged", "slurmctld", "slurmd", "sbatch")
 CONFIGURATION = """ClusterName=tireid
 SlurmctldHost={host}
@@ -95,13 +97,8 @@ class Cluster:
             if (process.info["environ"] or {}).get("SLURM_CONF") != self.environment["SLURM_CONF"]:
                 continue
             if process.info["name"] in ("slurmd", "slurmstepd") or "SLURM_JOB_ID" in process.info["environ"]:
-                victims += [process, *process.children(recursive=True)]
-        for process in victims:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
-        psutil.wait_procs(victims, timeout=10)
+                victims.append(process)
+        kill_with_descendants(victims)
 
     def state(self) -> str:
         """Of the node, in Slurm's words."""

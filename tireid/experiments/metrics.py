@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tireid.files import write_atomically
+from tireid.files import write_json
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -34,7 +34,7 @@ def show_metrics(metrics: Mapping[str, Any], path: str | Path | None = None, *, 
     exact = _plain(metrics)
     shown = rounded(exact, digits)
     if path is not None:
-        write_atomically(path, json.dumps(exact, indent=2) + "\n")
+        write_json(path, exact)
     bundle = {METRICS_MIME: shown, "text/plain": metrics_text(shown)}
     display(bundle, raw=True, metadata={METRICS_MIME: {"exact": exact}})  # type: ignore[no-untyped-call]
 
@@ -47,7 +47,7 @@ def metrics_text(metrics: Mapping[str, Any]) -> str:
     t2i/mAP  33.0
     queries  80
     """
-    rows = list(_flat(metrics))
+    rows = list(flat(metrics))
     width = max((len(name) for name, _ in rows), default=0)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 
@@ -82,9 +82,10 @@ def rounded(value: Any, digits: int) -> Any:
     return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
-def _flat(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and values of nested mappings, names joined with a slash."""
     for name, value in metrics.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}/")
+            yield from flat(value, f"{prefix}{name}/")
         else:
             yield f"{prefix}{name}", value

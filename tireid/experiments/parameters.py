@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import difflib
 import io
 import math
 import tokenize
@@ -28,6 +27,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
+from tireid.hints import nearest
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -92,9 +93,7 @@ def check_values(values: Mapping[str, Any], declared: Mapping[str, Parameter]) -
     checked = {}
     for name, value in values.items():
         if name not in declared:
-            close = difflib.get_close_matches(str(name), declared, n=1, cutoff=0.5)
-            hint = f"did you mean '{close[0]}'?" if close else f"the notebook has: {', '.join(declared) or 'none'}"
-            raise ParameterError(f"unknown parameter '{name}'; {hint}")
+            raise ParameterError(f"unknown parameter '{name}'; {nearest(name, declared, 'the notebook has')}")
         checked[name] = _as_type(value, declared[name].type, f"parameter '{name}'")
     return checked
 

@@ -14,17 +14,15 @@ A folder appears whole or not at all. Checkpoints and executed notebooks stay in
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tireid.experiments.metrics import flat
 from tireid.experiments.study import Study, Task
+from tireid.files import read_json, replace_directory, write_json
 
 if TYPE_CHECKING:
     from tireid.experiments.runner import RunResult
@@ -41,26 +39,21 @@ def has_result(store: Path, task: Task) -> bool:
 
 def keep(store: Path, task: Task, result: RunResult) -> Path:
     """Copy the small files of a finished run into `store`; returns the folder."""
-    store.mkdir(parents=True, exist_ok=True)
-    target = store / task.key
-    building = Path(tempfile.mkdtemp(prefix=f".{task.key}.", dir=store))
-    try:
-        building.chmod(0o755)
+
+    def write(folder: Path) -> None:
         content = {"notebook": task.notebook.name, "parameters": dict(task.parameters)}
-        _write(building / "task.json", content)
-        _write(building / "metrics.json", result.metrics)
-        _write(building / "provenance.json", _without_places(result.provenance))
+        write_json(folder / "task.json", content)
+        write_json(folder / "metrics.json", result.metrics)
+        write_json(folder / "provenance.json", _without_places(result.provenance))
         training = result.output_dir / TRAINING
         if (training / "history.csv").is_file():
-            _rounded(pd.read_csv(training / "history.csv")).to_csv(building / "history.csv", index=False)
+            _rounded(pd.read_csv(training / "history.csv")).to_csv(folder / "history.csv", index=False)
         if (training / "per_query_best.csv").is_file():
             table = pd.read_csv(training / "per_query_best.csv", usecols=PER_QUERY)[PER_QUERY]
-            table.astype({"first_rank": "Int64"}).round({"AP": 4}).to_csv(building / "per_query.csv", index=False)
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(building, target)  # noqa: PTH105 (the name says what it does)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return target
+            table.astype({"first_rank": "Int64"}).round({"AP": 4}).to_csv(folder / "per_query.csv", index=False)
+
+    replace_directory(store / task.key, write)
+    return store / task.key
 
 
 @dataclass(frozen=True)
@@ -92,10 +85,10 @@ def load(study: Study | str | Path, store: str | Path) -> Results:
         raise FileNotFoundError(f"{store} holds no result of study {study.name}: run `python -m tireid sweep` first")
     return Results(
         study,
-        _rows(found, [_flat(_read(store / task.key / "metrics.json")) for task in found]),
+        _rows(found, [dict(flat(read_json(store / task.key / "metrics.json"))) for task in found]),
         _tables(store, found, "per_query.csv"),
         _tables(store, found, "history.csv"),
-        _rows(found, [_flat(_read(store / task.key / "provenance.json")) for task in found]),
+        _rows(found, [dict(flat(read_json(store / task.key / "provenance.json"))) for task in found]),
         tuple(task for task in study.tasks if task not in found),
     )
 
@@ -128,19 +121,3 @@ def _rounded(table: pd.DataFrame) -> pd.DataFrame:
     """Floats to six significant digits: enough for a curve, half the size."""
     floats = table.select_dtypes("float").columns
     return table.assign(**{name: [float(f"{value:.6g}") for value in table[name]] for name in floats})
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    rows: dict[str, Any] = {}
-    for name, value in tree.items():
-        rows |= _flat(value, f"{prefix}{name}/") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return rows
-
-
-def _write(path: Path, tree: Any) -> None:
-    path.write_text(json.dumps(tree, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return tree

@@ -17,7 +17,6 @@ both. A notebook that declares `output_dir: str` gets the `files` folder of its 
 from __future__ import annotations
 
 import copy
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -29,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from tireid.experiments.metrics import collect_metrics, metrics_text, rounded
 from tireid.experiments.parameters import Parameter, check_values, load_profile, read_parameters
 from tireid.experiments.provenance import environment, source_hash
-from tireid.files import write_atomically
+from tireid.files import read_json, write_atomically, write_json
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -154,8 +153,8 @@ class _Task:
         seconds = time.monotonic() - clock
         metrics = collect_metrics(read_notebook(self.target))
         provenance = self._provenance(before, metrics, started, seconds, error)
-        _write_json(self.folder / "metrics.json", metrics)
-        _write_json(self.folder / "provenance.json", provenance)
+        write_json(self.folder / "metrics.json", metrics)
+        write_json(self.folder / "provenance.json", provenance)
         report = self._report(provenance) if html else None
         if error is None:
             write_atomically(self.folder / DONE, f"{provenance['ended']}\n")
@@ -165,7 +164,7 @@ class _Task:
         """The finished run that the folder holds, if it is one of this notebook with these parameters."""
         if not (self.folder / DONE).exists():
             return None
-        provenance = _read_json(self.folder / "provenance.json")
+        provenance = read_json(self.folder / "provenance.json")
         same = provenance["parameters"] == self.parameters and provenance["source_sha256"] == source_hash(self.nb)
         if not same:
             return None
@@ -174,7 +173,7 @@ class _Task:
             self.folder,
             self.target,
             self.parameters,
-            _read_json(self.folder / "metrics.json"),
+            read_json(self.folder / "metrics.json"),
             provenance,
             report if report.exists() else None,
             skipped=True,
@@ -237,12 +236,3 @@ def _relative(path: Path, start: Path) -> str:
         return Path(os.path.relpath(path, start)).as_posix()
     except ValueError:  # another drive on Windows
         return path.as_posix()
-
-
-def _write_json(path: Path, tree: dict[str, Any]) -> None:
-    write_atomically(path, json.dumps(tree, indent=2) + "\n")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return tree

@@ -17,7 +17,6 @@ notebook's parameter `overrides`; any other name is a parameter of the notebook,
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import itertools
 import json
@@ -30,6 +29,7 @@ import yaml
 
 from tireid.experiments.parameters import ParameterError, check_values, read_parameters
 from tireid.experiments.runner import read_notebook
+from tireid.hints import nearest
 
 KEYS = ("notebook", "parameters", "arms", "grid", "zip", "seeds")
 
@@ -109,7 +109,7 @@ class Study:
         for what, wanted, known in (("arm", arms, self.arms), ("seed", seeds, {task.seed for task in self.tasks})):
             for value in wanted or ():
                 if value not in known:
-                    raise StudyError(f"study {self.name} has no {what} {value!r}; {_nearest(value, known)}")
+                    raise StudyError(f"study {self.name} has no {what} {value!r}; {nearest(value, known, 'there are')}")
         kept = [t for t in self.tasks if (arms is None or t.arm in arms) and (seeds is None or t.seed in seeds)]
         return replace(self, tasks=tuple(kept))
 
@@ -162,7 +162,7 @@ def _check_shape(tree: Any, path: Path) -> None:
         raise StudyError(f"study {path}: expected a mapping with the key 'notebook'")
     for key in tree:
         if key not in KEYS:
-            raise StudyError(f"study {path}: unknown key {key!r}; {_nearest(key, KEYS)}")
+            raise StudyError(f"study {path}: unknown key {key!r}; {nearest(key, KEYS, 'there are')}")
     for key in ("parameters", "arms", "grid", "zip"):
         if not isinstance(tree.get(key) or {}, dict):
             raise StudyError(f"study {path}: {key} must be a mapping, got {tree[key]!r}")
@@ -187,8 +187,3 @@ def _check_parameters(tasks: Sequence[Task], notebook: Path, path: Path) -> None
         raise StudyError(f"study {path}: there is no notebook {notebook}") from error
     except ParameterError as error:
         raise StudyError(f"study {path}: {notebook.name}: {error}") from error
-
-
-def _nearest(value: Any, known: Any) -> str:
-    close = difflib.get_close_matches(str(value), [str(name) for name in known], n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(map(str, known))}"

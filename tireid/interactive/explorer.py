@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import difflib
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from tireid.hints import nearest
 from tireid.interactive.gaussians import Plane, plot_gaussians, plot_similarities
 from tireid.interactive.plots import plot_style
 from tireid.losses.common import same_person
@@ -134,9 +134,7 @@ class GaussianExplorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no
 
     def _checked_value(self, name: str, value: Any) -> float | int:
         if name not in self._sliders:
-            close = difflib.get_close_matches(str(name), self._sliders, n=1, cutoff=0.4)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(self._sliders)}"
-            raise ValueError(f"unknown key {name!r} in state; {hint}")
+            raise ValueError(f"unknown key {name!r} in state; {nearest(name, self._sliders)}")
         slider = self._sliders[name]
         whole = isinstance(slider, widgets.IntSlider)
         number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)

@@ -15,7 +15,7 @@ from tireid.data.images import load_image, normalize
 from tireid.data.text import real_token_mask
 from tireid.model import TIReID
 from tireid.model.encoding import evaluating
-from tireid.retrieval.calibration import ranks_of
+from tireid.retrieval.calibration import Bools, ranks_of
 from tireid.retrieval.encoding import encode
 from tireid.retrieval.failures import attribute_difference, failures, person_attributes
 from tireid.retrieval.gallery import Gallery
@@ -72,14 +72,16 @@ class Ablation:
     first). Words behind those that the model reads change nothing."""
 
 
-def word_ablation(gallery: Gallery, text: str, k: int = 10, off: Collection[int] = ()) -> Ablation:
+def word_ablation(
+    gallery: Gallery, text: str, k: int = 10, off: Collection[int] = (), *, allowed: Bools | None = None
+) -> Ablation:
     """What single words do: the answer without those in `off`, and with one word more left out at a time.
 
     All variants are encoded in one batch. Words beyond the model's context are not tried, since it does not read them.
-    Equal scores share the better rank.
+    Equal scores share the better rank. `allowed` (N,) says which pictures take part, where the search was filtered.
 
     Raises:
-        ValueError: an empty description, k < 1, a word that is not there, or all words off.
+        ValueError: an empty description, k < 1, a word that is not there, all words off, or no picture allowed.
 
     >>> ablation = word_ablation(gallery, "a man in a red coat", off=[4])          # doctest: +SKIP
     >>> ablation.text, ablation.pictures[["name", "rank_all", "rank"]]             # doctest: +SKIP
@@ -93,10 +95,14 @@ def word_ablation(gallery: Gallery, text: str, k: int = 10, off: Collection[int]
         raise ValueError(f"off must hold places in 0..{len(words) - 1}, got {sorted(switched)}")
     if len(switched) == len(words):
         raise ValueError("all words are off: leave at least one on")
-    scores = _scores(gallery, _variants(words, switched, _context(gallery)))
+    rows = np.arange(len(gallery)) if allowed is None else np.flatnonzero(allowed)
+    if not len(rows):
+        raise ValueError("allowed leaves out every picture")
+    scores = _scores(gallery, rows, _variants(words, switched, _context(gallery)))
     ranks = np.stack([ranks_of(row) for row in scores])
-    pictures = _ablated_pictures(gallery, scores[:2], ranks[:2], k)
-    influence = _influence(words, switched, scores[1:], ranks[1:], min(k, len(gallery)))
+    pictures = _ablated_pictures(gallery, rows, scores[:2], ranks[:2], k)
+    influence = _influence(words, switched, scores[1:], ranks[1:], min(k, len(rows)))
+    influence["first"] = rows[influence["first"]]
     return Ablation(words, switched, _join(words, switched), pictures, influence)
 
 
@@ -117,20 +123,24 @@ def _join(words: Sequence[str], off: frozenset[int]) -> str:
     return " ".join(word for place, word in enumerate(words) if place not in off)
 
 
-def _scores(gallery: Gallery, texts: Sequence[str]) -> Floats:
-    """(texts, N) cosines; an empty text scores 0 everywhere."""
+def _scores(gallery: Gallery, rows: npt.NDArray[np.int64], texts: Sequence[str]) -> Floats:
+    """(texts, rows) cosines; an empty text scores 0 everywhere."""
     full = [i for i, text in enumerate(texts) if text]
     features = encode(gallery.model.encode_texts, [texts[i] for i in full], batch_size=len(full))
-    scores = np.zeros((len(texts), len(gallery)))
-    scores[full] = normalised_rows(features, "text features").astype(np.float32) @ gallery.features.T
+    pictures = gallery.features if len(rows) == len(gallery) else gallery.features[rows]
+    scores = np.zeros((len(texts), len(rows)))
+    scores[full] = normalised_rows(features, "text features").astype(np.float32) @ pictures.T
     return scores
 
 
-def _ablated_pictures(gallery: Gallery, scores: Floats, ranks: npt.NDArray[np.int64], k: int) -> pd.DataFrame:
+def _ablated_pictures(
+    gallery: Gallery, rows: npt.NDArray[np.int64], scores: Floats, ranks: npt.NDArray[np.int64], k: int
+) -> pd.DataFrame:
+    """`scores` and `ranks` (2, rows): with all words, and with those that are on."""
     best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     shown = np.unique(best)
-    table = gallery.table.loc[shown, ["name", "person_id"]].assign(
-        row=shown,
+    table = gallery.table.loc[rows[shown], ["name", "person_id"]].assign(
+        row=rows[shown],
         rank_all=ranks[0, shown],
         rank=ranks[1, shown],
         change=ranks[0, shown] - ranks[1, shown],

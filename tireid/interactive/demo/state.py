@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
+
+from tireid.hints import nearest
 
 FIND = ("text→image", "image→text", "image→image")
 PANELS = ("none", "why", "sure", "map", "failures")
@@ -152,9 +153,7 @@ def plain(view: View) -> dict[str, Any]:
 def _known_keys(values: Mapping[str, Any]) -> dict[str, Any]:
     for key in values:
         if key not in KEYS:
-            close = difflib.get_close_matches(str(key), KEYS, n=1, cutoff=0.4)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(KEYS)}"
-            raise ValueError(f"unknown key {key!r} in state; {hint}")
+            raise ValueError(f"unknown key {key!r} in state; {nearest(key, KEYS)}")
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
 

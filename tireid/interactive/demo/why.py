@@ -96,7 +96,8 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._store.attempt(lambda: self._store.change(word=change["new"]))
 
     def _show_influence(self, view: View, words: list[str]) -> None:
-        key = (view.text, tuple(view.off), view.k, view.gallery)
+        filters = (view.people, view.cameras, view.split)
+        key = (view.text, tuple(view.off), view.k, view.gallery, *map(str, filters))
         if key == self._influenced:
             return
         self._influenced, self.ablation = key, None
@@ -105,7 +106,9 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.influence.value = block(limit if len(words) > CHIPS else "")
             return
         try:
-            self.ablation = word_ablation(self._source.searched(view), view.text, view.k, view.off)
+            gallery = self._source.searched(view)
+            allowed = self._source.allowed(view, gallery)
+            self.ablation = word_ablation(gallery, view.text, view.k, view.off, allowed=allowed)
         except ValueError as error:
             self.influence.value = block(f'<p class="complaint">{safe(error)}</p>')
             return
