@@ -47,8 +47,23 @@ def test_the_recipe_of_the_real_data_sets_is_the_documented_one() -> None:
     assert (config.optimizer.head_lr_factor, config.optimizer.bias_lr_factor) == (5, 2)
     assert (config.sampler.batch_size, config.sampler.pairs_per_person) == (64, 4)
     assert (config.loss.margin, config.loss.gamma, config.loss.temperature) == (0.25, 64, 0.02)
-    assert (config.uncertainty.lam, config.uncertainty.alpha, config.recovery.temperature) == (0.5, 1, 0.03)
+    assert (config.uncertainty.lam, config.uncertainty.alpha, config.recovery.temperature) == (0.5, 0.5, 0.03)
     assert config.seed == 1
+
+
+@pytest.mark.parametrize(
+    ("preset", "published", "tuned"),
+    [("irra", (0.02, 1e-5), (0.2, 5e-4)), ("clip", (0.02, 1e-5), (0.2, 1e-3)), ("tal", (0.015, 1e-5), (0.06, 1e-3))],
+)
+def test_peers_have_their_published_values_on_clip_and_tuned_ones_on_the_bundled_model(
+    preset: str, published: tuple[float, float], tuned: tuple[float, float]
+) -> None:
+    for config, expected in (
+        (Config.preset(preset, dataset="CUHK-PEDES", root="/data"), published),
+        (Config.preset(preset), tuned),
+        (Config.preset(preset, loss={"temperature": 0.5}), (0.5, tuned[1])),
+    ):
+        assert (config.loss.temperature, config.optimizer.lr) == expected
 
 
 @pytest.mark.parametrize(

@@ -185,3 +185,21 @@ def _other_seeds(results: Results) -> Results:
 
 def _one_seed_differs(results: Results) -> Results:
     return replace(results, per_query=results.per_query.iloc[1:])
+
+
+def test_validation_is_the_best_of_each_run_and_the_mean_of_the_seeds(results: Results) -> None:
+    history = results.history.assign(**{"val/t2i/mAP": 100 - results.history["val/t2i/R@1"]})
+    found = tables.validation(replace(results, history=history))
+    for arm in ARMS:
+        best = []
+        for seed in range(1, 5):
+            rows = [r for r in history.to_dict("records") if (r["arm"], r["seed"]) == (arm, seed)]
+            best.append(max(r["val/t2i/R@1"] for r in rows if not math.isnan(r["val/t2i/R@1"])))
+        assert found.loc[arm, "R@1"] == pytest.approx(sum(best) / 4)
+        assert found.loc[arm, "mAP"] == pytest.approx(100 - sum(best) / 4)
+    assert found.index.tolist() == list(ARMS)
+
+
+def test_runs_without_validation_cannot_be_chosen_by_it(results: Results) -> None:
+    with pytest.raises(ValueError, match="lacks val/t2i/mAP"):
+        tables.validation(results)

@@ -5,6 +5,7 @@
     results/<task.key>/
       task.json         notebook and parameters
       metrics.json      what the notebook displayed
+      config.json       of its training, where it trained: every option, defaults included
       history.csv       of its training, where it trained: a row per logged step
       per_query.csv     of its training: direction, query, person_id, first_rank, AP on the test split
       provenance.json   code, versions, machine, times
@@ -46,6 +47,8 @@ def keep(store: Path, task: Task, result: RunResult) -> Path:
         write_json(folder / "metrics.json", result.metrics)
         write_json(folder / "provenance.json", _without_places(result.provenance))
         training = result.output_dir / TRAINING
+        if (training / "config.json").is_file():
+            write_json(folder / "config.json", read_json(training / "config.json"))
         if (training / "history.csv").is_file():
             _rounded(pd.read_csv(training / "history.csv")).to_csv(folder / "history.csv", index=False)
         if (training / "per_query_best.csv").is_file():
@@ -54,6 +57,10 @@ def keep(store: Path, task: Task, result: RunResult) -> Path:
 
     replace_directory(store / task.key, write)
     return store / task.key
+
+
+class MixedConfigurationsError(ValueError):
+    """Seeds of one arm that were trained with different options, because a default changed between their runs."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +83,14 @@ class Results:
 def load(study: Study | str | Path, store: str | Path) -> Results:
     """The results of a study's tasks that lie in `store`; arms in the study's order.
 
-    Raises FileNotFoundError when there is none at all.
+    Raises FileNotFoundError when there is none at all, and :class:`MixedConfigurationsError`.
     """
     study = study if isinstance(study, Study) else Study.read(study)
     store = Path(store)
     found = [task for task in study.tasks if has_result(store, task)]
     if not found:
         raise FileNotFoundError(f"{store} holds no result of study {study.name}: run `python -m tireid sweep` first")
+    _check_configurations(store, found)
     return Results(
         study,
         _rows(found, [dict(flat(read_json(store / task.key / "metrics.json"))) for task in found]),
@@ -91,6 +99,24 @@ def load(study: Study | str | Path, store: str | Path) -> Results:
         _rows(found, [dict(flat(read_json(store / task.key / "provenance.json"))) for task in found]),
         tuple(task for task in study.tasks if task not in found),
     )
+
+
+def _check_configurations(store: Path, tasks: list[Task]) -> None:
+    """A task's key names its parameters; what they leave to the library's defaults is in `config.json` only."""
+    first: dict[str, tuple[Task, dict[str, Any]]] = {}
+    for task in tasks:
+        path = store / task.key / "config.json"
+        if not path.is_file():
+            continue
+        config = {name: value for name, value in flat(read_json(path)) if name not in ("seed", "root")}
+        earlier, expected = first.setdefault(task.arm, (task, config))
+        for name in sorted(set(config) | set(expected)):
+            if config.get(name) != expected.get(name):
+                raise MixedConfigurationsError(
+                    f"arm {task.arm!r}: {name.replace('/', '.')} was {expected.get(name)!r} in {store / earlier.key} "
+                    f"and {config.get(name)!r} in {store / task.key}, though the study asks for the same: a default "
+                    "changed between the runs. Delete the older folder and sweep again, or name the option in the study"
+                )
 
 
 def _without_places(provenance: dict[str, Any]) -> dict[str, Any]:

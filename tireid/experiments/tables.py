@@ -123,6 +123,22 @@ def cost(results: Results, baseline: str | None = None) -> pd.DataFrame:
     return table[[column for column in order if column in parts]]
 
 
+def validation(results: Results, metrics: Sequence[str] = ("R@1", "mAP")) -> pd.DataFrame:
+    """What an arm may be chosen by: text to image on the validation people at each run's best, the mean over seeds.
+
+    The best is the validation with the highest R@1, as in :func:`tireid.train`. Rows are arms. Raises ValueError when
+    no run was validated.
+    """
+    columns = [f"val/t2i/{name}" for name in metrics]
+    first = "val/t2i/R@1"
+    missing = sorted({first, *columns} - set(results.history))
+    if missing:
+        raise ValueError(f"the runs have no validation: their history lacks {', '.join(missing)}")
+    validated = results.history.dropna(subset=[first]).reset_index(drop=True)
+    best = validated.loc[validated.groupby(["arm", "seed"], sort=False)[first].idxmax()]
+    return best.groupby("arm", sort=False)[columns].mean().set_axis(list(metrics), axis="columns")
+
+
 def label(metric: str) -> str:
     """A metric's name for people.
 

@@ -1,0 +1,55 @@
+"""Every figure that prose quotes from a study, against the committed results of that study."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tireid.experiments.results import load
+from tireid.experiments.tables import comparisons, readable_comparisons
+
+ROOT = Path(__file__).parents[2]
+FIGURE = re.compile(r"[+−]\d+\.\d \([+−]\d+\.\d to [+−]\d+\.\d\)")
+R1, MAP = "test/best/t2i/R@1", "test/best/t2i/mAP"
+
+
+@dataclass(frozen=True)
+class Claim:
+    where: str
+    study: str
+    arm: str
+    against: str
+    metric: str
+    words: str
+    """As in the prose, with {} for the difference and its interval."""
+
+
+CLAIMS: list[Claim] = []
+
+
+def prose(where: str) -> str:
+    """The text of a Markdown file, or of the Markdown cells of a notebook, with single spaces."""
+    text = (ROOT / where).read_text(encoding="utf-8")
+    if where.endswith(".ipynb"):
+        cells = nbformat.reads(text, as_version=4).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"{Path(claim.where).stem}, {claim.arm}, {claim.metric}")
+def test_the_prose_says_what_was_measured(claim: Claim) -> None:
+    found = load(ROOT / f"notebooks/studies/{claim.study}.yaml", ROOT / "notebooks/results")
+    table = readable_comparisons(comparisons(found, {claim.arm: claim.against}, [claim.metric]))
+    figure = table.loc[claim.arm].iloc[1]
+    assert FIGURE.fullmatch(figure)
+    assert claim.words.format(figure) in prose(claim.where)
+
+
+@pytest.mark.parametrize("where", ["README.md", "notebooks/10_ablation.ipynb", "notebooks/11_peers.ipynb"])
+def test_no_figure_of_a_study_goes_unchecked(where: str) -> None:
+    claimed = sum(claim.where == where for claim in CLAIMS)
+    assert len(FIGURE.findall(prose(where))) == claimed
