@@ -146,3 +146,14 @@ def test_the_committed_studies_can_be_run(path: Path) -> None:
 
 def test_studies_are_yaml_that_names_a_notebook_of_the_repository() -> None:
     assert {yaml.safe_load(path.read_text())["notebook"] for path in STUDIES} == {"../06_train.ipynb"}
+
+
+def test_the_tuned_peers_are_their_presets_on_the_bundled_model() -> None:
+    from tireid import Config
+
+    peers = Study.read(next(path for path in STUDIES if path.stem == "peers")).select(seeds=[1])
+    shared = ["training.evaluate_every=2", "training.precision=bf16"]
+    tuned = {task.parameters["preset"]: task for task in peers.tasks if task.arm.endswith(", tuned")}
+    for preset in ("irra", "clip", "tal"):
+        asked = Config.preset(preset).override(tuned[preset].parameters["overrides"])
+        assert asked == Config.preset(preset).override(shared)
