@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 VALIDATION = "val/t2i/R@1"
 MARKERS = "os^Dv<>pXP"
+DASHES = ("-", "--", ":")
 AXES = {"step": "step", "epoch": "epoch", "seconds": "wall time (s)"}
 HOW_TO_READ = """\
 Means are over seeds and test queries; the standard deviation is that of the seeds. Intervals are 95% bootstrap
@@ -70,7 +71,9 @@ def learning_curves(
         by_step = rows[rows["arm"] == arm].groupby("step")
         values = by_step[column].agg(["mean", "min", "max"])
         places = values.index if x == "step" else by_step[x].mean()
-        axes.plot(places, values["mean"], label=arm, marker=MARKERS[number % len(MARKERS)], markersize=4)
+        # Another dash after each round of the palette: no two arms look alike.
+        marker, dash = MARKERS[number % len(MARKERS)], DASHES[number // len(MARKERS) % len(DASHES)]
+        axes.plot(places, values["mean"], label=arm, marker=marker, linestyle=dash, markersize=4)
         axes.fill_between(places, values["min"], values["max"], color=axes.lines[-1].get_color(), alpha=0.15, lw=0)
     axes.set(xlabel=AXES.get(x, x), ylabel=f"validation {column.rpartition('/')[2]} (%)")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
@@ -89,7 +92,7 @@ def differences(table: pd.DataFrame, axes: Axes) -> Axes:
     one = rows["baseline"].nunique() == 1
     pairs = zip(rows.index, rows["baseline"], strict=True)
     rows.index = pd.Index([str(arm) if one else f"{arm}\nagainst {other}" for arm, other in pairs])
-    against = f", against {rows['baseline'].iloc[0]}" if one else ""
+    against = f"\nagainst {rows['baseline'].iloc[0]}" if one else ""
     return interval_plot(rows, axes, f"difference in {tables.label(metrics[0])} (points){against}")
 
 
