@@ -30,6 +30,7 @@ class Claim:
 
 PEERS = "notebooks/11_peers.ipynb"
 ABLATION = "notebooks/10_ablation.ipynb"
+FIFTH, HALF = "tuned, caption_noise 0.2", "tuned, caption_noise 0.5"
 CLAIMS = [
     Claim("README.md", "peers", "paper-strong, tuned", "irra, tuned", R1, "`paper-strong` is {} R@1 from `irra`"),
     Claim("README.md", "ablation", "circle", "CLIP, tuned, P x K", MAP, "with a tuned temperature by {} mAP"),
@@ -47,14 +48,30 @@ CLAIMS = [
     Claim(ABLATION, "ablation", "circle + both + MLM", "circle + both", MAP, "**Masked language modelling**, {} mAP"),
     Claim(ABLATION, "ablation", "circle + both + recovery", "circle + both", MAP, "global token**, {} mAP"),
     Claim(PEERS, "peers", "paper-strong, tuned", "irra, tuned", R1, "With both tuned it is {} R@1"),
-    Claim(PEERS, "peers", "paper-strong, tuned", "irra, tuned", MAP, "R@1 and {} mAP. Nineteen changes"),
+    Claim(PEERS, "peers", "paper-strong, tuned", "irra, tuned", MAP, "R@1 and {} mAP; over all"),
     Claim(PEERS, "peers", "paper-strong, tuned", "irra", R1, "the same arm is {} R@1"),
     Claim(PEERS, "peers", "irra, tuned", "irra", R1, "whose tuning alone is worth {}."),
     Claim(PEERS, "peers", "tal, tuned", "irra, tuned", R1, "stands beside `irra, tuned`, {} R@1"),
     Claim(PEERS, "peers", "clip, tuned", "irra, tuned", R1, "alone is {} R@1 from `irra, tuned`"),
-    Claim(PEERS, "peers", "paper-strong, tuned", "clip, tuned", R1, "not shown to be ahead of it: {} R@1"),
-    Claim(PEERS, "peers", "paper-strong, tuned", "clip, tuned", MAP, "R@1, {} mAP. - **What holds"),
-    Claim(PEERS, "peers", "paper-strong, random batches", "irra, tuned", MAP, "with random ones it is still {} mAP"),
+    Claim(PEERS, "peers", "paper-strong, tuned", "clip, tuned", MAP, "ahead of it in mAP, {}, and"),
+    Claim(PEERS, "peers", "paper-strong, tuned", "clip, tuned", R1, "not shown to be in R@1, {}."),
+    Claim(PEERS, "bridge", "circle for SDM", "irra, tuned", R1, "The circle loss in SDM's place costs {} R@1"),
+    Claim(PEERS, "bridge", "circle for SDM", "irra, tuned", MAP, "R@1 and {} mAP with everything else"),
+    Claim(PEERS, "bridge", "whole captions", "circle for SDM", MAP, "whole captions win back {} mAP;"),
+    Claim(PEERS, "bridge", "P x K batches", "recovery", R1, "P x K batches, {} R@1, are not shown"),
+    Claim(PEERS, "bridge", "InfoNCE for SDM", "irra, tuned", R1, "in SDM's place cost {} and"),
+    Claim(PEERS, "bridge", "TAL for SDM", "irra, tuned", R1, "and {} R@1, though TAL"),
+    Claim(
+        PEERS,
+        "noise",
+        f"paper-strong, {FIFTH}",
+        f"irra, {FIFTH}",
+        R1,
+        "a fifth of them `paper-strong, tuned` is {} R@1",
+    ),
+    Claim(PEERS, "noise", f"paper-strong, {HALF}", f"irra, {HALF}", R1, "with half {}; InfoNCE,"),
+    Claim(PEERS, "noise", f"clip, {HALF}", f"irra, {HALF}", R1, "InfoNCE, {}, and TAL,"),
+    Claim(PEERS, "noise", f"tal, {HALF}", f"irra, {HALF}", R1, "and TAL, {}, fall as far"),
 ]
 
 
