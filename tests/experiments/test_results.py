@@ -51,9 +51,20 @@ def test_seeds_may_differ(store: tuple[Study, Path]) -> None:
     assert load(study, results).runs.index.get_level_values("seed").tolist() == [1, 2]
 
 
+def test_an_option_newer_than_a_result_has_its_default_there(store: tuple[Study, Path]) -> None:
+    study, results = store
+    new = {"uncertainty": {"alpha": 1.0, "lam": 0.5}, "loss": {"robustness": 0.0}}
+    path = results / study.tasks[1].key / "config.json"
+    write_json(path, new)
+    assert len(load(study, results).runs) == 2
+    write_json(path, new | {"loss": {"robustness": 0.5}})
+    with pytest.raises(MixedConfigurationsError, match=r"loss\.robustness was 0\.0 in .* and 0\.5 in"):
+        load(study, results)
+
+
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
 def test_a_committed_result_is_of_what_its_parameters_ask_for_today(folder: Path) -> None:
     """A changed default would otherwise give old figures a new meaning."""
     asked = read_json(folder / "task.json")["parameters"]
     config = Config.preset(asked["preset"], seed=asked["seed"]).override(asked.get("overrides", []))
-    assert config.override([f"epochs={asked['epochs']}"]).to_dict() == read_json(folder / "config.json")
+    assert config.override([f"epochs={asked['epochs']}"]) == Config.load(folder / "config.json")

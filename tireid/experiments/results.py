@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tireid.config import Config
 from tireid.experiments.metrics import flat
 from tireid.experiments.study import Study, Task
 from tireid.files import read_json, replace_directory, write_json
@@ -108,13 +109,15 @@ def _check_configurations(store: Path, tasks: list[Task]) -> None:
         path = store / task.key / "config.json"
         if not path.is_file():
             continue
-        config = {name: value for name, value in flat(read_json(path)) if name not in ("seed", "root")}
+        # An option that is newer than the run has its default there, which does what was done before.
+        complete = Config.load(path).to_dict()
+        config = {name: value for name, value in flat(complete) if name not in ("seed", "root")}
         earlier, expected = first.setdefault(task.arm, (task, config))
-        for name in sorted(set(config) | set(expected)):
-            if config.get(name) != expected.get(name):
+        for name in sorted(config):
+            if config[name] != expected[name]:
                 raise MixedConfigurationsError(
-                    f"arm {task.arm!r}: {name.replace('/', '.')} was {expected.get(name)!r} in {store / earlier.key} "
-                    f"and {config.get(name)!r} in {store / task.key}, though the study asks for the same: a default "
+                    f"arm {task.arm!r}: {name.replace('/', '.')} was {expected[name]!r} in {store / earlier.key} "
+                    f"and {config[name]!r} in {store / task.key}, though the study asks for the same: a default "
                     "changed between the runs. Delete the older folder and sweep again, or name the option in the study"
                 )
 
