@@ -40,8 +40,8 @@ MUTATIONS = [
     Mutation(
         "only one direction",
         "losses/circle.py",
-        "similarity.T, positives.T, margin, gamma, transposed, robustness",
-        "similarity, positives, margin, gamma, negatives, robustness",
+        "similarity.T, positives.T, margin, gamma, transposed",
+        "similarity, positives, margin, gamma, negatives",
         "losses/test_circle.py::test_each_direction_equals_loops",
     ),
     Mutation(

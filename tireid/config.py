@@ -108,9 +108,6 @@ class LossConfig(Section):
     """Fraction of the training over which gamma rises from a quarter of its value."""
     positives: Literal["identity", "pair"] = "identity"
     """Circle loss: every item of the same person is positive, or the paired one only."""
-    robustness: float = Field(0.0, ge=0, le=1)
-    """Circle loss: above 0, let go of pairs that are far behind, as generalised cross-entropy does (ours, not the
-    paper's: notebook 11)."""
     temperature: float = Field(0.02, gt=0)
     """Of SDM and InfoNCE; of TAL, where RDE has 0.015."""
     mlm: float = Field(1.0, ge=0)

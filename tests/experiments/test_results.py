@@ -53,12 +53,11 @@ def test_seeds_may_differ(store: tuple[Study, Path]) -> None:
 
 def test_an_option_newer_than_a_result_has_its_default_there(store: tuple[Study, Path]) -> None:
     study, results = store
-    new = {"uncertainty": {"alpha": 1.0, "lam": 0.5}, "loss": {"robustness": 0.0}}
     path = results / study.tasks[1].key / "config.json"
-    write_json(path, new)
+    write_json(path, {"uncertainty": {"alpha": 1.0}})  # lam is not there, and 0.5 by default
     assert len(load(study, results).runs) == 2
-    write_json(path, new | {"loss": {"robustness": 0.5}})
-    with pytest.raises(MixedConfigurationsError, match=r"loss\.robustness was 0\.0 in .* and 0\.5 in"):
+    write_json(path, {"uncertainty": {"alpha": 1.0, "lam": 0.25}})
+    with pytest.raises(MixedConfigurationsError, match=r"uncertainty\.lam was 0\.5 in .* and 0\.25 in"):
         load(study, results)
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from math import exp
-
 import pytest
 import torch
 from pytorch_metric_learning.losses import CircleLoss
@@ -25,8 +23,6 @@ def similarity(seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tenso
 
 
 POSITIVES = IDS[:, None] == IDS
-ROWS = torch.eye(6, dtype=torch.bool)[:, :, None].expand(6, 6, 6)
-"""Masks that each keep one anchor."""
 
 
 @pytest.mark.parametrize(("margin", "gamma"), [(0.25, 64.0), (0.4, 8.0)])
@@ -37,32 +33,6 @@ def test_each_direction_equals_loops(margin: float, gamma: float) -> None:
     assert abs(rows - columns) > 1e-3  # the directions differ, so mixing them up would show
     assert circle_loss(s, POSITIVES, margin, gamma).item() == pytest.approx(rows, rel=1e-9)
     assert bidirectional_circle_loss(s, POSITIVES, margin, gamma).item() == pytest.approx(rows + columns, rel=1e-9)
-
-
-@pytest.mark.parametrize("q", [0.3, 1.0])
-def test_the_robust_form_equals_loops(q: float) -> None:
-    s = similarity()
-    rows = oracle.circle(s.tolist(), POSITIVES.tolist(), 0.25, 8.0, q)
-    columns = oracle.circle(s.T.tolist(), POSITIVES.T.tolist(), 0.25, 8.0, q)
-    assert circle_loss(s, POSITIVES, 0.25, 8.0, robustness=q).item() == pytest.approx(rows, rel=1e-9)
-    both = bidirectional_circle_loss(s, POSITIVES, 0.25, 8.0, robustness=q)
-    assert both.item() == pytest.approx(rows + columns, rel=1e-9)
-
-
-def test_the_robust_form_lets_go_of_what_is_far_behind() -> None:
-    """The gradient of an anchor is p^q times that of the circle loss, p its probability of a match."""
-    s = similarity().requires_grad_()
-    (plain,) = torch.autograd.grad(circle_loss(s, POSITIVES, 0.25, 8.0), s)
-    (robust,) = torch.autograd.grad(circle_loss(s, POSITIVES, 0.25, 8.0, robustness=0.7), s)
-    p = [exp(-6 * circle_loss(s * keep, POSITIVES & keep, 0.25, 8.0, ~POSITIVES & keep).item()) for keep in ROWS]
-    assert max(p) > 50 * min(p)
-    torch.testing.assert_close(robust, torch.tensor(p, dtype=torch.float64)[:, None] ** 0.7 * plain)
-
-
-def test_a_robustness_of_nearly_nothing_is_the_circle_loss() -> None:
-    s = similarity()
-    plain = circle_loss(s, POSITIVES).item()
-    assert circle_loss(s, POSITIVES, robustness=1e-9).item() == pytest.approx(plain, rel=1e-6)
 
 
 @pytest.mark.parametrize("transpose", [False, True])
@@ -148,5 +118,3 @@ def test_wrong_arguments_are_named() -> None:
         circle_loss(similarity(), POSITIVES.float())
     with pytest.raises(ValueError, match="negatives"):
         circle_loss(similarity(), POSITIVES, negatives=POSITIVES[:2])
-    with pytest.raises(ValueError, match="robustness must lie in"):
-        circle_loss(similarity(), POSITIVES, robustness=1.5)

@@ -7,11 +7,8 @@ from math import exp, log, sqrt
 Matrix = list[list[float]]
 
 
-def circle(similarity: Matrix, positives: list[list[bool]], m: float, gamma: float, q: float = 0.0) -> float:
-    """One direction; equation 6 of the circle loss paper, written as log(1 + sum_neg * sum_pos).
-
-    With q above 0 the generalised cross-entropy (1 - p^q) / q of p = 1 / (1 + sum_neg * sum_pos).
-    """
+def circle(similarity: Matrix, positives: list[list[bool]], m: float, gamma: float) -> float:
+    """One direction; equation 6 of the circle loss paper, written as log(1 + sum_neg * sum_pos)."""
     total = 0.0
     for row, is_positive in zip(similarity, positives, strict=True):
         sum_positive = sum_negative = 0.0
@@ -20,8 +17,7 @@ def circle(similarity: Matrix, positives: list[list[bool]], m: float, gamma: flo
                 sum_positive += exp(-gamma * max(0.0, 1 + m - s) * (s - (1 - m)))
             else:
                 sum_negative += exp(gamma * max(0.0, s + m) * (s - m))
-        p = 1 / (1 + sum_negative * sum_positive)
-        total += (1 - p**q) / q if q else -log(p)
+        total += log(1 + sum_negative * sum_positive)
     return total / len(similarity)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -16,7 +15,6 @@ def circle_loss(
     margin: float = 0.25,
     gamma: float = 64.0,
     negatives: Tensor | None = None,
-    robustness: float = 0.0,
 ) -> Tensor:
     """Circle loss of one direction: rows are anchors, columns the items of the other modality.
 
@@ -27,15 +25,10 @@ def circle_loss(
     equations 5-6; that both directions are added: the paper's abstract. Recommended elsewhere: (m, gamma) = (0.25, 128)
     for re-identification, (0.4, 80) for fine-grained retrieval.
 
-    With `robustness` q in (0, 1] the softplus l of an anchor becomes (1 - exp(-q l)) / q: the generalised cross-entropy
-    of p = exp(-l), the probability that the circle loss gives to a match. Its gradient is p^q times as large, so that
-    it lets go of pairs that are far behind; 0 is the circle loss itself. Source of the form: Zhang & Sabuncu,
-    Generalized Cross Entropy Loss, NeurIPS 2018; to give it the circle loss is ours, not the paper's.
-
     `similarity` (N, M) holds cosines, `positives` bool (N, M); `negatives` bool (N, M) is the complement of
     `positives` unless given (pairs in neither mask are ignored). An anchor without a positive or without a negative
     adds 0; the mean is over all N anchors, so the weight of an anchor does not depend on the others.
-    Returns a scalar; raises ValueError for wrong shapes or types, or a `robustness` outside [0, 1].
+    Returns a scalar; raises ValueError for wrong shapes or types.
 
     >>> import torch
     >>> s = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
@@ -43,13 +36,10 @@ def circle_loss(
     0.2837
     """
     negatives = _check(similarity, positives, negatives)
-    if not 0 <= robustness <= 1:
-        raise ValueError(f"robustness must lie in [0, 1], got {robustness}")
     a_p, a_n = circle_weights(similarity, positives, margin, negatives)
     repelled = _row_logsumexp(gamma * a_n * (similarity - margin), negatives)
     attracted = _row_logsumexp(-gamma * a_p * (similarity - (1 - margin)), positives)
-    loss = F.softplus(repelled + attracted)
-    return (loss if robustness == 0 else -torch.expm1(-robustness * loss) / robustness).mean()
+    return F.softplus(repelled + attracted).mean()
 
 
 @full_precision
@@ -59,7 +49,6 @@ def bidirectional_circle_loss(
     margin: float = 0.25,
     gamma: float = 64.0,
     negatives: Tensor | None = None,
-    robustness: float = 0.0,
 ) -> Tensor:
     """Sum of :func:`circle_loss` over rows and over columns (image to text plus text to image).
 
@@ -69,8 +58,8 @@ def bidirectional_circle_loss(
     0.547
     """
     transposed = None if negatives is None else negatives.T
-    return circle_loss(similarity, positives, margin, gamma, negatives, robustness) + circle_loss(
-        similarity.T, positives.T, margin, gamma, transposed, robustness
+    return circle_loss(similarity, positives, margin, gamma, negatives) + circle_loss(
+        similarity.T, positives.T, margin, gamma, transposed
     )
 
 

@@ -34,8 +34,7 @@ def _pair_loss(image: Tensor, text: Tensor, person_ids: Tensor, options: LossCon
     if options.alignment == "circle":
         same = same_person(person_ids)
         positives = same if options.positives == "identity" else torch.eye(len(same), device=same.device).bool()
-        similarity = cosines(image, text)
-        return bidirectional_circle_loss(similarity, positives, options.margin, gamma, ~same, options.robustness)
+        return bidirectional_circle_loss(cosines(image, text), positives, options.margin, gamma, negatives=~same)
     if options.alignment == "sdm":
         return sdm_loss(image, text, person_ids, options.temperature)
     if options.alignment == "infonce":
