@@ -16,7 +16,7 @@ import yaml
 
 from tests.experiments.books import book, code, parameters, save
 from tests.processes import kill_with_descendants
-from tireid.experiments import Sweep, sweep
+from tireid.experiments import Sweep, collect, sweep
 from tireid.experiments.results import load
 from tireid.experiments.study import Study
 
@@ -104,6 +104,15 @@ def test_finished_tasks_are_skipped_and_failed_ones_tried_again(mixed: Sweep) ->
     assert again.table["status"].tolist() == ["skipped", "skipped", "skipped", "failed"]
     assert executions(mixed, "good") == 1
     assert executions(mixed, "bad") == 4
+
+
+def test_collecting_says_what_is_there_and_what_failed(mixed: Sweep) -> None:
+    there = "study: 3 of 4 runs are there; missing: bad, seed 3"
+    assert str(collect(mixed.study, runs=mixed.runs, train=False)) == there
+    assert executions(mixed, "bad") == 4
+    with pytest.warns(UserWarning, match="asked to fail: always"):
+        assert str(collect(mixed.study, runs=mixed.runs)) == there
+    assert executions(mixed, "bad") == 6
 
 
 def test_two_sweeps_at_once_run_each_task_once(folder: Path) -> None:

@@ -7,7 +7,7 @@ from tireid.experiments.parameters import ParameterError
 from tireid.experiments.results import Results
 from tireid.experiments.runner import RunResult, run
 from tireid.experiments.study import Study, StudyError
-from tireid.experiments.sweep import Sweep, sweep
+from tireid.experiments.sweep import Sweep, collect, sweep
 
 if TYPE_CHECKING:
     from tireid.experiments.export import export_html
@@ -19,6 +19,7 @@ __all__ = [
     "Study",
     "StudyError",
     "Sweep",
+    "collect",
     "export_html",
     "run",
     "show_metrics",

@@ -80,6 +80,10 @@ class Results:
     missing: tuple[Task, ...] = ()
     """Tasks without a result."""
 
+    def __str__(self) -> str:
+        missing = f"; missing: {'; '.join(map(str, self.missing))}" if self.missing else ""
+        return f"{self.study.name}: {len(self.runs)} of {len(self.study.tasks)} runs are there{missing}"
+
 
 def load(study: Study | str | Path, store: str | Path) -> Results:
     """The results of a study's tasks that lie in `store`; arms in the study's order.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from typing import Any, Literal
 import pandas as pd
 import torch
 
-from tireid.experiments.results import has_result, keep
+from tireid.experiments.results import Results, has_result, keep, load
 from tireid.experiments.study import Study, Task
 
 Cluster = Literal["local", "slurm"]
@@ -124,6 +125,30 @@ def sweep(
                 if on_outcome:
                     on_outcome(outcome, len(outcomes), len(study.tasks))
     return Sweep(study, runs, store, tuple(_of(task, outcomes) for task in study.tasks))
+
+
+def collect(
+    study: Study | str | Path,
+    *,
+    runs: str | Path = "runs/studies",
+    results: str | Path | None = None,
+    train: bool = True,
+    jobs: int = 1,
+) -> Results:
+    """What a notebook asks for: the results of `study`, after :func:`sweep` made what is missing if `train` says so.
+
+    Tasks that failed twice are warned of and left out; print the results to see what is there. Raises
+    FileNotFoundError when no task has a result.
+
+    >>> print(collect("notebooks/studies/ablation.yaml", results="notebooks/results", train=False))  # doctest: +SKIP
+    ablation: 55 of 55 runs are there
+    """
+    store = results or Path(runs) / "results"
+    if train:
+        done = sweep(study, runs=runs, results=store, jobs=jobs)
+        if not done.ok:
+            warnings.warn(str(done), stacklevel=2)
+    return load(study, store)
 
 
 @dataclass(frozen=True)
