@@ -30,6 +30,7 @@ class Claim:
 
 PEERS = "notebooks/11_peers.ipynb"
 ABLATION = "notebooks/10_ablation.ipynb"
+HIDDEN = "image token, masked patches"
 FIFTH, HALF = "tuned, caption_noise 0.2", "tuned, caption_noise 0.5"
 CLAIMS = [
     Claim("README.md", "peers", "paper-strong, tuned", "irra, tuned", R1, "`paper-strong` is {} R@1 from `irra`"),
@@ -47,6 +48,11 @@ CLAIMS = [
     Claim(ABLATION, "noise_scale", "alpha 0.5", "no noise", MAP, "it is {} mAP from no noise at all"),
     Claim(ABLATION, "ablation", "circle + both + MLM", "circle + both", MAP, "**Masked language modelling**, {} mAP"),
     Claim(ABLATION, "ablation", "circle + both + recovery", "circle + both", MAP, "global token**, {} mAP"),
+    Claim(ABLATION, "options", "detached deviation", "circle + both", MAP, "through the deviation, {} mAP, and"),
+    Claim(ABLATION, "options", "summed variances", "circle + both", MAP, "to add the variances up, {} mAP."),
+    Claim(ABLATION, "recovery", HIDDEN, "circle + both + recovery", MAP, "image's global token is {} mAP from"),
+    Claim(ABLATION, "recovery", HIDDEN, "circle + both + recovery", R1, "correction, and {} R@1."),
+    Claim(ABLATION, "recovery_paper", HIDDEN, "everything (paper)", MAP, "In the whole method it is {} mAP"),
     Claim(PEERS, "peers", "paper-strong, tuned", "irra, tuned", R1, "With both tuned it is {} R@1"),
     Claim(PEERS, "peers", "paper-strong, tuned", "irra, tuned", MAP, "R@1 and {} mAP; over all"),
     Claim(PEERS, "peers", "paper-strong, tuned", "irra", R1, "the same arm is {} R@1"),
@@ -60,7 +66,9 @@ CLAIMS = [
     Claim(PEERS, "bridge", "whole captions", "circle for SDM", MAP, "whole captions win back {} mAP;"),
     Claim(PEERS, "bridge", "P x K batches", "recovery", R1, "P x K batches, {} R@1, are not shown"),
     Claim(PEERS, "bridge", "InfoNCE for SDM", "irra, tuned", R1, "in SDM's place cost {} and"),
-    Claim(PEERS, "bridge", "TAL for SDM", "irra, tuned", R1, "and {} R@1, though TAL"),
+    Claim(PEERS, "bridge", "TAL for SDM", "irra, tuned", R1, "and {} R@1. With eight times"),
+    Claim(PEERS, "bridge", "InfoNCE x 8 for SDM", "irra, tuned", R1, "the weight InfoNCE is {} R@1"),
+    Claim(PEERS, "bridge", "TAL x 8 for SDM", "irra, tuned", R1, "TAL {} R@1"),
     Claim(
         PEERS,
         "noise",
