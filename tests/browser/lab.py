@@ -41,10 +41,17 @@ class Lab:
 
 
 def run_all(page: Any) -> None:
-    """Execute every cell of the open notebook, once its kernel is there."""
+    """Execute every cell of the open notebook, once its kernel is there, and wait for the last one.
+
+    A kernel is idle between two cells too, and stored outputs look like new ones: what tells that all is done is that
+    prompts became [*] and that none is any more. JupyterLab must show all cells, not those in view only.
+    """
     page.get_by_text("| Idle").wait_for(timeout=120_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    waiting = "[...document.querySelectorAll('.jp-InputPrompt')].some(prompt => prompt.textContent.includes('*'))"
+    page.wait_for_function(f"() => {waiting}", timeout=120_000)
+    page.wait_for_function(f"() => !{waiting}", timeout=300_000)
 
 
 @contextmanager
