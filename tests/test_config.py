@@ -128,3 +128,10 @@ def test_hash_changes_with_every_option_and_only_then() -> None:
     assert config.hash == Config.preset("paper").hash
     others = [config.override([o]).hash for o in ("seed=2", "loss.gamma=17", "sampler.kind=random")]
     assert len({config.hash, *others}) == 4
+
+
+def test_a_saved_configuration_that_is_not_valid_names_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "old.json"
+    path.write_text('{"loss": {"gama": 16}}')
+    with pytest.raises(ConfigError, match=r"old\.json: unknown option 'loss\.gama'; did you mean 'loss\.gamma'"):
+        Config.load(path)

@@ -289,8 +289,11 @@ class Config(Section):
 
     @classmethod
     def load(cls, path: str | Path) -> Config:
-        """Read what :meth:`save` wrote."""
-        return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        """Read what :meth:`save` wrote. :class:`ConfigError` names the file and the option that is not valid."""
+        try:
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
 
     @property
     def hash(self) -> str:
