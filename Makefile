@@ -25,7 +25,7 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 
 notebooks: $(VENV)/.ready
-	$(BIN)/python -m tireid.experiments.refresh
+	$(BIN)/python -m tireid.runner.refresh
 
 pretrain: $(VENV)/.ready
 	$(BIN)/python -m tireid pretrain --output-dir runs/pretrain --install

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tireid.__main__ import main
+from tireid.cli import main
 from tireid.pedestrians import write_dataset
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tireid import experiments, losses, model
-    from tireid.config import Config, ConfigError
     from tireid.data import load_dataset
     from tireid.model import TIReID
-    from tireid.retrieval import Gallery, Score, evaluate, metrics
-    from tireid.training import TrainingError, TrainingRun, train
+    from tireid.options import Config, ConfigError
+    from tireid.search import Gallery, Score, evaluate, metrics
+    from tireid.train import TrainingError, TrainingRun, train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -35,17 +35,17 @@ __all__ = [
 ]
 
 _HOME = {
-    "Config": "config",
-    "ConfigError": "config",
-    "Gallery": "retrieval",
-    "Score": "retrieval",
+    "Config": "options",
+    "ConfigError": "options",
+    "Gallery": "search",
+    "Score": "search",
     "TIReID": "model",
-    "TrainingError": "training",
-    "TrainingRun": "training",
-    "evaluate": "retrieval",
+    "TrainingError": "train",
+    "TrainingRun": "train",
+    "evaluate": "search",
     "load_dataset": "data",
-    "metrics": "retrieval",
-    "train": "training",
+    "metrics": "search",
+    "train": "train",
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.benchmarks.test_demo_latency import LIMIT, PICTURES, SENTENCE
 from tests.browser.lab import chromium, jupyterlab, run_all
-from tests.experiments.books import book, code, save
+from tests.runner.books import book, code, save
 
 playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright (extra `dev`)")
 pytestmark = [

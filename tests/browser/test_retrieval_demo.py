@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.browser.lab import chromium, jupyterlab, run_all
-from tireid.experiments.parameters import load_profile
-from tireid.experiments.refresh import workspace
+from tireid.runner.parameters import load_profile
+from tireid.runner.refresh import workspace
 
 playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright (extra `dev`)")
 NOTEBOOK = Path(__file__).parents[2] / "notebooks/09_retrieval_demo.ipynb"

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from tireid.config import Config
 from tireid.data.text import Tokenizer
 from tireid.model import TIReID
-from tireid.model.clip import DualEncoder, tiny_clip_config
+from tireid.model.towers import DualEncoder, tiny_clip_config
+from tireid.options import Config
 
 CAPTIONS = [
     "a man in a red coat and blue jeans",

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from tireid.config import OptimizerConfig
 from tireid.model import TIReID
+from tireid.options import OptimizerConfig
 
 OPTIONS = OptimizerConfig(lr=1e-3, head_lr_factor=5, bias_lr_factor=2, weight_decay=0.1)
 

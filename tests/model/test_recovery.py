@@ -11,7 +11,7 @@ from tests.model.conftest import CAPTIONS, PERSON_IDS, Batch
 from tests.oracles import losses as oracle
 from tireid.data.text import MaskedTokens
 from tireid.model import TIReID
-from tireid.model.views import Views
+from tireid.model.passes import Views
 
 Make = Callable[..., TIReID]
 

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from tests.model.conftest import CAPTIONS, PERSON_IDS, Batch
 from tests.oracles import gaussian as gaussian_oracle
 from tests.oracles import losses as oracle
-from tireid.config import Config
 from tireid.data.text import MaskedTokens
 from tireid.model import TIReID, TIReIDOutput
+from tireid.options import Config
 
 Make = Callable[..., TIReID]
 

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
-from tireid.experiments.parameters import ParameterError, check_values, load_profile, parameters_cell, read_parameters
-from tireid.experiments.refresh import clean
+from tireid.runner.parameters import ParameterError, check_values, load_profile, parameters_cell, read_parameters
+from tireid.runner.refresh import clean
 
 Lint = Callable[[NotebookNode, Path], list[str]]
 
@@ -141,7 +141,7 @@ def ids(nb: NotebookNode, path: Path) -> list[str]:
 def cleaned(nb: NotebookNode, path: Path) -> list[str]:
     if clean(nb) == nb:
         return []
-    return ["holds run metadata or widget references; run python -m tireid.experiments.refresh"]
+    return ["holds run metadata or widget references; run python -m tireid.runner.refresh"]
 
 
 LINTS: tuple[Lint, ...] = (

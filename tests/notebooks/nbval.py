@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tireid.experiments.execution import kernel_environment
-from tireid.experiments.refresh import workspace, write_notebook
-from tireid.experiments.runner import read_notebook
+from tireid.runner.execution import kernel_environment
+from tireid.runner.refresh import workspace, write_notebook
+from tireid.runner.run import read_notebook
 
 SANITIZE = Path(__file__).parents[2] / "notebooks" / "sanitize.cfg"
 CELL_SECONDS = 120

@@ -9,8 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tireid.experiments.results import load
-from tireid.experiments.tables import comparisons, readable_comparisons
+from tireid.studies.results import load
+from tireid.studies.tables import comparisons, readable_comparisons
 
 ROOT = Path(__file__).parents[2]
 FIGURE = re.compile(r"[+−]\d+\.\d \([+−]\d+\.\d to [+−]\d+\.\d\)")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.notebooks.definitions import load_definition
 from tests.oracles import ranking
-from tireid.retrieval import bootstrap_interval, retrieval_metrics
+from tireid.search import bootstrap_interval, retrieval_metrics
 
 NOTEBOOK = "07_evaluate"
 measures = load_definition(NOTEBOOK, "measures")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.notebooks.test_conventions import FOLDER
 from tireid.experiments import Study, run
-from tireid.experiments.parameters import load_profile
+from tireid.runner.parameters import load_profile
 
 SMALL = ("10_ablation", "11_peers")
 

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.experiments.books import book, code, parameters, save
-from tests.experiments.test_sweep import TRAIN, TRAIN_PARAMETERS
+from tests.runner.books import book, code, parameters, save
 from tests.slurm.cluster import Cluster, why_not
+from tests.studies.test_sweep import TRAIN, TRAIN_PARAMETERS
 from tireid.experiments import sweep
-from tireid.experiments.results import load
+from tireid.studies.results import load
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")]
 

@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from tireid.files import atomic_path
+from tireid.basics.files import atomic_path
 
 IMAGE_MEAN = (0.48145466, 0.4578275, 0.40821073)
 """Per channel (R, G, B), of CLIP's training pictures (source: CLIP's preprocessing)."""

@@ -18,7 +18,7 @@ import torch
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 
-from tireid.files import write_atomically
+from tireid.basics.files import write_atomically
 
 BOS, EOS, MASK = "<|startoftext|>", "<|endoftext|>", "<|mask|>"
 _SUFFIX = "</w>"

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tireid.config import LossConfig
 from tireid.losses import bidirectional_circle_loss, circle_weights, cmpm_loss, infonce_loss, sdm_loss, tal_loss
 from tireid.losses.common import full_precision, same_person
 from tireid.model.gaussian import Gaussian
+from tireid.options import LossConfig
 
 
 def alignment_loss(

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from tireid.config import OptimizerConfig
+from tireid.options import OptimizerConfig
 
 TOWERS = "backbone."
 

@@ -11,20 +11,20 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from tireid.config import Config, OptimizerConfig
 from tireid.data.text import MaskedTokens, Tokenizer
 from tireid.losses import identity_loss, mlm_loss, recovery_loss
 from tireid.losses.common import at_least_float32
-from tireid.model import pretrained
-from tireid.model.clip import DualEncoder, tiny_clip_config, tower_configs
 from tireid.model.distributed import gather, shared_generator
 from tireid.model.encoding import Picture, encode_images, encode_texts
 from tireid.model.gaussian import Gaussian, reparameterise, uncertainty
 from tireid.model.interaction import InteractionEncoder, MLMHead, RecoveryHead
+from tireid.model.io import pretrained
 from tireid.model.objective import alignment_loss, diagnostics
 from tireid.model.output import TIReIDOutput
 from tireid.model.parameters import parameter_groups
-from tireid.model.views import Views
+from tireid.model.passes import Views
+from tireid.model.towers import DualEncoder, tiny_clip_config, tower_configs
+from tireid.options import Config, OptimizerConfig
 
 
 class TIReID(nn.Module):

@@ -1,0 +1,472 @@
+"""Every control of the demo without a kernel: by `.value` and `.click()`."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import warnings
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.demo.conftest import PEOPLE
+from tests.search.fakes import ColourModel, Crops, picture
+from tireid.data.dataset import Split
+from tireid.demo.sure import verdict
+from tireid.explain.confidence import QuerySpread, Sureness
+from tireid.interactive import RetrievalDemo
+from tireid.search import Gallery
+
+COLOUR_OF = {person: colour for colour, person in PEOPLE.items()}
+
+
+def names(demo: RetrievalDemo) -> list[str]:
+    return demo.results["name"].tolist()
+
+
+def said(demo: RetrievalDemo) -> str:
+    return str(demo.bar.status.value)
+
+
+def upload(name: str, content: bytes) -> dict[str, Any]:
+    return {
+        "name": name,
+        "type": "image/png",
+        "size": len(content),
+        "content": memoryview(content),
+        "last_modified": datetime.now(UTC),
+    }
+
+
+def png(colour: str) -> bytes:
+    buffer = io.BytesIO()
+    picture(colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_typing_searches(demo: RetrievalDemo) -> None:
+    for colour, person in PEOPLE.items():
+        demo.bar.text.value = f"a man in {colour}"
+        assert demo.results["person_id"].tolist()[:3] == [person] * 3
+        first = demo.grid.complete()[0]
+        assert first.count("<img") == 1
+        assert f"rank 1, score {demo.results['score'][0]:.3f}, person {person}" in first
+
+
+def test_a_picked_caption_knows_who_is_right(demo: RetrievalDemo, crops: Crops) -> None:
+    number = crops.split.captions.index("a man in green")
+    demo.bar.caption.value = number
+    assert demo.bar.text.value == "a man in green"
+    assert demo.results["correct"].tolist() == [person == 11 for person in demo.results["person_id"]]
+    assert "first right one at rank 1" in said(demo)
+    right, wrong = demo.grid.pictures[0], demo.grid.pictures[3]
+    assert "✓ right" in right
+    assert 'class="right"' in right
+    assert "✗ wrong" in wrong
+    assert ", wrong, person" in wrong
+    demo.bar.text.value = "a man in green and blue"
+    assert demo.state["caption"] is None
+    assert demo.bar.caption.value == -1
+    assert demo.results["correct"].isna().all()
+
+
+def test_the_right_person_can_be_told(demo: RetrievalDemo) -> None:
+    demo.bar.text.value = "a man in red"
+    demo.bar.person.value = "13"
+    ranks = [rank for rank, person in zip(demo.results["rank"], demo.results["person_id"], strict=True) if person == 13]
+    assert f"first right one at rank {ranks[0]}" in said(demo)
+    demo.bar.person.value = "99"
+    assert "no right one among them all" in said(demo)
+    demo.bar.person.value = "9, 10"
+    assert "one number, or nothing" in said(demo)
+
+
+def test_k_and_filters(demo: RetrievalDemo) -> None:
+    demo.bar.text.value = "a man in red"
+    demo.bar.k.value = 4
+    assert len(demo.results) == len(demo.grid.pictures) == len(demo.grid.buttons) == 4
+    demo.bar.k_slider.value = 12
+    assert demo.bar.k.value == 12
+    demo.bar.people.value = "11, 12"
+    assert set(demo.results["person_id"]) == {11, 12}
+    demo.bar.cameras.value = "2"
+    assert demo.results["camera"].tolist() == [2, 2]
+    assert "2 of 2 pictures" in said(demo)
+    demo.bar.people.value = demo.bar.cameras.value = ""
+    assert len(demo.results) == 12
+
+
+def test_a_click_looks_closer_and_pictures_can_be_searched_with(demo: RetrievalDemo) -> None:
+    demo.bar.text.value = "a man in blue"
+    first = names(demo)[0]
+    demo.grid.buttons[0].click()
+    assert (demo.state["picture"], demo.state["panel"]) == (first, "why")
+    assert "picked" in demo.grid.pictures[0]
+    assert f"Captions nearest to {first}" in demo.why.captions.value
+    demo.why.to_captions.click()
+    assert demo.results["caption"][0] == "a man in blue"
+    assert demo.results["correct"][0]
+    demo.why.to_pictures.click()
+    assert first not in names(demo)
+    assert demo.results["person_id"].tolist()[:2] == [12, 12]
+    demo.grid.buttons[5].click()
+    assert demo.state["picture"] != first
+    demo.why.back.click()
+    assert names(demo)[0] == first
+    demo.bar.find.value = "image→text"
+    caption = demo.results["caption"][1]
+    demo.grid.buttons[1].click()
+    assert (demo.bar.text.value, demo.state["find"]) == (caption, "text→image")
+
+
+def test_words_are_switched_off_one_by_one(demo: RetrievalDemo) -> None:
+    demo.bar.panel.value = "why"
+    demo.bar.text.value = "red and blue"
+    before = names(demo)
+    red, _, blue = demo.why.words.children
+    assert [toggle.description for toggle in demo.why.words.children] == ["red", "and", "blue"]
+    red.value = False
+    assert demo.results["person_id"].tolist()[:3] == [12] * 3
+    moved = [before.index(name) + 1 - rank for rank, name in enumerate(names(demo), start=1) if name in before]
+    assert demo.results["moved"].tolist()[: len(moved)] == moved
+    assert "[red] and blue" in demo.summary
+    assert any(sign in demo.grid.pictures[0] for sign in "▲▼=")
+    blue.value = False
+    assert demo.state["off"] == [0, 2]
+    red.value = blue.value = True
+    assert names(demo) == before
+    assert demo.results["moved"].isna().all()
+    assert "<td>blue</td>" in demo.why.influence.value
+
+
+def test_every_word_off_is_a_message(demo: RetrievalDemo) -> None:
+    demo.bar.panel.value = "why"
+    demo.bar.text.value = "red"
+    demo.why.words.children[0].value = False
+    assert "every word is switched off" in said(demo)
+    demo.why.words.children[0].value = True
+    assert len(demo.results)
+
+
+def test_two_models_side_by_side(demo: RetrievalDemo) -> None:
+    demo.bar.text.value = "a man in red"
+    assert demo.second.layout.display == "none"
+    demo.bar.compare.value = True
+    assert demo.second.layout.display != "none"
+    results = demo.results
+    for _, line in results.dropna(subset="rank_second").iterrows():
+        assert line["change"] == line["rank"] - line["rank_second"]
+    assert results["change"].abs().max() > 0
+    assert "▼" in "".join(demo.grid.pictures)
+    assert demo.second.buttons[0].description == "Open result 1 of the second model"
+    demo.bar.compare.value = False
+    assert "change" not in demo.results
+
+
+def test_how_sure_and_its_suggestions(demo: RetrievalDemo) -> None:
+    demo.bar.caption.value = 0
+    person = demo.state["person"]
+    demo.bar.panel.value = "sure"
+    sureness = demo.sure.sureness
+    assert len(sureness.low) == len(demo.results)
+    assert f"{sureness.low[0]} to {sureness.high[0]}" in demo.sure.table.value
+    assert sureness.meaning.split()[0] in demo.sure.words.value
+    wide = (sureness.high - sureness.low).sum()
+    demo.sure.level_slider.value = 0.5
+    assert demo.sure.level.value == 0.5
+    assert (demo.sure.sureness.high - demo.sure.sureness.low).sum() < wide
+    before = demo.bar.text.value
+    button = demo.sure.suggestions[0]
+    button.click()
+    added = button.tooltip.removeprefix("add: ").split()[-1]
+    assert demo.bar.text.value.startswith(before.rstrip("."))
+    assert added in demo.bar.text.value
+    assert demo.state["person"] == person
+    demo.bar.find.value = "image→image"
+    assert demo.sure.suggestions == []
+
+
+def test_the_map_follows_the_query_and_a_region_shows_its_pictures(demo: RetrievalDemo) -> None:
+    demo.bar.text.value = "a man in red"
+    demo.bar.panel.value = "map"
+    at_red = demo.map.picture.value
+    demo.bar.text.value = "a man in blue"
+    assert demo.map.picture.value != at_red
+    layout = demo.map._layouts[next(iter(demo.map._layouts))][0]
+    demo.map.across.value = (0.5, 1.0)
+    demo.map.up.value = (0.0, 0.5)
+    assert demo.state["region"] == [0.5, 1.0, 0.0, 0.5]
+    inside = [demo._source.gallery.names[row] for row, (x, y) in enumerate(layout.pictures) if x >= 0.5 and y <= 0.5]
+    shown = [re.search(r'title="([^"]+)"', card)[1] for card in demo.map.grid.pictures]
+    assert sorted(shown) == sorted(inside)[:12]
+    demo.map.grid.buttons[0].click()
+    assert demo.state["picture"] == shown[0]
+    assert demo.state["panel"] == "map"
+    demo.map.region.value = "0.5 1, 0, 0.25"
+    assert demo.map.up.value == (0.0, 0.25)
+    demo.map.region.value = "left"
+    assert "is not left, right, bottom, top" in said(demo)
+    assert demo.state["region"] == [0.5, 1.0, 0.0, 0.25]
+    demo.map.everything.click()
+    assert demo.state["region"] == []
+    assert demo.map.across.value == (0.0, 1.0)
+    assert not demo.map.grid.buttons
+
+
+def test_failures_can_be_sorted_opened_and_exported(crops: Crops, tmp_path: Path) -> None:
+    """Everybody has somebody else's captions, so that every query fails."""
+    records = crops.split.records
+    swapped = [
+        replace(own, captions=other.captions) for own, other in zip(records, records[3:] + records[:3], strict=True)
+    ]
+    split = Split("test", tuple(swapped))
+    demo = RetrievalDemo(Gallery.from_split(ColourModel(), split), split=split, state={"panel": "failures"})
+    table = demo.failures.failures
+    assert sorted(table["query"]) == list(range(len(split.captions)))
+    assert table["first_rank"].is_monotonic_decreasing
+    for _, line in table.iterrows():
+        ranked = demo._source.gallery.search(line["text"], k=12).table
+        own = ranked[ranked["person_id"] == line["person_id"]].iloc[0]
+        assert (line["first_rank"], line["right"], line["above"]) == (own["rank"], own["name"], ranked["name"][0])
+        assert line["gap"] == pytest.approx(ranked["score"][0] - own["score"], abs=1e-6)
+    shown = re.findall(r'<tr><td class="number">(\d+)</td>', demo.failures.table.value)
+    assert shown == [str(number) for number in table["query"][:8]]
+    demo.failures.sort.value = "query"
+    demo.failures.ascending.value = True
+    assert re.findall(r'<tr><td class="number">(\d+)</td>', demo.failures.table.value)[:3] == ["0", "1", "2"]
+    demo.failures.page.value = 2
+    assert 'class="number">8</td>' in demo.failures.table.value
+    demo.failures.chosen.value = 9
+    assert demo.bar.text.value == split.captions[9]
+    assert demo.state["page"] == 2
+    demo.failures.file.value = str(tmp_path / "worst.csv")
+    demo.failures.export.click()
+    assert len((tmp_path / "worst.csv").read_text().splitlines()) == len(split.captions) + 1
+    demo.failures.file.value = str(tmp_path)
+    demo.failures.export.click()
+    assert "complaint" in demo.failures.note.value
+
+
+@pytest.mark.parametrize("text", ["🙂", "word " * 10_000, "\ud800", "<|endoftext|>", "ß" * 300, "\x00"])
+def test_odd_text_is_searched_for(demo: RetrievalDemo, text: str) -> None:
+    demo.bar.panel.value = "why"
+    demo.bar.text.value = text
+    assert len(demo.results) == 10
+    assert len(demo.why.words.children) <= 40
+    demo.bar.text.value = "a man in red"
+    assert demo.results["person_id"][0] == 10
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t"])
+def test_empty_text_is_a_message(demo: RetrievalDemo, text: str) -> None:
+    demo.bar.text.value = "red"
+    demo.bar.text.value = text
+    assert "type a description" in said(demo)
+    assert demo.grid.pictures == []
+    assert demo.results.empty
+    demo.bar.text.value = "red"
+    assert len(demo.results) == 10
+
+
+def test_controls_complain_and_the_state_stays(demo: RetrievalDemo) -> None:
+    demo.bar.text.value = "red"
+    before = demo.state
+    for control, value, message in (
+        (demo.bar.people, "ten", "is not a number"),
+        (demo.bar.people, "99", "must be a list out of 10, 11, 12, 13"),
+        (demo.bar.cameras, "1 x", "is not a number"),
+    ):
+        control.value = value
+        assert message in said(demo).replace("&#x27;", "'")
+        assert demo.state == before
+    demo.bar.people.value = "10"
+    assert "complaint" not in said(demo)
+
+
+def test_data_never_becomes_markup(tmp_path: Path) -> None:
+    evil = "<script>alert('x')</script>"
+    folder = tmp_path / "a<b>&c"
+    folder.mkdir()
+    paths = [folder / '"><img src=x onerror=alert(1)>.png', folder / "b.png", folder / "c.png"]
+    for path in paths:
+        picture("red").save(path, "PNG")
+    demo = RetrievalDemo(Gallery(ColourModel(), np.eye(4)[:3], paths, root=tmp_path))
+    for panel in ("why", "map", "failures", "sure"):
+        demo.bar.panel.value = panel
+        demo.bar.text.value = f"red {evil}"
+        demo.grid.buttons[0].click()
+        demo.bar.people.value = evil
+    shown = "".join(widget.value for widget in widgets_of(demo) if type(widget).__name__ == "HTML")
+    shown += demo._repr_mimebundle_()["text/html"] + demo.save_html(tmp_path / "view.html").read_text()
+    assert "<script" not in shown
+    assert "onerror=alert(1)>.png" in shown.replace("&gt;", ">")
+    assert "<img src=x" not in shown
+
+
+def widgets_of(widget: Any) -> list[Any]:
+    return [widget, *(deeper for child in getattr(widget, "children", ()) for deeper in widgets_of(child))]
+
+
+def test_a_gallery_of_one_without_identities(tmp_path: Path) -> None:
+    path = tmp_path / "gone.png"
+    demo = RetrievalDemo(Gallery(ColourModel(), np.eye(4)[:1], [path]), spread=QuerySpread(np.eye(4, dtype=np.float32)))
+    demo.bar.text.value = "red"
+    assert names(demo) == ["gone.png"]
+    assert "picture cannot be read: gone.png" in demo.grid.complete()[0]
+    for panel in ("why", "sure", "map", "failures"):
+        demo.bar.panel.value = panel
+    assert "a map needs three" in demo.map.picture.value + demo.map.note.value
+    assert "failures need one split" in demo.failures.table.value
+    demo.bar.panel.value = "why"
+    demo.grid.buttons[0].click()
+    assert "no such picture" in demo.why.heat.value
+    assert demo.why.to_captions.disabled
+    demo.why.to_pictures.click()
+    assert "no picture is left" in said(demo)
+    demo.why.back.click()
+    assert names(demo) == ["gone.png"]
+
+
+def test_only_a_model_with_an_interaction_encoder_has_heat(demo: RetrievalDemo) -> None:
+    demo.bar.text.value = "a man in red"
+    demo.grid.buttons[0].click()
+    assert "No heat:" in demo.why.heat.value
+    assert "<img" in demo.why.heat.value
+
+
+def test_uploaded_pictures_are_searched(demo: RetrievalDemo) -> None:
+    demo.bar.text.value = "a man in yellow"
+    demo.bar.upload.value = (upload("../one.png", png("yellow")), upload("two.png", png("black")))
+    assert demo.state["gallery"] == "uploaded"
+    assert names(demo) == ["one.png", "two.png"]
+    demo.grid.buttons[0].click()
+    assert demo.state["picture"] == "one.png"
+    demo.bar.gallery.value = "given"
+    demo.bar.find.value = "image→image"
+    assert demo.results["person_id"].tolist()[:3] == [13] * 3
+
+
+def test_an_unreadable_upload_is_a_message(demo: RetrievalDemo) -> None:
+    demo.bar.text.value = "a man in pink"
+    demo.bar.upload.value = (upload("notes<b>.txt", b"no picture"),)
+    assert "none of the uploaded files is a readable picture: notes&lt;b&gt;.txt" in said(demo)
+    assert demo.state["gallery"] == "given"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the gallery never sees it
+        demo.bar.upload.value = (upload("half.png", png("pink")[:40]), upload("whole.png", png("pink")))
+    assert "left out: half.png" in said(demo)
+    assert names(demo) == ["whole.png"]
+
+
+def test_a_state_restores_the_view(demo: RetrievalDemo, crops: Crops, gallery: Gallery, second: Gallery) -> None:
+    demo.bar.caption.value = 4
+    demo.bar.k.value = 5
+    demo.bar.people.value = "12, 13"
+    demo.grid.buttons[1].click()
+    demo.why.words.children[0].value = False
+    demo.bar.compare.value = True
+    demo.bar.panel.value = "map"
+    demo.map.across.value = (0.1, 0.8)
+    kept = json.loads(json.dumps(demo.state))
+    other = RetrievalDemo(gallery, split=crops.split, compare=second, state=kept)
+    assert other.state == kept
+    assert other.results.equals(demo.results)
+    assert other.bar.people.value == "12, 13"
+    assert other.map.across.value == (0.1, 0.8)
+    assert other.citation == demo.citation
+    assert other._repr_mimebundle_()["text/html"] == demo._repr_mimebundle_()["text/html"]
+
+
+def test_a_wrong_state_is_named_and_changes_nothing(demo: RetrievalDemo) -> None:
+    before = demo.state
+    with pytest.raises(ValueError, match="did you mean 'cameras'"):
+        demo.state = {"k": 3, "camera": [1]}
+    assert demo.state == before
+
+
+def test_a_citation_holds_the_state(demo: RetrievalDemo) -> None:
+    demo.bar.text.value = 'a "man" in rød'
+    demo.bar.k.value = 3
+    state = json.loads(demo.citation.partition("state = ")[2])
+    assert state == {"text": 'a "man" in rød', "k": 3}
+    assert demo.copy.value == demo.citation
+    assert "gallery of 12 pictures, model " in demo.citation
+
+
+def test_the_static_form_lists_the_results(demo: RetrievalDemo) -> None:
+    demo.bar.caption.value = 0
+    bundle = demo._repr_mimebundle_()
+    lines = bundle["text/plain"].splitlines()
+    assert lines[:2] == ['pictures for "a man in red"', "10 of 12 pictures, first right one at rank 1"]
+    assert [line.split()[3] for line in lines[2:]] == names(demo)
+    assert len(re.findall(r'<img alt="rank \d+, score', bundle["text/html"])) == 10
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_a_saved_page_needs_no_network(demo: RetrievalDemo, tmp_path: Path) -> None:
+    demo.bar.text.value = "a man in red"
+    demo.bar.panel.value = "map"
+    text = demo.save_html(tmp_path / "out/view.html").read_text()
+    assert not re.search(r'(src|href)="(?!data:)', text)
+    assert "url(" not in text
+    assert text.count("data:image/jpeg;base64,") == 10
+    assert "data:image/png;base64," in text
+
+
+def test_every_control_has_a_label(demo: RetrievalDemo) -> None:
+    for panel in ("why", "sure", "map", "failures"):
+        demo.bar.text.value = "a man in red"
+        demo.bar.panel.value = panel
+        for widget in widgets_of(demo):
+            if hasattr(widget, "value") and type(widget).__name__ not in ("HTML", "Image"):
+                assert widget.description.strip(), widget
+            if type(widget).__name__ == "Button":
+                assert widget.description.strip()
+
+
+def test_another_model_is_refused(gallery: Gallery) -> None:
+    assert RetrievalDemo(gallery, ColourModel()).state["k"] == 10
+    with pytest.raises(ValueError, match="encoded by another model"):
+        RetrievalDemo(gallery, ColourModel(turn=2.0))
+
+
+def test_large_pictures_do_not_hold_up_the_ranking(tmp_path: Path) -> None:
+    """The list is there with boxes for what is not decoded yet; the pictures follow."""
+    import threading
+
+    from tireid.demo import thumbnails
+
+    release = threading.Event()
+    slow = thumbnails.thumbnail
+    gallery = Gallery(ColourModel(), np.eye(4)[:2], [tmp_path / "a.png", tmp_path / "b.png"])
+    for path in gallery.paths:
+        Image.new("RGB", (10, 30)).save(path)
+    demo = RetrievalDemo(gallery)
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setattr(thumbnails, "thumbnail", lambda path: release.wait(20) and slow(path))
+        demo.bar.text.value = "red"
+        assert len(demo.results) == 2
+        assert "<img" not in "".join(demo.grid.pictures)
+        assert "rank 1, score" in demo.grid.pictures[0]
+        release.set()
+        demo._thumbnails.finish()
+        assert all("<img" in card for card in demo.grid.pictures)
+
+
+@pytest.mark.parametrize(
+    ("within", "calibrated", "words"),
+    [
+        (1, True, "Not ambiguous. The first picture is right in about 80% of such cases."),
+        (4, True, "Not ambiguous. A right one is among the first 4 in about 80% of such cases."),
+        (4, False, "Not ambiguous."),
+    ],
+)
+def test_the_verdict_promises_a_share_only_where_it_was_calibrated(within: int, calibrated: bool, words: str) -> None:
+    ranks = np.array([1])
+    assert verdict(Sureness(ranks, ranks, np.array([1.0]), within, False, 0.8, 200, calibrated)) == words

@@ -1,0 +1,259 @@
+"""Explanations against the search itself, one query at a time, and attention against its formula."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tests.search.fakes import picture
+from tireid.explain.reasons import (
+    compare,
+    failures,
+    gallery_rows,
+    nearest_captions,
+    person_attributes,
+    rank_captions,
+    word_ablation,
+    word_heat,
+)
+from tireid.model import TIReID
+from tireid.model.encoding import evaluating
+from tireid.options import Config
+from tireid.search import Gallery, evaluate
+
+TEXT = "a man in red and blue and pink"
+
+
+@pytest.fixture
+def gallery(model, crops) -> Gallery:
+    return Gallery.from_split(model, crops.split)
+
+
+def searched(gallery: Gallery, text: str, k: int = 99) -> pd.DataFrame:
+    hits = gallery.search(text, k=k)
+    return pd.DataFrame({"name": [hit.name for hit in hits], "score": [hit.score for hit in hits]})
+
+
+def test_rows_of_hits(gallery, model, crops):
+    rows = gallery_rows(gallery, gallery.search("red", k=5))
+    assert [gallery.names[row] for row in rows] == [hit.name for hit in gallery.search("red", k=5)]
+    other = Gallery(model, gallery.features[:1], gallery.paths[:1])
+    with pytest.raises(ValueError, match="not in this gallery"):
+        gallery_rows(other, gallery.search("red"))
+
+
+@pytest.mark.parametrize("off", [(), (3,), (0, 5)])
+def test_ablation_equals_a_search_for_each_variant(gallery, model, off):
+    words = TEXT.split()
+    before = len(model.calls)
+    ablation = word_ablation(gallery, TEXT, k=4, off=off)
+    assert len(model.calls) == before + 1, "all variants in one batch"
+    without = " ".join(word for i, word in enumerate(words) if i not in off)
+    assert (ablation.words, ablation.text, ablation.off) == (tuple(words), without, frozenset(off))
+
+    whole, part = searched(gallery, TEXT), searched(gallery, without)
+    for column, found in (("rank_all", whole), ("rank", part)):
+        expected = [1 + int(found.index[found["name"] == name][0]) for name in ablation.pictures["name"]]
+        assert ablation.pictures[column].tolist() == expected
+    assert set(ablation.pictures["name"]) == set(whole["name"][:4]) | set(part["name"][:4])
+    assert (ablation.pictures["change"] == ablation.pictures["rank_all"] - ablation.pictures["rank"]).all()
+    assert [gallery.names[row] for row in ablation.pictures["row"]] == ablation.pictures["name"].tolist()
+
+    best = part["name"][:4].tolist()
+    for place, row in ablation.influence.iterrows():
+        variant = searched(gallery, " ".join(w for i, w in enumerate(words) if i not in frozenset(off) ^ {place}))
+        assert row["off"] == (place in off)
+        assert row["kept"] == len(set(best) & set(variant["name"][:4]))
+        ranks = [int(variant.index[variant["name"] == name][0]) for name in best]
+        assert row["moved"] == pytest.approx(np.mean([abs(rank - i) for i, rank in enumerate(ranks)]))
+        assert row["score"] == pytest.approx(variant.loc[ranks[0], "score"] - part.loc[0, "score"], abs=1e-6)
+        assert gallery.names[row["first"]] == variant.loc[0, "name"]
+
+
+def test_ablation_of_one_word_and_of_more_than_is_read(gallery, model):
+    single = word_ablation(gallery, "red", k=50)
+    assert single.influence["word"].tolist() == ["red"]
+    before = len(model.calls)
+    long = word_ablation(gallery, "pink " + "red " * 9_999, k=12)
+    assert len(long.influence) == 10_000
+    assert model.calls[before:] == [2 + 77], "only words that a model can read are tried"
+    assert long.influence["score"][0] != 0
+    assert (long.influence[["moved", "score"]][100:] == 0).all(axis=None)
+
+
+def test_a_filtered_ablation_is_that_of_a_smaller_gallery(gallery, model):
+    allowed = np.arange(len(gallery)) % 3 != 1
+    rows = np.flatnonzero(allowed)
+    small = Gallery(
+        model, gallery.features[rows], [gallery.paths[row] for row in rows], gallery.person_ids[rows], root=gallery.root
+    )
+    ours, alone = word_ablation(gallery, TEXT, 4, [3], allowed=allowed), word_ablation(small, TEXT, 4, [3])
+    pd.testing.assert_frame_equal(ours.pictures.drop(columns="row"), alone.pictures.drop(columns="row"))
+    assert ours.pictures["row"].tolist() == rows[alone.pictures["row"]].tolist()
+    assert ours.influence["first"].tolist() == rows[alone.influence["first"]].tolist()
+    pd.testing.assert_frame_equal(ours.influence.drop(columns="first"), alone.influence.drop(columns="first"))
+    assert not ours.influence.equals(word_ablation(gallery, TEXT, 4, [3]).influence)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("red", {"allowed": np.zeros(12, bool)}, "leaves out every picture"),
+        ("  ", {}, "no words"),
+        ("red", {"k": 0}, "positive"),
+        ("red hat", {"off": [2]}, "places in 0"),
+        ("red hat", {"off": [0, 1]}, "at least one on"),
+    ],
+)
+def test_ablation_names_what_is_wrong(gallery, text, options, message):
+    with pytest.raises(ValueError, match=message):
+        word_ablation(gallery, text, **options)
+
+
+def test_nearest_captions_are_those_of_a_loop(gallery, model, crops):
+    captions, ids = crops.split.captions, crops.split.caption_person_ids
+    features = model.encode_texts(captions)
+    table = nearest_captions(gallery, 4, captions, 2 * features, k=6, person_ids=ids)
+    scores = [float(np.dot(gallery.features[4], feature)) for feature in features.numpy()]
+    order = sorted(range(len(captions)), key=lambda i: -scores[i])[:6]
+    np.testing.assert_allclose(table["score"], [scores[i] for i in order], atol=1e-6)
+    assert table["rank"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert table["caption"].tolist() == [captions[i] for i in table["index"]]
+    assert table["correct"].tolist() == [ids[i] == crops.split.image_person_ids[4] for i in table["index"]]
+    again = rank_captions(
+        gallery, gallery.paths[4], captions, features, 6, person_ids=ids, person_id=crops.split.image_person_ids[4]
+    )
+    pd.testing.assert_frame_equal(table, again, atol=1e-6)
+
+
+def test_captions_without_people_and_fewer_than_asked(gallery, model):
+    table = rank_captions(gallery, picture("red"), ["blue", "red"], model.encode_texts(["blue", "red"]), k=9)
+    assert table["caption"].tolist() == ["red", "blue"]
+    assert table[["person_id", "correct"]].isna().all(axis=None)
+    for wrong in ({"row": 99}, {"k": 0}, {"features": np.eye(4)}):
+        options = {"row": 0, "split_captions": ["a"], "features": np.ones((1, 4)), "k": 1, **wrong}
+        with pytest.raises(ValueError, match=r"row must|positive|as many"):
+            nearest_captions(gallery, **options)
+
+
+def test_failures_are_the_worst_queries_with_what_stood_above(gallery, model, crops):
+    score = evaluate(model, crops.split)
+    attributes = {int(person): {"colour": str(person), "age": "adult"} for person in crops.split.label_of}
+    table = failures(score, gallery, attributes=attributes)
+    wrong = score.per_query.query("direction == 't2i' and first_rank > 1")
+    assert len(table) == len(wrong) > 0
+    assert table["first_rank"].is_monotonic_decreasing
+    for row in table.itertuples():
+        hits = gallery.search(row.text, k=99, person_id=row.person_id)
+        assert row.first_rank == next(hit.rank for hit in hits if hit.correct)
+        assert (row.above, row.above_person_id) == (hits[0].name, hits[0].person_id)
+        assert row.gap == pytest.approx(hits[0].score - next(hit.score for hit in hits if hit.correct), abs=1e-6)
+        assert row.differs == f"colour: {row.above_person_id}, not {row.person_id}"
+    pd.testing.assert_frame_equal(failures(score, gallery, attributes=attributes, limit=2), table[:2])
+
+
+def test_failures_without_attributes_quote_a_caption_or_nothing(gallery, model, crops):
+    score = evaluate(model, crops.split)
+    assert set(failures(score, gallery)["differs"]) == {""}
+    told = failures(score, gallery, split=crops.split)
+    owner = dict(zip(crops.split.captions, crops.split.caption_person_ids, strict=True))
+    assert [owner[text] for text in told["differs"]] == told["above_person_id"].tolist()
+    with pytest.raises(ValueError, match="identities"):
+        failures(score, Gallery(model, gallery.features, gallery.paths))
+    with pytest.raises(ValueError, match="limit"):
+        failures(score, gallery, limit=0)
+
+
+def test_the_worst_failures_come_first(gallery, model, crops):
+    score = evaluate(model, crops.split)
+    score.per_query["first_rank"] = 2.0 + score.per_query["query"] // 2
+    table = failures(score, gallery, limit=4)
+    last = crops.split.num_captions - 1
+    assert table["first_rank"].tolist() == sorted((2 + q // 2 for q in range(last + 1)), reverse=True)[:4]
+    assert table["query"].tolist() == sorted(table["query"], key=lambda q: (-(q // 2), q))
+
+
+def test_no_failures_are_an_empty_table_with_the_same_columns(gallery, model, crops):
+    score = evaluate(model, crops.split)
+    score.per_query["first_rank"] = 1.0
+    empty = failures(score, gallery)
+    assert len(empty) == 0
+    assert "differs" in empty.columns
+
+
+def test_attributes_are_read_from_the_ground_truth(tmp_path):
+    (tmp_path / "ground_truth.json").write_text(json.dumps({"people": {"7": {"age": "adult"}}, "images": []}))
+    assert person_attributes(tmp_path) == {7: {"age": "adult"}}
+    with pytest.raises(FileNotFoundError, match="synthetic"):
+        person_attributes(tmp_path / "imgs")
+
+
+def test_compare_matches_by_picture(gallery, crops):
+    a = gallery.search("red", k=5, person_id=10)
+    b = gallery.search("red and pink", k=5, person_id=10)
+    table = compare(a, b)
+    ranks_a, ranks_b = ({hit.name: hit.rank for hit in hits} for hits in (a, b))
+    assert table["name"].tolist() == [*ranks_a, *(name for name in ranks_b if name not in ranks_a)]
+    for row in table.itertuples():
+        first, second = ranks_a.get(row.name), ranks_b.get(row.name)
+        assert (None if pd.isna(row.rank_a) else row.rank_a, None if pd.isna(row.rank_b) else row.rank_b) == (
+            first,
+            second,
+        )
+        assert pd.isna(row.change) if None in (first, second) else row.change == first - second
+        assert row.correct == ("red" in row.name)
+
+
+@pytest.fixture(scope="module")
+def attentive() -> TIReID:
+    torch.manual_seed(3)
+    config = Config.preset("paper", backbone="tiny-untrained")
+    return TIReID.build(config, train_captions=["a man in a red coat", "a blue hat"]).eval()
+
+
+def test_heat_is_the_cross_attention_of_the_words_tokens(attentive):
+    text, image = "a man with zebra-striped shoes", picture("red").resize((32, 96))
+    tokenizer = attentive.tokenizer
+    heat = word_heat(attentive, image, text, 3)
+    assert (heat.shape, heat.dtype) == (attentive.backbone.grid, np.float32)
+
+    ids = tokenizer([text])
+    before, word = (len(tokenizer([part], 64, trim=True)[0]) - 2 for part in ("a man with", "zebra-striped"))
+    assert word > 1
+    encoder = attentive.interaction
+    with evaluating(attentive):
+        pixels = torch.tensor(np.asarray(image)).permute(2, 0, 1)[None].float() / 255
+        mean = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1)
+        deviation = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
+        seen = encoder.ln_pre_i(attentive.backbone.encode_image((pixels - mean) / deviation).tokens)[0].double()
+        read = encoder.ln_pre_t(attentive.backbone.encode_text(ids).tokens)[0].double()
+        weight, bias = encoder.cross_attn.in_proj_weight.double(), encoder.cross_attn.in_proj_bias.double()
+        heads, width = encoder.cross_attn.num_heads, read.shape[1]
+        queries, keys = (
+            read @ weight[:width].T + bias[:width],
+            seen @ weight[width : 2 * width].T + bias[width : 2 * width],
+        )
+        total = torch.zeros(seen.shape[0], dtype=torch.float64)
+        for token in range(1 + before, 1 + before + word):
+            for head in range(heads):
+                part = slice(head * width // heads, (head + 1) * width // heads)
+                total += torch.softmax(keys[:, part] @ queries[token, part] / (width // heads) ** 0.5, dim=0)
+    expected = (total[1:] / (word * heads)).reshape(attentive.backbone.grid)
+    np.testing.assert_allclose(heat, expected, atol=1e-6)
+    assert 0 < heat.sum() < 1
+
+
+def test_heat_says_why_there_is_none(attentive):
+    image = picture("blue")
+    with pytest.raises(ValueError, match="the text has 2 words"):
+        word_heat(attentive, image, "a man", 2)
+    with pytest.raises(ValueError, match="is not read"):
+        word_heat(attentive, image, "word " * 10_000, 9_999)
+    assert word_heat(attentive, image, "\N{GRINNING FACE} man", 0).sum() > 0
+    config = Config.preset("clip", backbone="tiny-untrained")
+    with pytest.raises(ValueError, match="no interaction encoder"):
+        word_heat(TIReID.build(config, train_captions=["a man"]), image, "a man", 1)

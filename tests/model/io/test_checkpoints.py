@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import shlex
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import CLIPModel
+
+from tests.oracles import irra as oracle
+from tireid.data.text import BOS, EOS, Tokenizer
+from tireid.model import CheckpointError, TIReID
+from tireid.model.io.checkpoints import read_checkpoint, read_foreign
+from tireid.options import Config
+
+WORDS = 30
+"""As many as IRRA has 49,408: start and end of text last, the word that serves as mask before them."""
+
+
+@pytest.fixture
+def tokenizer() -> Tokenizer:
+    vocab = {chr(97 + i) + "</w>": i for i in range(WORDS - 2)} | {BOS: WORDS - 2, EOS: WORDS - 1}
+    return Tokenizer(vocab, [], context_length=7)
+
+
+def config(*overrides: str, preset: str = "irra") -> Config:
+    return Config.preset(preset).override(["image.height=12", "image.width=8", "interaction.layers=2", *overrides])
+
+
+def write(state: dict[str, Any], path: Path) -> Path:
+    torch.save(state, path)
+    return path
+
+
+def whole(state: oracle.State) -> dict[str, Any]:
+    return {"model": state, "optimizer": {"state": {}}, "scheduler": {"last_epoch": 3}, "epoch": 4, "iteration": 9}
+
+
+PIXELS = torch.randn(2, 3, 12, 8, generator=torch.Generator().manual_seed(5))
+IDS = torch.tensor([[28, 3, 27, 4, 9, 1, 29], [28, 7, 7, 27, 2, 0, 29]])  # 27 is IRRA's mask
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_an_irra_file_gives_irras_numbers(prefix: str, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    state = oracle.random_checkpoint(words=WORDS)
+    path = write(whole({prefix + name: value for name, value in state.items()}), tmp_path / "best.pth")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # everything has its place
+        model = TIReID.from_pretrained(path, config(), tokenizer=tokenizer).eval()
+    ours = IDS.where(IDS != 27, tokenizer.mask_id)
+    image, text = model.backbone.encode_image(PIXELS).tokens, model.backbone.encode_text(ours).tokens
+    expected_image, expected_text = oracle.image_tokens(state, PIXELS), oracle.text_tokens(state, IDS)
+    torch.testing.assert_close(image, expected_image, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(text, expected_text, rtol=1e-4, atol=1e-4)
+    fused = oracle.fused(state, expected_text, expected_image)
+    torch.testing.assert_close(model.interact(text, image), fused, rtol=1e-4, atol=1e-4)
+    assert model.mlm_head is not None
+    assert model.classifier is not None
+    scores = oracle.word_scores(state, fused)
+    torch.testing.assert_close(model.mlm_head(model.interact(text, image)), scores, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(model.classifier.weight, state["classifier.weight"])
+
+
+def test_an_irra_file_of_an_image_size_that_the_configuration_does_not_have(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    path = write(whole(oracle.random_checkpoint(words=WORDS)), tmp_path / "best.pth")
+    with pytest.raises(CheckpointError, match=r"best.pth: .*covers 6 patches.*4x3 grid.*set image.height"):
+        TIReID.from_pretrained(path, config("image.height=16", "image.width=12"), tokenizer=tokenizer)
+
+
+def test_an_irra_file_without_configuration_brings_its_own(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    state = oracle.random_checkpoint(grid=(24, 8), patch=16, words=WORDS, layers=3)
+    model = TIReID.from_pretrained(write(whole(state), tmp_path / "best.pth"), tokenizer=tokenizer)
+    assert model.config.name == "irra"
+    assert model.config.interaction.layers == 3
+    assert model.num_identities == 5
+
+
+def test_unmatched_keys_and_fresh_parts_are_reported(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    state = oracle.random_checkpoint(words=WORDS)
+    state |= {"visul_emb_layer.linear.weight": torch.zeros(3, 3), "base_model.visual.odd": torch.zeros(2)}
+    path = write(whole(state), tmp_path / "rde.pth")
+    with pytest.warns(UserWarning, match="not used") as record:
+        TIReID.from_pretrained(path, config(preset="paper"), tokenizer=tokenizer)
+    (message,) = (str(warning.message) for warning in record)
+    unused, _, fresh = message.partition("start fresh")
+    for name in ("visul_emb_layer.linear.weight", "base_model.visual.odd", "classifier.bias"):
+        assert name in unused
+    assert "recovery_head.fc.weight" in fresh
+
+
+def test_another_number_of_people_gets_a_fresh_classifier(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    path = write(whole(oracle.random_checkpoint(words=WORDS)), tmp_path / "best.pth")
+    with pytest.warns(UserWarning, match=r"not used: classifier.bias, classifier.weight; start fresh: classifier.bias"):
+        model = TIReID.from_pretrained(path, config(), num_identities=9, tokenizer=tokenizer)
+    assert model.classifier is not None
+    assert model.classifier.weight.shape == (9, 64)
+
+
+def test_a_wrong_shape_names_key_and_shapes(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    state = oracle.random_checkpoint(words=WORDS)
+    state["mlm_head.fc.weight"] = torch.zeros(12, 64)
+    path = write(whole(state), tmp_path / "best.pth")
+    with pytest.raises(CheckpointError, match=r"mlm_head.fc.weight has shape \(12, 64\), the model needs \(30, 64\)"):
+        TIReID.from_pretrained(path, config(), tokenizer=tokenizer)
+    state["base_model.ln_final.weight"] = torch.zeros(5)
+    with pytest.raises(CheckpointError, match=r"final_layer_norm.weight has shape \(5,\), the model needs \(128,\)"):
+        TIReID.from_pretrained(write(whole(state), path), config(), tokenizer=tokenizer)
+
+
+def openai_state(side: int = 2) -> oracle.State:
+    """Towers alone, without prefix, square grid."""
+    state = oracle.random_checkpoint(grid=(side, side), words=WORDS)
+    towers = {k.removeprefix("base_model."): v for k, v in state.items() if k.startswith("base_model.")}
+    return towers | {"logit_scale": torch.tensor(4.6), "input_resolution": torch.tensor(8)}
+
+
+def test_an_openai_state_dict_becomes_transformers_clip(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    path = write({k: v.half() if v.ndim > 1 else v for k, v in openai_state().items()}, tmp_path / "ViT.pt")
+    options = config("image.height=8", "image.width=8", preset="clip")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = TIReID.from_pretrained(path, options, tokenizer=tokenizer).eval()
+    foreign = read_foreign(path)
+    clip = CLIPModel(foreign.clip_config).eval()
+    missing, unexpected = clip.load_state_dict(foreign.towers, strict=False)
+    assert missing == ["logit_scale"]
+    assert unexpected == []
+    pixels = PIXELS[:, :, :8]
+    expected = clip.get_image_features(pixels).pooler_output
+    torch.testing.assert_close(model.backbone.encode_image(pixels).pooled, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        model.backbone.encode_text(IDS).pooled, clip.get_text_features(IDS).pooler_output, rtol=1e-4, atol=1e-5
+    )
+    words = model.backbone.text_model.embeddings.token_embedding.weight
+    torch.testing.assert_close(words[30], words[:30].mean(dim=0))  # OpenAI trained no mask
+
+
+def test_an_openai_square_grid_is_resampled_even_if_the_count_would_fit(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    path = write(openai_state(side=4), tmp_path / "ViT.pt")
+    foreign = read_foreign(path)
+    assert foreign.grid((8, 2)) == (4, 4)
+    model = TIReID.from_pretrained(path, config("image.height=32", "image.width=8", preset="clip"), tokenizer=tokenizer)
+    table = model.backbone.vision_model.embeddings.position_embedding.weight
+    assert not torch.allclose(table, foreign.towers["vision_model.embeddings.position_embedding.weight"])
+
+
+def test_a_torchscript_archive_is_refused_and_the_stated_command_converts_it(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    class Holder(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.arange(3.0))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * self.weight
+
+    path = tmp_path / "ViT-B-16.pt"
+    torch.jit.trace(Holder(), torch.ones(3)).save(str(path))
+    with pytest.raises(CheckpointError, match="TorchScript archive, which holds code") as error:
+        TIReID.from_pretrained(path, config(), tokenizer=tokenizer)
+    program, option, code = shlex.split(str(error.value).partition("convert it once: ")[2])
+    assert (program, option) == ("python", "-c")
+    exec(code)
+    converted = read_checkpoint(tmp_path / "ViT-B-16.weights.pt")
+    assert converted["weight"].tolist() == [0.0, 1.0, 2.0]
+
+
+class Unsafe:
+    pass
+
+
+def test_a_file_with_objects_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    path = write({"model": {"w": torch.zeros(1)}, "args": Unsafe()}, tmp_path / "with_args.pth")
+    with pytest.raises(CheckpointError, match=r"with_args.pth is damaged or holds more than weights.*python -c"):
+        read_checkpoint(path)
+
+
+def test_files_that_are_not_checkpoints(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint file at .*absent\.pth"):
+        TIReID.from_pretrained(tmp_path / "absent.pth")
+    (tmp_path / "text.pth").write_text("hello")
+    with pytest.raises(CheckpointError, match=r"text\.pth is damaged"):
+        read_checkpoint(tmp_path / "text.pth")
+    with pytest.raises(CheckpointError, match=r"numbers\.pth holds no weights"):
+        read_checkpoint(write({"epoch": 3}, tmp_path / "numbers.pth"))
+    path = write({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
+    with pytest.raises(CheckpointError, match=r"other\.pth is not a CLIP vision transformer.*lacks visual.conv1"):
+        TIReID.from_pretrained(path, config(), tokenizer=tokenizer)

@@ -1,0 +1,139 @@
+"""Evaluation against the oracle, in both directions, and what it writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tests.oracles import ranking
+from tests.search.fakes import SIZE
+from tireid.data.annotations import Record
+from tireid.data.dataset import Split
+from tireid.data.images import ImageCache
+from tireid.search import evaluate, evaluate_features
+
+
+def random_split(seed: int, images: int = 25, people: int = 6) -> tuple[Split, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(100, 100 + people, size=images)
+    records = tuple(
+        Record(
+            Path(f"/data/imgs/{i % 3}/{i}.jpg"),
+            int(ids[i]),
+            tuple(f"caption {i} {c}" for c in range(1 + i % 3)),
+            "val",
+            None,
+        )
+        for i in range(images)
+    )
+    split = Split("val", records)
+    return split, rng.normal(size=(images, 8)), rng.normal(size=(split.num_captions, 8))
+
+
+def test_both_directions_equal_the_oracle():
+    split, images, texts = random_split(0)
+    score = evaluate_features(images, texts, split)
+    t2i = ranking.metrics(texts, images, split.caption_person_ids, split.image_person_ids)
+    i2t = ranking.metrics(images, texts, split.image_person_ids, split.caption_person_ids)
+    expected = {f"t2i/{k}": v for k, v in t2i.items()} | {f"i2t/{k}": v for k, v in i2t.items()}
+    assert score.metrics == pytest.approx(expected, abs=1e-9)
+    assert list(score.metrics) == list(expected)
+    assert score.table().index.tolist() == ["text→image", "image→text"]
+    assert score.table().loc["image→text", "mAP"] == pytest.approx(i2t["mAP"], abs=1e-9)
+
+
+def test_per_query_names_the_query_and_its_first_hit():
+    split, images, texts = random_split(1)
+    table = evaluate_features(images, texts, split).per_query
+    unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (texts, images)]
+    similarity = unit[0] @ unit[1].T
+    names = [path.relative_to("/data/imgs").as_posix() for path in split.image_paths]
+    assert table["direction"].tolist() == ["t2i"] * split.num_captions + ["i2t"] * split.num_images
+    first = table[table["direction"] == "t2i"].reset_index()
+    assert first["query"].tolist() == list(range(split.num_captions))
+    assert first["text"].tolist() == split.captions
+    assert first["top1"].tolist() == [names[i] for i in similarity.argmax(axis=1)]
+    assert first["top1_person_id"].tolist() == split.image_person_ids[similarity.argmax(axis=1)].tolist()
+    second = table[table["direction"] == "i2t"].reset_index()
+    assert second["path"].tolist() == names
+    assert second["top1"].tolist() == [split.captions[i] for i in similarity.argmax(axis=0)]
+    for part in (first, second):
+        assert ((part["first_rank"] == 1) == (part["top1_person_id"] == part["person_id"])).all()
+
+
+def test_order_of_the_split_does_not_matter():
+    split, images, texts = random_split(2)
+    images[1::2] = images[::2][: len(images[1::2])]  # ties
+    order = np.random.default_rng(0).permutation(split.num_images)
+    captions = np.concatenate([np.flatnonzero(split.caption_image_index == i) for i in order])
+    shuffled = Split("val", tuple(split.records[i] for i in order))
+    one = evaluate_features(images, texts, split)
+    two = evaluate_features(images[order], texts[captions], shuffled)
+    assert one.metrics == pytest.approx(two.metrics, abs=1e-10)
+    sort = ["direction", "text", "path"]
+    tables = [s.per_query.drop(columns="query").sort_values(sort).reset_index(drop=True) for s in (one, two)]
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_evaluate_reads_encodes_in_batches_and_reports_progress(model, crops):
+    steps: list[tuple[int, int]] = []
+    score = evaluate(model, crops.split, batch_size=5, on_progress=lambda *step: steps.append(step))
+    assert score.metrics["t2i/R@1"] > 70
+    assert score.metrics["i2t/R@1"] == 100
+    assert model.calls == [5, 5, 2, 5, 5, 5, 1]
+    assert steps == [(5, 28), (10, 28), (12, 28), (17, 28), (22, 28), (27, 28), (28, 28)]
+    assert crops.split.num_captions == 16
+
+
+def test_decoded_pictures_replace_the_paths(model, crops, tmp_path):
+    expected = evaluate(model, crops.split).metrics
+    cache = ImageCache.build(crops.split.image_paths, SIZE, tmp_path / "cache")
+    tensor = torch.as_tensor(np.asarray(cache[np.arange(len(cache))]))
+    crops.split.image_paths[0].unlink()
+    assert evaluate(model, crops.split, images=cache, batch_size=5).metrics == pytest.approx(expected)
+    assert evaluate(model, crops.split, images=tensor, batch_size=5).metrics == pytest.approx(expected)
+    with pytest.raises(ValueError, match="images has 3 pictures, split 'test' has 12"):
+        evaluate(model, crops.split, images=tensor[:3])
+
+
+def test_save_writes_what_was_measured(tmp_path):
+    split, images, texts = random_split(3)
+    score = evaluate_features(images, texts, split)
+    folder = score.save(tmp_path / "deep" / "out")
+    assert json.loads((folder / "metrics.json").read_text(encoding="utf-8")) == score.metrics
+    assert sorted(p.name for p in folder.iterdir()) == ["metrics.json", "per_query.csv"]
+    read = pd.read_csv(folder / "per_query.csv")
+    pd.testing.assert_frame_equal(read, score.per_query, check_dtype=False)
+
+
+def test_save_copes_with_file_names_that_are_not_utf8(tmp_path):
+    split = Split("test", (Record(Path("/d/caf\udce9.jpg"), 1, ("a man",), "test", None),))
+    folder = evaluate_features(np.ones((1, 2)), np.ones((1, 2)), split).save(tmp_path)
+    assert pd.read_csv(folder / "per_query.csv").loc[0, "top1"] == "caf\\udce9.jpg"
+
+
+def test_display_rounds_but_the_table_does_not():
+    split, images, texts = random_split(4)
+    score = evaluate_features(images, texts, split)
+    value = score.metrics["t2i/mAP"]
+    assert score.table().loc["text→image", "mAP"] == value != round(value, 2)
+    assert f"{value:.2f}" in str(score)
+    assert f"{value:.2f}" in score._repr_html_()
+    assert str(value) not in str(score)
+
+
+@pytest.mark.filterwarnings("ignore:.*no relevant item")
+def test_errors(model):
+    empty = Split("val", ())
+    with pytest.raises(ValueError, match="split 'val' has 0 pictures"):
+        evaluate(model, empty)
+    split, images, texts = random_split(5)
+    with pytest.raises(ValueError, match="24 features for the 25 items"):
+        evaluate_features(images[:-1], texts, split)
+    with pytest.raises(ValueError, match="query_ids must have the shape"):
+        evaluate_features(images, texts[:-1], split)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.runner.books import book, parameters, save
+from tireid.studies.study import Study, StudyError, Task
+
+PARAMETERS = """epochs: int = 5
+preset: str = "paper"
+overrides: list = []
+seed: int = 1"""
+ARMS = {"clip": {"preset": "clip"}, "circle": {"preset": "paper", "loss.mlm": 0, "uncertainty.enabled": False}}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The path of a study beside a notebook."""
+    return save(book(parameters(PARAMETERS)), tmp_path_factory.mktemp("study")).with_name("study.yaml")
+
+
+def study(place: Path, **tree: Any) -> Study:
+    return Study.from_dict({"notebook": "book.ipynb", **tree}, place)
+
+
+def test_a_task_for_every_arm_point_and_seed_seed_by_seed(place: Path) -> None:
+    found = study(place, parameters={"epochs": 2}, arms=ARMS, grid={"loss.gamma": [16, 64]}, seeds=[3, 4]).tasks
+    assert [(task.arm, task.seed) for task in found] == [
+        (f"{arm}, loss.gamma {gamma}", seed) for seed in (3, 4) for arm in ARMS for gamma in (16, 64)
+    ]
+    assert found[0].parameters == {"epochs": 2, "preset": "clip", "overrides": ["loss.gamma=16"], "seed": 3}
+    assert found[2].parameters["overrides"] == ["loss.mlm=0", "uncertainty.enabled=false", "loss.gamma=16"]
+
+
+def test_zipped_lists_go_together_and_multiply_with_the_grid(place: Path) -> None:
+    found = study(place, zip={"loss.margin": [0.25, 0.4], "loss.gamma": [64, 80]}, grid={"epochs": [1, 2]}).tasks
+    assert [(task.parameters["epochs"], *task.parameters["overrides"]) for task in found] == [
+        (epochs, f"loss.margin={margin}", f"loss.gamma={gamma}")
+        for epochs in (1, 2)
+        for margin, gamma in ((0.25, 64), (0.4, 80))
+    ]
+
+
+def test_later_layers_win_option_by_option(place: Path) -> None:
+    common = {"overrides": ["loss.gamma=1", "loss.mlm=2"], "epochs": 9}
+    (task,) = study(place, parameters=common, arms={"a": {"loss.gamma": 5, "epochs": 3}}).tasks
+    assert task.parameters == {"epochs": 3, "overrides": ["loss.gamma=5", "loss.mlm=2"]}
+
+
+SIZES = st.lists(st.integers(1, 3), min_size=1, max_size=3)
+
+
+@given(SIZES, st.integers(1, 3), st.integers(1, 3))
+def test_the_number_of_tasks_is_the_product_and_their_keys_differ(sizes: list[int], arms: int, seeds: int) -> None:
+    notebook = Path("book.ipynb")
+    grid = {f"grid.{i}": list(range(size)) for i, size in enumerate(sizes)}
+    points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    tasks = [
+        Task(f"arm {arm}", seed, notebook, {"arm": arm, "seed": seed, **point})
+        for arm in range(arms)
+        for seed in range(seeds)
+        for point in points
+    ]
+    assert len({task.key for task in tasks}) == len(tasks) == arms * seeds * len(points)
+
+
+def test_the_key_is_that_of_the_parameters_not_of_the_arm_or_their_order(place: Path) -> None:
+    one = study(place, arms={"a": {"preset": "clip", "epochs": 3}}).tasks[0]
+    other = study(place, arms={"b": {"epochs": 3, "preset": "clip"}}).tasks[0]
+    assert one.key == other.key
+    assert one.key != study(place, arms={"a": {"preset": "clip", "epochs": 4}}).tasks[0].key
+    assert Task("", None, Path("/elsewhere/book.ipynb"), one.parameters).key == one.key
+    assert Task("", None, Path("/elsewhere/other.ipynb"), one.parameters).key != one.key
+    assert one.key == "4c014fc73c", "results that people keep would no longer be found"
+
+
+def test_selecting_arms_and_seeds(place: Path) -> None:
+    whole = study(place, arms=ARMS, seeds=[1, 2, 3])
+    kept = whole.select(["circle"], [3, 1])
+    assert [(task.arm, task.seed) for task in kept.tasks] == [("circle", 1), ("circle", 3)]
+    assert whole.select().tasks == whole.tasks
+    with pytest.raises(StudyError, match="no arm 'circel'; did you mean 'circle'"):
+        whole.select(["circel"])
+    with pytest.raises(StudyError, match="no seed 9"):
+        whole.select(seeds=[9])
+
+
+def test_changed_parameters_replace_those_of_every_task(place: Path) -> None:
+    found = study(place, arms=ARMS, seeds=[1]).changed(epochs=1, overrides=["loss.mlm=3"])
+    assert [task.parameters["epochs"] for task in found.tasks] == [1, 1]
+    assert found.tasks[1].parameters["overrides"] == ["loss.mlm=3", "uncertainty.enabled=false"]
+    with pytest.raises(StudyError, match="unknown parameter 'epoch'"):
+        found.changed(epoch=1)
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ({"sedes": [1]}, "unknown key 'sedes'; did you mean 'seeds'"),
+        ({"parameters": {"epoch": 1}}, "book.ipynb: unknown parameter 'epoch'; did you mean 'epochs'"),
+        ({"arms": {"a": {"epochs": "many"}}}, "expected int, got str 'many'"),
+        ({"arms": {"a": 5}}, "arm 'a' must map parameters to values, got 5"),
+        ({"grid": {"epochs": 5}}, "grid: epochs must be a list that is not empty, got 5"),
+        ({"zip": {"epochs": [1, 2], "seed": [1]}}, r"one length, got {'epochs': 2, 'seed': 1}"),
+        ({"seeds": [1, 1]}, "list of different integers"),
+        ({"parameters": [1]}, "parameters must be a mapping"),
+        ({"notebook": "gone.ipynb"}, r"there is no notebook .*gone\.ipynb"),
+    ],
+)
+def test_mistakes_are_named_before_anything_runs(place: Path, tree: dict[str, Any], message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        study(place, **tree)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"gone\.yaml cannot be read"):
+        Study.read(tmp_path / "gone.yaml")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("arms: [")
+    with pytest.raises(StudyError, match=r"broken\.yaml is not YAML"):
+        Study.read(broken)
+    broken.write_text("- 1")
+    with pytest.raises(StudyError, match="the key 'notebook'"):
+        Study.read(broken)
+
+
+STUDIES = sorted((Path(__file__).parents[2] / "notebooks/studies").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_the_committed_studies_can_be_run(path: Path) -> None:
+    """Every task's configuration is valid, and no two arms of a study ask for the same run."""
+    from tireid import Config
+
+    found = Study.read(path)
+    assert len({task.key for task in found.tasks}) == len(found.tasks)
+    for task in found.tasks:
+        Config.preset(task.parameters["preset"]).override(task.parameters.get("overrides", []))
+
+
+def test_studies_are_yaml_that_names_a_notebook_of_the_repository() -> None:
+    assert {yaml.safe_load(path.read_text())["notebook"] for path in STUDIES} == {"../06_train.ipynb"}
+
+
+def test_the_tuned_peers_are_their_presets_on_the_bundled_model() -> None:
+    from tireid import Config
+
+    peers = Study.read(next(path for path in STUDIES if path.stem == "peers")).select(seeds=[1])
+    shared = ["training.evaluate_every=2", "training.precision=bf16"]
+    tuned = {task.parameters["preset"]: task for task in peers.tasks if task.arm.endswith(", tuned")}
+    for preset in ("irra", "clip", "tal"):
+        asked = Config.preset(preset).override(tuned[preset].parameters["overrides"])
+        assert asked == Config.preset(preset).override(shared)

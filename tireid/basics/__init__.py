@@ -1,0 +1,1 @@
+"""Files, hints and progress: what every other room may use."""

@@ -1,0 +1,66 @@
+"""A view of the demo without a kernel: as text, as HTML, as a page of its own, and as a citation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import tireid
+from tireid.demo.cards import SIGNS, moves
+from tireid.demo.parts import STYLE, block, safe
+from tireid.demo.query import summary
+from tireid.demo.search import Answer
+from tireid.demo.state import FIND, View, plain
+from tireid.show.cards import printable
+
+
+def listing(view: View, answer: Answer) -> str:
+    """The ranked list as text: the same for the same view, so that stored outputs can be compared.
+
+    >>> print(listing(View(text="a man"), Answer.none("no picture is left")))
+    pictures for "a man"
+    no picture is left
+    """
+    lines = [f"{answer.kind} for {asked(view)}", answer.message or summary(view, answer)]
+    for result in answer.results:
+        sign = f"  {SIGNS[result['correct']]}" if answer.judged else ""
+        person = "" if result["person_id"] is None else f"  person {result['person_id']}"
+        moved = f"  {moves(result)}" if moves(result) else ""
+        what = printable(str(result.get("name") or result.get("caption")))
+        lines.append(f"{result['rank']:2d}  {result['score']:.2f}{sign}  {what}{person}{moved}")
+    return "\n".join(lines)
+
+
+def asked(view: View) -> str:
+    """The query in words.
+
+    >>> asked(View(text="a man in blue", off=[3])), asked(View(find="image→image", picture="a.jpg"))
+    ('"a man in [blue]"', 'the picture a.jpg')
+    """
+    if view.find != FIND[0]:
+        return f"the picture {printable(view.picture) or '(none)'}"
+    if not view.off:
+        return f'"{printable(view.text)}"'
+    words = view.text.split()
+    return f'"{printable(" ".join(f"[{w}]" if place in view.off else w for place, w in enumerate(words)))}"'
+
+
+def citation(view: View, answer: Answer, gallery: Any, fingerprint: str) -> str:
+    """What somebody needs to see the same again: the versions, the gallery's size, the model, and the state."""
+    model = f", model {fingerprint}" if fingerprint else ""
+    changed = {key: value for key, value in plain(view).items() if value != plain(View())[key]}
+    state = json.dumps(changed, ensure_ascii=True)
+    return (
+        f"tireid {tireid.__version__}, RetrievalDemo: {answer.kind} for {asked(view)}; "
+        f"{summary(view, answer)}; gallery of {len(gallery)} pictures{model}.\nstate = {state}"
+    )
+
+
+def static_html(heading: str, groups: Sequence[tuple[str, list[str]]], notes: Sequence[str] = ()) -> str:
+    """Cards under headings and, below them, `notes`, all HTML but the heading; needs no script and no network."""
+    parts = [f"<p><b>{safe(heading)}</b></p>"]
+    for title, made in groups:
+        items = "".join(f'<div role="listitem">{card}</div>' for card in made)
+        parts.append(f'{title}<div class="cards" role="list">{items}</div>')
+    return STYLE + block("".join([*parts, *notes]))

@@ -1,0 +1,194 @@
+"""The map: gallery and captions in a plane, drawn once; results, query and ellipses drawn over it as SVG."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tireid.demo.parts import safe
+from tireid.search.encoder import Float32s
+from tireid.search.metrics import Floats, Ints
+from tireid.show.gaussians import Plane, ellipse
+
+WIDTH, HEIGHT, MARGIN, NEIGHBOURS = 560, 420, 0.04, 10
+PALETTE = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc")
+"""seaborn's `colorblind`."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Everything's place in a plane, as shares of its width and height in 0..1 from the lower left corner."""
+
+    name: str
+    pictures: Floats
+    """(N, 2)"""
+    captions: Floats
+    """(M, 2)"""
+    features: Float32s
+    """(N, D) of the pictures."""
+    plane: Plane | None
+    """Of principal components; None where the map has no formula."""
+    low: Floats
+    high: Floats
+
+    @classmethod
+    def of(cls, name: str, pictures: Float32s, captions: Float32s) -> Layout:
+        """Principal components ("PCA") or UMAP of pictures (N, D) and captions (M, D), in one plane.
+
+        Raises ValueError for fewer than three pictures and captions, or for a name that is neither.
+        """
+        both = np.concatenate([pictures, captions])
+        if len(both) < 3:
+            raise ValueError(f"a map needs three pictures or captions, this gallery has {len(both)}")
+        plane = None
+        if name == "PCA":
+            plane = Plane.of(both)
+            points = plane.project(both)
+        elif name == "UMAP":
+            points = _umap(both)
+        else:
+            raise ValueError(f"the map is PCA or UMAP, not {name!r}")
+        low, high = points.min(axis=0), points.max(axis=0)
+        room = MARGIN * np.maximum(high - low, 1e-9)
+        low, high = low - room, high + room
+        shares = (points - low) / (high - low)
+        return cls(name, shares[: len(pictures)], shares[len(pictures) :], pictures, plane, low, high)
+
+    def place(self, query: Floats) -> Floats:
+        """(2,) of a query (D,) of length one.
+
+        In a plane of principal components this is its projection. UMAP has no formula: the query stands at the mean of
+        its nearest pictures, each weighted by its similarity, which is where UMAP itself begins to place a new point
+        (McInnes et al., arXiv 1802.03426, section 3.2, of which the optimisation is left out).
+        """
+        if self.plane is not None:
+            shares = (self.plane.project(query) - self.low) / (self.high - self.low)
+            inside: Floats = np.clip(shares, 0, 1)
+            return inside
+        scores = self.features @ query.astype(np.float32)
+        best = np.argsort(-scores)[: min(NEIGHBOURS, len(scores))]
+        weights = np.exp(NEIGHBOURS * (scores[best] - scores[best].max()))
+        mean: Floats = np.average(self.pictures[best], axis=0, weights=weights)
+        return mean
+
+    def inside(self, region: Sequence[float]) -> Ints:
+        """Rows of the pictures within [left, right, bottom, top], shares in 0..1; none for an empty region."""
+        if not region:
+            return np.zeros(0, np.int64)
+        left, right, bottom, top = region
+        x, y = self.pictures.T
+        rows: Ints = np.flatnonzero((x >= left) & (x <= right) & (y >= bottom) & (y <= top))
+        return rows
+
+
+def background(layout: Layout) -> str:
+    """All pictures and captions as small marks: a data address of a PNG of `WIDTH` x `HEIGHT`, drawn once."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.scatter(
+        layout.captions[:, 0], layout.captions[:, 1], s=9, marker="x", color="#a06a00", linewidths=0.6, alpha=0.5
+    )
+    axes.scatter(
+        layout.pictures[:, 0], layout.pictures[:, 1], s=9, marker="o", color="#5f6b76", linewidths=0, alpha=0.7
+    )
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.set_axis_off()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", facecolor="white")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def map_html(
+    layout: Layout,
+    ground: str,
+    query: Floats | None,
+    rows: Ints,
+    people: npt.NDArray[Any] | None,
+    region: Sequence[float],
+) -> str:
+    """The map with the results as numbers, the query as a star, the results' people as ellipses, and the region.
+
+    An ellipse covers two standard deviations of the person's pictures in this plane.
+    """
+    shapes = [] if people is None else _ellipses(layout, rows, people)
+    if region:
+        left, top = _pixels((region[0], region[3]))
+        right, bottom = _pixels((region[1], region[2]))
+        size = f'width="{right - left:.1f}" height="{bottom - top:.1f}"'
+        shapes.append(
+            f'<rect x="{left:.1f}" y="{top:.1f}" {size} fill="#1565c0" fill-opacity="0.08" stroke="#1565c0"/>'
+        )
+    shapes += [_number(layout.pictures[place], number) for number, place in reversed(list(enumerate(rows, start=1)))]
+    if query is not None:
+        x, y = _pixels(query)
+        shapes.append(f'<path d="{_star(x, y)}" fill="#c0262d" stroke="#fff" stroke-width="1.5"/>')
+    alt = map_words(layout, query, rows)
+    return (
+        f'<div style="position:relative;max-width:{WIDTH}px">'
+        f'<img alt="{safe(alt)}" src="{ground}" style="width:100%;display:block">'
+        f'<svg aria-hidden="true" viewBox="0 0 {WIDTH} {HEIGHT}" style="position:absolute;inset:0;width:100%">'
+        f'{"".join(shapes)}</svg></div><p aria-hidden="true">{safe(alt)}.</p>'
+    )
+
+
+def map_words(layout: Layout, query: Floats | None, rows: Ints) -> str:
+    """What the map shows, in words; the query's place in percent of width and height."""
+    axes = "" if layout.plane is None else f" ({layout.plane.share.sum():.0%} of the variance)"
+    where = "" if query is None else f"; the query (red star) at {query[0]:.0%} across, {query[1]:.0%} up"
+    results = f"; results as numbers 1 to {len(rows)}" if len(rows) else ""
+    captions = f" and {len(layout.captions)} captions (crosses)" if len(layout.captions) else ""
+    return f"{layout.name}{axes} of {len(layout.pictures)} pictures (dots){captions}{where}{results}"
+
+
+def _ellipses(layout: Layout, rows: Ints, people: npt.NDArray[Any]) -> list[str]:
+    shown = list(dict.fromkeys(int(people[place]) for place in rows))[: len(PALETTE)]
+    shapes = []
+    for person, colour in zip(shown, PALETTE, strict=False):
+        points = np.array([_pixels(point) for point in layout.pictures[people == person]])
+        if len(points) < 2:
+            continue
+        x, y = points.mean(axis=0)
+        width, height, angle = ellipse(np.cov(points.T, bias=True))
+        shapes.append(
+            f'<ellipse cx="{x:.1f}" cy="{y:.1f}" rx="{width / 2:.1f}" ry="{height / 2:.1f}" fill="none" '
+            f'stroke="{colour}" stroke-width="2" transform="rotate({angle:.1f} {x:.1f} {y:.1f})">'
+            f"<title>person {person}</title></ellipse>"
+        )
+    return shapes
+
+
+def _number(point: Floats, number: int) -> str:
+    x, y = _pixels(point)
+    halo = 'stroke="#fff" stroke-width="3" paint-order="stroke"'
+    return f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle" fill="#111" {halo}>{number}</text>'
+
+
+def _star(x: float, y: float, radius: float = 9.0) -> str:
+    angles = np.arange(10) * np.pi / 5
+    lengths = np.where(np.arange(10) % 2 == 0, radius, radius / 2.4)
+    corners = [f"{x + r * np.sin(a):.1f},{y - r * np.cos(a):.1f}" for a, r in zip(angles, lengths, strict=True)]
+    return f"M{' L'.join(corners)} Z"
+
+
+def _pixels(point: Sequence[float] | Floats) -> tuple[float, float]:
+    return float(point[0]) * WIDTH, (1 - float(point[1])) * HEIGHT
+
+
+def _umap(features: Float32s) -> Floats:
+    try:
+        from umap import UMAP
+    except ImportError as error:
+        raise ValueError("UMAP needs umap-learn: pip install 'tireid[notebooks]'") from error
+    neighbours = min(15, len(features) - 1)
+    start = "spectral" if len(features) > 10 else "random"  # the spectral one needs more points than it has dimensions
+    mapper = UMAP(n_neighbors=neighbours, metric="cosine", init=start, random_state=0, n_jobs=1)
+    points: Floats = np.asarray(mapper.fit_transform(features), np.float64)
+    return points

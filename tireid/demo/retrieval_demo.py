@@ -1,0 +1,246 @@
+"""The retrieval demo: type a description, see the people, see why."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tireid.basics.files import write_atomically
+from tireid.data.dataset import Split
+from tireid.demo import page
+from tireid.demo.browser import FailureBrowser
+from tireid.demo.grid import ResultGrid
+from tireid.demo.map import MapPanel
+from tireid.demo.parts import STYLE, labelled, row, safe, widgets
+from tireid.demo.query import QueryBar
+from tireid.demo.search import Answer, Source, side_by_side
+from tireid.demo.state import FIND, GALLERIES, KEYS, Known, Store, View, plain
+from tireid.demo.sure import SurePanel
+from tireid.demo.thumbnails import Thumbnails
+from tireid.demo.uploads import received
+from tireid.demo.why import WhyPanel
+from tireid.explain.confidence import QuerySpread
+from tireid.search.encoder import Encoder, fingerprint
+from tireid.search.gallery import Gallery
+from tireid.show.cards import html_page
+
+ASKED = ("text", "off", "find", "gallery", "k", "people", "cameras", "split", "person", "compare")
+"""What a ranked list depends on; with `picture`, where a picture is what is searched with."""
+
+
+class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Search a gallery by description or by picture, and see why, how sure, where, and what fails.
+
+    Args:
+        gallery: the pictures that are searched.
+        model: what encodes descriptions; the gallery's own model, unless given. Another one is refused.
+        split: one or several, where captions, identities of captions and the filter by split come from.
+        compare: a gallery of the same pictures, encoded by a second model: both answer side by side.
+        names: of the model and the second model.
+        spread: how much descriptions of one person differ (see :class:`tireid.explain.confidence.QuerySpread`);
+            that of drawn people where absent.
+        attributes: per person what is known of it, to say in the failure browser how two people differ.
+        state: values to start from.
+
+    The parts are :attr:`bar`, :attr:`grid`, :attr:`second` and the panels :attr:`why`, :attr:`sure`, :attr:`map` and
+    :attr:`failures`; their controls are attributes. :attr:`state` is a plain dict that restores a view, :attr:`results`
+    the ranked list as a table, :attr:`citation` a text to copy. What cannot be searched for gives a message in the
+    widget. Where widgets cannot be shown (an export, GitHub) the ranked list is shown as HTML or text.
+
+    Raises ValueError for a model that is not the gallery's, a `compare` with other pictures, or a wrong `state`.
+
+    >>> demo = RetrievalDemo(gallery, split=data.test)  # doctest: +SKIP
+    >>> demo.bar.text.value = "a woman in a red coat"   # doctest: +SKIP
+    >>> demo.results.head()                             # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        model: Encoder | None = None,
+        *,
+        split: Split | Sequence[Split] | None = None,
+        compare: Gallery | None = None,
+        names: tuple[str, str] = ("the model", "the second model"),
+        spread: QuerySpread | None = None,
+        attributes: Mapping[int, Mapping[str, str]] | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        _check_model(gallery, model)
+        splits = () if split is None else (split,) if isinstance(split, Split) else tuple(split)
+        self._source, self._names = Source(gallery, splits, compare), names
+        self._store = Store(_known(self._source))
+        self._thumbnails = Thumbnails()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._asked: tuple[Any, ...] | None = None
+        self._answers = (Answer.none(""), Answer.none(""))
+        self.bar = QueryBar(self._store, self._source)
+        self.grid = ResultGrid(self._open, self._thumbnails)
+        self.second = ResultGrid(self._open, self._thumbnails, f" of {names[1]}")
+        self.why = WhyPanel(self._store, self._source)
+        self.sure = SurePanel(self._store, self._source, spread)
+        self.map = MapPanel(self._store, self._source, self._thumbnails)
+        self.failures = FailureBrowser(self._store, self._source, attributes)
+        self._panel = widgets.VBox(layout=widgets.Layout(width="100%"))
+        self.copy = labelled(widgets.Textarea, "Cite view", "auto", rows=4)
+        grids = row(self.grid, self.second, align_items="flex-start", overflow="visible")
+        super().__init__([widgets.HTML(STYLE), self.bar, grids, self._panel, self.copy])
+        self.add_class("tireid-root")
+        self.layout.width = "100%"
+        self.bar.upload.observe(self._take, names="value")
+        self._store.subscribe(("complaint",), lambda view: self.bar.say(view, self._answers[0]))
+        self._store.subscribe(KEYS, self._update)
+        self._store.refresh()
+        if state:
+            self.state = dict(state)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The view as plain values. Setting a dict with some or all of them restores that view.
+
+        Raises ValueError, and changes nothing, for an unknown key or a value of a wrong kind or range.
+        """
+        return plain(self._store.view)
+
+    @state.setter
+    def state(self, values: Mapping[str, Any]) -> None:
+        self._store.change(**values)
+        self._store.attempt(lambda: None)  # whatever a control complained about is over
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """The ranked list: rank, name, score, person_id, camera, split, correct, moved (see :class:`Answer`).
+
+        With `compare` also change (places won by the second model), and rank_second and score_second of the same
+        picture where the second model shows it.
+        """
+        first, second = (answer.table for answer in self._answers)
+        if "change" not in first:
+            return first.copy()
+        other = second[["name", "rank", "score"]].drop_duplicates("name")
+        return first.merge(other, on="name", how="left", suffixes=("", "_second"))
+
+    @property
+    def citation(self) -> str:
+        """The view in words and as a state, to be copied."""
+        view = self._store.view
+        return page.citation(view, self._answers[0], self._source.searched(view), self._source.fingerprint)
+
+    @property
+    def summary(self) -> str:
+        """The ranked list as text."""
+        return page.listing(self._store.view, self._answers[0])
+
+    def save_html(self, path: str | Path) -> Path:
+        """Write the view, with its pictures and the open panel, to one file that opens without a network."""
+        write_atomically(path, html_page(self.summary.partition("\n")[0], self._static()))
+        return Path(path)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle = super()._repr_mimebundle_(**kwargs) or {}
+        return bundle | {"text/plain": self.summary, "text/html": self._static()}
+
+    def _update(self, view: View) -> None:
+        """The list first, then the panel: a ranking is never held up by its explanation."""
+        self._search(view)
+        self.bar.say(view, self._answers[0])
+        self._draw(view)
+        panels: dict[str, Any] = {"why": self.why, "sure": self.sure, "map": self.map, "failures": self.failures}
+        panel = panels.get(view.panel)
+        if panel is not None:
+            panel.draw(view, self._answers[0])
+        children = () if panel is None else (panel,)
+        if self._panel.children != children:
+            self._panel.children = children
+        self.copy.value = self.citation
+
+    def _search(self, view: View) -> None:
+        values = plain(view)
+        wanted = (*(values[key] for key in ASKED), view.picture if view.find != FIND[0] else "")
+        if wanted == self._asked:
+            return
+        self._asked = wanted
+        first = self._source.answer(view)
+        if view.compare and view.gallery == "given":
+            self._answers = side_by_side(first, self._source.answer(view, second=True), self._source, view)
+        else:
+            self._answers = first, Answer.none("")
+
+    def _draw(self, view: View) -> None:
+        compared = view.compare and view.gallery == "given"
+        titles = [f"<b>{safe(name)}</b>" for name in self._names] if compared else ["", ""]
+        self.grid.draw(self._answers[0], self._source.searched(view), view.picture, titles[0])
+        self.second.layout.display = "" if compared else "none"
+        other = self._source.other if compared and self._source.other is not None else self._source.gallery
+        self.second.draw(self._answers[1], other, view.picture, titles[1])
+
+    def _open(self, answer: Answer, place: int) -> None:
+        """A picture is looked at (and searched with, where pictures are); a caption becomes the description."""
+        if answer.kind == "captions":
+            self._store.attempt(lambda: self._store.change(caption=int(answer.rows[place]), find=FIND[0]))
+            return
+        name = answer.columns["name"][place]
+        panel = "why" if self._store.view.panel == "none" else self._store.view.panel
+        self._store.attempt(lambda: self._store.change(picture=name, panel=panel))
+
+    def _take(self, change: Any) -> None:
+        if change["new"]:
+            self._store.attempt(lambda: self._receive(change["new"]))
+
+    def _receive(self, files: Sequence[Mapping[str, Any]]) -> None:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="tireid-uploads-")
+        refused = received(files, Path(self._folder.name))
+        self._source.uploaded = Gallery.from_folder(self._source.gallery.model, self._folder.name)
+        names = frozenset([*self._source.gallery.names, *self._source.uploaded.names])
+        self._store.learn(galleries=GALLERIES, names=names)
+        self.bar.offer_uploads()
+        self._asked = None
+        self._store.change(gallery="uploaded")
+        self._store.refresh()
+        if refused:
+            raise ValueError("not readable as pictures and left out: " + ", ".join(refused))
+
+    def _static(self) -> str:
+        view = self._store.view
+        lines = self.summary.splitlines()
+        groups = [(self.grid.heading.value, self.grid.complete())]
+        if view.compare and view.gallery == "given":
+            groups.append((self.second.heading.value, self.second.complete()))
+        notes = [f"<p>{safe(lines[1])}. Run the cell to search.</p>", *self._panel_html(view)]
+        return page.static_html(lines[0], groups, [*notes, f"<pre>{safe(self.citation)}</pre>"])
+
+    def _panel_html(self, view: View) -> list[str]:
+        shown = {
+            "why": [self.why.influence, self.why.heat, self.why.captions],
+            "sure": [self.sure.words, self.sure.table],
+            "map": [self.map.note, self.map.picture],
+            "failures": [self.failures.table],
+        }
+        return [part.value for part in shown.get(view.panel, [])]
+
+
+def _check_model(gallery: Gallery, model: Encoder | None) -> None:
+    if model is not None and model is not gallery.model and fingerprint(model) != fingerprint(gallery.model):
+        raise ValueError(
+            "the gallery was encoded by another model, whose features cannot be compared with this one's; leave model "
+            "out, or make the gallery with it: Gallery.from_split(model, split)"
+        )
+
+
+def _known(source: Source) -> Known:
+    gallery = source.gallery
+    cameras = {camera for camera in gallery.cameras or () if camera is not None}
+    return Known(
+        captions=source.captions,
+        caption_people=source.caption_people.tolist(),
+        names=frozenset(gallery.names),
+        people=frozenset(() if gallery.person_ids is None else gallery.person_ids.tolist()),
+        cameras=frozenset(cameras),
+        splits=tuple(split.name for split in source.splits) if len(source.splits) > 1 else (),
+        compare=source.other is not None,
+    )

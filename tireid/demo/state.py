@@ -1,0 +1,238 @@
+"""What a view of the demo is: a few plain values, checked, and the parts that are told when one of them changes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from tireid.basics.hints import nearest
+
+FIND = ("text→image", "image→text", "image→image")
+PANELS = ("none", "why", "sure", "map", "failures")
+PLANES = ("PCA", "UMAP")
+GALLERIES = ("given", "uploaded")
+SORTS = ("first_rank", "query", "person_id", "gap")
+MOST, ALL = 50, "all"
+SHOWN_TEXT = 60
+
+
+@dataclass(frozen=True)
+class View:
+    """One view; every value is plain, so that a view can be written as JSON."""
+
+    text: str = ""
+    caption: int | None = None
+    """Number of the picked caption, whose text `text` is; None for free text."""
+    person: int | None = None
+    """Whom the query describes, where that is known: results are then right or wrong."""
+    find: str = FIND[0]
+    picture: str = ""
+    """Name of the picture that was clicked: what the panel "why" explains, and the query of the other directions."""
+    gallery: str = GALLERIES[0]
+    k: int = 10
+    people: list[int] = field(default_factory=list)
+    """Only these people; empty for all."""
+    cameras: list[int] = field(default_factory=list)
+    split: str = ALL
+    off: list[int] = field(default_factory=list)
+    """Places of the words that are left out, from 0."""
+    word: int = 0
+    """Place of the word whose heat is shown."""
+    compare: bool = False
+    panel: str = PANELS[0]
+    level: float = 0.9
+    """How often the intervals of the panel "sure" are meant to hold."""
+    plane: str = PLANES[0]
+    region: list[float] = field(default_factory=list)
+    """Left, right, bottom and top of a part of the map, as shares of its width and height; empty for none."""
+    sort: str = SORTS[0]
+    ascending: bool = False
+    page: int = 1
+
+
+KEYS = tuple(item.name for item in fields(View))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the values of a view may refer to."""
+
+    captions: Sequence[str] = ()
+    caption_people: Sequence[int] = ()
+    names: Collection[str] = ()
+    people: Collection[int] = ()
+    cameras: Collection[int] = ()
+    splits: Collection[str] = ()
+    galleries: Collection[str] = GALLERIES[:1]
+    compare: bool = False
+
+
+class Store:
+    """Holds the present :class:`View` and tells the parts that subscribed to a key when its value changed.
+
+    Args:
+        known: what values may refer to; replace it by :meth:`learn`.
+        view: to start from.
+
+    >>> store = Store(Known(captions=["a man"], caption_people=[7], people=[7]))
+    >>> store.subscribe(("text",), lambda view: print(view.text, view.person))
+    >>> store.change(caption=0)
+    a man 7
+    >>> store.change(text="a man in red")
+    a man in red None
+    """
+
+    def __init__(self, known: Known, view: View | None = None) -> None:
+        self.known = known
+        self.view = view or View()
+        self.complaint = ""
+        """Why the last change that a control asked for was refused; '' where it was not."""
+        self._subscribers: list[tuple[frozenset[str], Callable[[View], None]]] = []
+        self._pending: set[str] | None = None
+
+    def subscribe(self, keys: Iterable[str], update: Callable[[View], None]) -> None:
+        """Call `update` with the view after one of `keys` changed, in the order of subscription."""
+        self._subscribers.append((frozenset(keys), update))
+
+    def learn(self, **known: Any) -> None:
+        """Replace some of what values may refer to."""
+        self.known = replace(self.known, **known)
+
+    def change(self, **values: Any) -> None:
+        """Set some values, all or none, and tell who subscribed.
+
+        A picked `caption` brings its text and person; another `text` forgets them, and every word counts again, unless
+        the call itself says otherwise. Raises ValueError naming the key, what was expected, and the nearest known one.
+        """
+        before = self.view
+        self.view = check(replace(before, **_completed(before, _known_keys(values), self.known)), self.known)
+        self._tell({key for key in KEYS if getattr(before, key) != getattr(self.view, key)})
+
+    def attempt(self, action: Callable[[], None]) -> None:
+        """Run what a control asks for; a ValueError becomes the `complaint`, told to who subscribed to that key.
+
+        Nothing is run while subscribers are told: a control that moves then follows the state, nobody asks for it.
+        """
+        if self._pending is not None:
+            return
+        before, self.complaint = self.complaint, ""
+        try:
+            action()
+        except ValueError as error:
+            self.complaint = str(error)
+        if self.complaint != before:
+            self._tell({"complaint"})
+
+    def refresh(self) -> None:
+        """Tell everybody the present view."""
+        self._tell(set(KEYS))
+
+    def _tell(self, changed: set[str]) -> None:
+        """Everybody sees whole views: a change made by a subscriber is told after the one that caused it."""
+        if self._pending is not None:
+            self._pending |= changed
+            return
+        try:
+            while changed:
+                self._pending = set()
+                for keys, update in self._subscribers:
+                    if keys & changed:
+                        update(self.view)
+                changed = self._pending
+        finally:
+            self._pending = None
+
+
+def plain(view: View) -> dict[str, Any]:
+    """The view as a dict of plain values, which is a copy."""
+    return asdict(view)
+
+
+def _known_keys(values: Mapping[str, Any]) -> dict[str, Any]:
+    for key in values:
+        if key not in KEYS:
+            raise ValueError(f"unknown key {key!r} in state; {nearest(key, KEYS)}")
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def _completed(before: View, values: dict[str, Any], known: Known) -> dict[str, Any]:
+    """`values`, and what follows from them."""
+    caption = values.get("caption")
+    if caption is not None and _is_int(caption) and 0 <= caption < len(known.captions):
+        own = {"text": known.captions[caption], "person": int(known.caption_people[caption])}
+        values = own | values
+    if "text" in values and values["text"] != before.text:
+        values = {"caption": None, "person": None, "off": [], "word": 0} | values
+    return values
+
+
+def check(view: View, known: Known) -> View:
+    """The view itself; ValueError naming the key where a value is of a wrong kind or refers to nothing known."""
+    _expect("text", view.text, isinstance(view.text, str), "text")
+    captions = known.captions
+    whose = f"None or a caption's number below {len(captions)}"
+    _expect("caption", view.caption, view.caption is None or _within(view.caption, 0, len(captions) - 1), whose)
+    if view.caption is not None:
+        _expect("text", view.text, view.text == captions[view.caption], f"that of caption {view.caption}")
+    _expect("person", view.person, view.person is None or _is_int(view.person), "None or a person's number")
+    _expect("picture", view.picture, view.picture == "" or view.picture in known.names, "the name of a picture, or ''")
+    _expect("k", view.k, _within(view.k, 1, MOST), f"an integer in 1..{MOST}")
+    _expect("word", view.word, _within(view.word, 0, math.inf), "an integer from 0")
+    _expect("page", view.page, _within(view.page, 1, math.inf), "an integer from 1")
+    _expect("off", view.off, _ints(view.off), "a list of places of words, from 0")
+    for key, allowed in (("people", known.people), ("cameras", known.cameras)):
+        value = getattr(view, key)
+        _expect(key, value, _ints(value) and set(value) <= set(allowed), f"a list out of {_some(allowed)}")
+    choices = {"find": FIND, "panel": PANELS, "plane": PLANES, "sort": SORTS, "gallery": known.galleries}
+    for key, options in (choices | {"split": (ALL, *known.splits)}).items():
+        value = getattr(view, key)
+        _expect(key, value, isinstance(value, str) and value in options, f"one of {', '.join(options)}")
+    _expect("ascending", view.ascending, isinstance(view.ascending, bool), "True or False")
+    needs = "True or False" if known.compare else "False: there is no second model"
+    _expect("compare", view.compare, isinstance(view.compare, bool) and known.compare >= view.compare, needs)
+    _expect("level", view.level, _within_float(view.level, 0.5, 0.95), "a number in 0.5..0.95")
+    _expect("region", view.region, _is_region(view.region), "[] or [left, right, bottom, top] in 0..1")
+    return view
+
+
+def _expect(key: str, value: Any, holds: bool, expected: str) -> None:
+    if not holds:
+        shown = repr(value)
+        shown = shown if len(shown) <= SHOWN_TEXT else shown[:SHOWN_TEXT] + "…"
+        raise ValueError(f"state[{key!r}] must be {expected}, got {shown}")
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _within(value: Any, low: float, high: float) -> bool:
+    return _is_int(value) and low <= value <= high
+
+
+def _within_float(value: Any, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _ints(value: Any) -> bool:
+    return isinstance(value, list) and all(_within(item, -math.inf, math.inf) for item in value)
+
+
+def _is_region(value: Any) -> bool:
+    if not isinstance(value, list) or not all(_within_float(item, 0, 1) for item in value):
+        return False
+    return not value or (len(value) == 4 and value[0] <= value[1] and value[2] <= value[3])
+
+
+def _some(values: Collection[int]) -> str:
+    """The first few of the allowed values.
+
+    >>> _some([3, 1, 2, 9, 8, 7]), _some([])
+    ('1, 2, 3, ..., 9', 'none: this gallery knows none')
+    """
+    if not values:
+        return "none: this gallery knows none"
+    ordered = [str(value) for value in sorted(values)]
+    return ", ".join(ordered if len(ordered) <= 5 else [*ordered[:3], "...", ordered[-1]])

@@ -1,0 +1,138 @@
+"""How sure an answer is, and what to ask for where it is not."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from tireid.demo.parts import bind, block, html, labelled, row, safe, slider, table_html, widgets
+from tireid.demo.search import Answer, Source, kept_text
+from tireid.demo.state import FIND, Store, View
+from tireid.explain.confidence import QuerySpread, Sureness, how_sure
+from tireid.explain.questions import PhraseBank, Suggestion, add_phrase, suggest
+
+QUESTIONS, AMONG = 3, 20
+
+
+class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Intervals of the ranks, how often each result stands first, and phrases whose mention would split the results.
+
+    `level` and `level_slider` say how often the intervals are meant to hold. `suggestions` are the buttons that add
+    their words to the description; `sureness` and `verdict` are what is shown, as numbers and as a sentence. `spread`
+    says how much descriptions of one person differ; where it is None, that of drawn people is taken when the panel is
+    first opened.
+    """
+
+    def __init__(self, store: Store, source: Source, spread: QuerySpread | None = None) -> None:
+        self._store, self._source, self._given = store, source, spread
+        self._buttons: list[Any] = []
+        self._key: tuple[Any, ...] = ()
+        self.sureness: Sureness | None = None
+        self.verdict = ""
+        options: dict[str, Any] = {"min": 0.5, "max": 0.95, "step": 0.05}
+        self.level = labelled(widgets.BoundedFloatText, "Level", "12em", **options)
+        self.level_slider = slider(widgets.FloatSlider, "50 to 95%", label="5.5em", **options)
+        self.words, self.table = html(), html()
+        self.questions = widgets.VBox(layout=widgets.Layout(flex="1 1 300px"))
+        self.table.layout.flex = "0 1 auto"
+        lower = row(self.table, self.questions, align_items="flex-start")
+        super().__init__([row(self.level, self.level_slider), self.words, lower], layout=widgets.Layout(width="100%"))
+        for control in (self.level, self.level_slider):
+            bind(store, "level", control, lambda level: round(level, 2))
+
+    @property
+    def suggestions(self) -> list[Any]:
+        """The buttons that add words, best question first."""
+        return [button for question in self.questions.children for button in question.children[1].children]
+
+    def draw(self, view: View, answer: Answer) -> None:
+        """Show how sure the answer is."""
+        key = (view.level, view.text, tuple(view.off), tuple(answer.rows), view.find, view.gallery)
+        if key == self._key:
+            return
+        self._key = key
+        if view.find != FIND[0] or not len(answer.rows):
+            self._refuse("Search with a description to see how sure its answer is." if len(answer.rows) else "")
+            return
+        gallery, text = self._source.searched(view), kept_text(view.text, view.off)
+        try:
+            allowed = self._source.allowed(view, gallery)
+            self.sureness = how_sure(gallery, text, answer.rows, self._spread, view.level, allowed=allowed)
+            asked = suggest(gallery, text, answer.rows[:AMONG], QUESTIONS, bank=self._bank)
+        except ValueError as error:
+            self._refuse(str(error))
+            return
+        self.verdict = verdict(self.sureness)
+        self.words.value = block(f"<p><b>{safe(self.verdict)}</b></p><p>{safe(self.sureness.meaning)}</p>")
+        self.table.value = block(intervals_html(answer, self.sureness))
+        self._ask(asked)
+
+    @cached_property
+    def _spread(self) -> QuerySpread:
+        return self._given or QuerySpread.default(self._source.gallery.model)
+
+    @cached_property
+    def _bank(self) -> PhraseBank:
+        return PhraseBank.encode(self._source.gallery.model)
+
+    def _refuse(self, message: str) -> None:
+        self.verdict = message
+        self.sureness, self.table.value, self.questions.children = None, "", ()
+        self.words.value = block(f"<p>{safe(message)}</p>")
+
+    def _ask(self, asked: list[Suggestion]) -> None:
+        self.questions.children = [
+            widgets.VBox(
+                [
+                    html(f"<p><b>{safe(item.question)}</b> (its answer tells {item.gain:.2f} bits)</p>"),
+                    row(*(self._button(option.phrase, option.label, option.share) for option in item.options)),
+                ]
+            )
+            for item in asked
+        ]
+
+    def _button(self, phrase: str, label: str, share: float) -> Any:
+        button = widgets.Button(description=f"+ {label} ({share:.0%})", tooltip=f"add: {phrase}")
+        button.layout.width = "auto"
+        button.on_click(lambda _: self._store.attempt(lambda: self._add(phrase)))
+        return button
+
+    def _add(self, phrase: str) -> None:
+        """The person stays: the description became longer, it does not describe somebody else."""
+        view = self._store.view
+        text = add_phrase(kept_text(view.text, view.off), phrase)
+        self._store.change(text=text, person=view.person, find=FIND[0])
+
+
+def verdict(sureness: Sureness) -> str:
+    """Ambiguous or not, in a sentence; how often that holds is said only by a calibrated answer."""
+    flat = "Ambiguous: several results are about as good. Say more." if sureness.ambiguous else "Not ambiguous."
+    if not sureness.calibrated:
+        return flat
+    first = (
+        "The first picture is right" if sureness.within == 1 else f"A right one is among the first {sureness.within}"
+    )
+    return f"{flat} {first} in about {sureness.level:.0%} of such cases."
+
+
+def intervals_html(answer: Answer, sureness: Sureness) -> str:
+    """A line per result: its rank, the interval of its rank as numbers and as a bar, how often it is first."""
+    last = max(int(sureness.high.max()), 2)
+    table = pd.DataFrame(
+        {
+            "rank": answer.columns["rank"],
+            "picture": answer.columns["name"],
+            "interval": [f"{low} to {high}" for low, high in zip(sureness.low, sureness.high, strict=True)],
+            f"1 … {last}": [_bar(*ends, last) for ends in zip(sureness.low, sureness.high, strict=True)],
+            "first": [f"{share:.0%}" for share in sureness.first],
+        }
+    )
+    title = f"Interval of each rank at {sureness.level:.0%}, and how often the picture stands first"
+    return table_html(table, title, {f"1 … {last}": lambda bar: str(bar)})
+
+
+def _bar(low: int, high: int, last: int) -> str:
+    left, width = 100 * (low - 1) / last, 100 * (high - low + 1) / last
+    return f'<div class="bar" aria-hidden="true"><span style="left:{left:.1f}%;width:{width:.1f}%"></span></div>'

@@ -1,0 +1,1 @@
+"""Why a picture was found, how sure an answer is, and what to ask next."""

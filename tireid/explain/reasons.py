@@ -1,0 +1,297 @@
+"""Why a picture was found: words left out, captions nearby, failures, two rankings compared, the heat of a word."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from tireid.data.images import load_image, normalize
+from tireid.data.text import real_token_mask
+from tireid.explain.calibration import Bools, ranks_of
+from tireid.explain.failures import attribute_difference, failures, person_attributes
+from tireid.model import TIReID
+from tireid.model.encoding import evaluating
+from tireid.search.encoder import encode
+from tireid.search.gallery import Gallery
+from tireid.search.hits import Hits
+from tireid.search.metrics import Features, Floats, Ids, Ints, normalised_rows, to_numpy
+
+__all__ = [
+    "Ablation",
+    "attribute_difference",
+    "compare",
+    "failures",
+    "gallery_rows",
+    "nearest_captions",
+    "person_attributes",
+    "rank_captions",
+    "word_ablation",
+    "word_heat",
+]
+
+CLIP_CONTEXT = 77
+"""Tokens that are read by a model that does not say how many it reads."""
+
+
+def gallery_rows(gallery: Gallery, hits: Hits) -> Ints:
+    """(k,) rows of `gallery` that `hits` show, in their order.
+
+    Raises:
+        ValueError: a hit that is not in the gallery; names it.
+    """
+    place = {path: row for row, path in enumerate(gallery.paths)}
+    missing = [hit.name for hit in hits if hit.path not in place]
+    if missing:
+        raise ValueError(f"{missing[0]} is not in this gallery: the hits are of another one")
+    return np.array([place[hit.path] for hit in hits], np.int64)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What the words of a description do to the ranks."""
+
+    words: tuple[str, ...]
+    """The description, split at white space; a word is switched by its place here."""
+    off: frozenset[int]
+    text: str
+    """The description without the words that are off."""
+    pictures: pd.DataFrame
+    """The pictures that are among the k best with all words or with those that are on, in the order of `rank`: row,
+    name, person_id, rank_all (all words), rank (words that are on), change (rank_all - rank: positive has moved up),
+    score_all, score."""
+    influence: pd.DataFrame
+    """A row per word, in their order: word, off, and what happens to the answer to `text` when this one word is taken
+    out of it (put back, where it is off): kept (how many of the k best stay among them), moved (mean change of rank of
+    the k best, without sign), score (change of the best picture's score), first (row of the picture that then stands
+    first). Words behind those that the model reads change nothing."""
+
+
+def word_ablation(
+    gallery: Gallery, text: str, k: int = 10, off: Collection[int] = (), *, allowed: Bools | None = None
+) -> Ablation:
+    """What single words do: the answer without those in `off`, and with one word more left out at a time.
+
+    All variants are encoded in one batch. Words beyond the model's context are not tried, since it does not read them.
+    Equal scores share the better rank. `allowed` (N,) says which pictures take part, where the search was filtered.
+
+    Raises:
+        ValueError: an empty description, k < 1, a word that is not there, all words off, or no picture allowed.
+
+    >>> ablation = word_ablation(gallery, "a man in a red coat", off=[4])          # doctest: +SKIP
+    >>> ablation.text, ablation.pictures[["name", "rank_all", "rank"]]             # doctest: +SKIP
+    """
+    words, switched = tuple(text.split()), frozenset(int(place) for place in off)
+    if not words:
+        raise ValueError("the description has no words to leave out")
+    if k < 1:
+        raise ValueError(f"k must be a positive integer, not {k}")
+    if not switched <= set(range(len(words))):
+        raise ValueError(f"off must hold places in 0..{len(words) - 1}, got {sorted(switched)}")
+    if len(switched) == len(words):
+        raise ValueError("all words are off: leave at least one on")
+    rows = np.arange(len(gallery)) if allowed is None else np.flatnonzero(allowed)
+    if not len(rows):
+        raise ValueError("allowed leaves out every picture")
+    scores = _scores(gallery, rows, _variants(words, switched, _context(gallery)))
+    ranks = np.stack([ranks_of(row) for row in scores])
+    pictures = _ablated_pictures(gallery, rows, scores[:2], ranks[:2], k)
+    influence = _influence(words, switched, scores[1:], ranks[1:], min(k, len(rows)))
+    influence["first"] = rows[influence["first"]]
+    return Ablation(words, switched, _join(words, switched), pictures, influence)
+
+
+def _context(gallery: Gallery) -> int:
+    """Upper bound of the words that the model reads: a word is at least one token."""
+    return int(getattr(getattr(gallery.model, "tokenizer", None), "context_length", CLIP_CONTEXT))
+
+
+def _variants(words: tuple[str, ...], off: frozenset[int], context: int) -> list[str]:
+    """All words, words that are on, and one variant for each word that is read."""
+    # Of a very long text only what can be read is passed on; words that are off make room for later ones.
+    some = words[: context + len(off) + 1]
+    sets = [frozenset[int](), off, *(off ^ {place} for place in range(min(len(some), context + len(off))))]
+    return [_join(some, left_out) for left_out in sets]
+
+
+def _join(words: Sequence[str], off: frozenset[int]) -> str:
+    return " ".join(word for place, word in enumerate(words) if place not in off)
+
+
+def _scores(gallery: Gallery, rows: npt.NDArray[np.int64], texts: Sequence[str]) -> Floats:
+    """(texts, rows) cosines; an empty text scores 0 everywhere."""
+    full = [i for i, text in enumerate(texts) if text]
+    features = encode(gallery.model.encode_texts, [texts[i] for i in full], batch_size=len(full))
+    pictures = gallery.features if len(rows) == len(gallery) else gallery.features[rows]
+    scores = np.zeros((len(texts), len(rows)))
+    scores[full] = normalised_rows(features, "text features").astype(np.float32) @ pictures.T
+    return scores
+
+
+def _ablated_pictures(
+    gallery: Gallery, rows: npt.NDArray[np.int64], scores: Floats, ranks: npt.NDArray[np.int64], k: int
+) -> pd.DataFrame:
+    """`scores` and `ranks` (2, rows): with all words, and with those that are on."""
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    shown = np.unique(best)
+    table = gallery.table.loc[rows[shown], ["name", "person_id"]].assign(
+        row=rows[shown],
+        rank_all=ranks[0, shown],
+        rank=ranks[1, shown],
+        change=ranks[0, shown] - ranks[1, shown],
+        score_all=scores[0, shown],
+        score=scores[1, shown],
+    )
+    columns = ["row", "name", "person_id", "rank_all", "rank", "change", "score_all", "score"]
+    return table[columns].sort_values(["rank", "name"], ignore_index=True)
+
+
+def _influence(
+    words: tuple[str, ...], off: frozenset[int], scores: Floats, ranks: npt.NDArray[np.int64], k: int
+) -> pd.DataFrame:
+    """`scores` and `ranks` (1 + variants, N), the words that are on first."""
+    best = np.argsort(-scores[0], kind="stable")[:k]
+    rows = []
+    for place, word in enumerate(words):
+        # A word that is not read changes nothing.
+        variant = place + 1 if place + 1 < len(scores) else 0
+        kept = int(np.isin(np.argsort(-scores[variant], kind="stable")[:k], best).sum())
+        moved = float(np.abs(ranks[variant, best] - ranks[0, best]).mean())
+        change = float(scores[variant, best[0]] - scores[0, best[0]])
+        rows.append((word, place in off, kept, moved, change, int(scores[variant].argmax())))
+    return pd.DataFrame(rows, columns=["word", "off", "kept", "moved", "score", "first"])
+
+
+def nearest_captions(
+    gallery: Gallery,
+    row: int,
+    split_captions: Sequence[str],
+    features: Features,
+    k: int = 5,
+    *,
+    person_ids: Ids | None = None,
+) -> pd.DataFrame:
+    """The k captions nearest to the picture `row` of a gallery.
+
+    Args:
+        gallery: pictures.
+        row: one of them.
+        split_captions: M captions.
+        features: (M, D) of them, from the gallery's model.
+        k: how many; all where there are fewer.
+        person_ids: (M,) whom they describe, where known.
+
+    Returns:
+        rank, caption, score (cosine), index (of the caption), person_id, correct (missing where not known).
+
+    Raises:
+        ValueError: a row that is not there, k < 1, or lengths that do not fit.
+    """
+    if not 0 <= row < len(gallery):
+        raise ValueError(f"row must lie in 0..{len(gallery) - 1}, got {row}")
+    person = None if gallery.person_ids is None else int(gallery.person_ids[row])
+    return _ranked_captions(gallery.features[row], split_captions, features, k, person_ids, person)
+
+
+def rank_captions(
+    gallery: Gallery,
+    image: Any,
+    captions: Sequence[str],
+    features: Features,
+    k: int = 10,
+    *,
+    person_ids: Ids | None = None,
+    person_id: int | None = None,
+) -> pd.DataFrame:
+    """Image to text: the k captions nearest to any picture, as :func:`nearest_captions`.
+
+    `image` is a path, a PIL picture or an array; `person_id` says whom it shows, where that is known.
+    """
+    feature = encode(gallery.model.encode_images, [image], batch_size=1)[0]
+    return _ranked_captions(feature, captions, features, k, person_ids, person_id)
+
+
+def _ranked_captions(
+    picture: Features, captions: Sequence[str], features: Features, k: int, ids: Ids | None, person_id: int | None
+) -> pd.DataFrame:
+    rows = normalised_rows(features, "features")
+    if isinstance(k, bool) or k < 1:
+        raise ValueError(f"k must be a positive integer, not {k!r}")
+    if len(rows) != len(captions) or (ids is not None and len(ids) != len(captions)):
+        raise ValueError(f"{len(captions)} captions need as many features and person_ids, got {len(rows)} features")
+    scores = rows @ normalised_rows(to_numpy(picture)[None], "picture feature")[0]
+    best = np.argsort(-scores, kind="stable")[:k]
+    table = pd.DataFrame({"rank": np.arange(1, len(best) + 1), "caption": [captions[i] for i in best]})
+    people = [None] * len(best) if ids is None else to_numpy(ids)[best].tolist()
+    known = ids is not None and person_id is not None
+    correct = [person == person_id if known else None for person in people]
+    told = {"person_id": pd.Series(people, dtype="Int64"), "correct": pd.Series(correct, dtype="boolean")}
+    return table.assign(score=scores[best], index=best, **told)
+
+
+def compare(hits_a: Hits, hits_b: Hits) -> pd.DataFrame:
+    """Two ranked lists of one query side by side, in the order of the first, then of the second.
+
+    Returns:
+        name, rank_a, rank_b, change (rank_a - rank_b: positive stands higher in b), score_a, score_b, correct; what
+        only one of the lists holds is missing in the other.
+
+    >>> from pathlib import Path
+    >>> from tireid.search import Hit
+    >>> before, after = Hits((Hit(2, Path("a.jpg"), "a.jpg", 0.5),)), Hits((Hit(1, Path("a.jpg"), "a.jpg", 0.7),))
+    >>> compare(before, after)["change"].tolist()
+    [1]
+    """
+    keys = ["path", "name"]
+    a, b = (hits.table[[*keys, "rank", "score", "correct"]] for hits in (hits_a, hits_b))
+    both = a.merge(b, on=keys, how="outer", suffixes=("_a", "_b"))
+    both = both.astype({"rank_a": "Int64", "rank_b": "Int64"})
+    both["change"] = both["rank_a"] - both["rank_b"]
+    both["correct"] = both["correct_a"].fillna(both["correct_b"])
+    both = both.sort_values(["rank_a", "rank_b"], na_position="last", ignore_index=True)
+    return both[["name", "rank_a", "rank_b", "change", "score_a", "score_b", "correct"]]
+
+
+def word_heat(model: TIReID, image: Any, text: str, word_index: int) -> npt.NDArray[np.float32]:
+    """(h, w) attention of one word over the patches of a picture, for ``attention_overlay``.
+
+    The cross-attention of the interaction encoder, mean of its heads and of the word's tokens. The class token, which
+    takes the rest, is left out, so the map sums to less than 1.
+
+    Args:
+        model: with an interaction encoder.
+        image: a path, a PIL picture or an array uint8 (H, W, 3).
+        text: the description.
+        word_index: the word, counted from 0, where `text` is split at white space.
+
+    Raises:
+        ValueError: a model without interaction encoder, a word that is not there, or one that is not read since the
+            text is longer than the model's context.
+    """
+    words = text.split()
+    if not 0 <= word_index < len(words):
+        raise ValueError(f"word_index is {word_index}; the text has {len(words)} words, counted from 0")
+    if model.interaction is None:
+        raise ValueError("this model has no interaction encoder, so its words attend to no picture: train it with mlm")
+    first, last = (_tokens_of(model, words[:count]) for count in (word_index, word_index + 1))
+    ids = model.tokenizer([" ".join(words)]).to(model.device)
+    if last + 2 > ids.shape[1]:
+        raise ValueError(f"{words[word_index]!r} is not read: the model reads {ids.shape[1] - 2} tokens of a text")
+    with evaluating(model):
+        pixels = normalize(load_image(image, model.backbone.image_size)[None].to(model.device))
+        seen, read = model.backbone.encode_image(pixels).tokens, model.backbone.encode_text(ids).tokens
+        _, weights = model.interact(read, seen, real_token_mask(ids, model.tokenizer.eos_id), need_weights=True)
+    patches = weights[0, :, 1 + first : 1 + last, 1:].float().mean(dim=(0, 1))
+    heat: npt.NDArray[np.float32] = torch.unflatten(patches, 0, model.backbone.grid).cpu().numpy()
+    return heat
+
+
+def _tokens_of(model: TIReID, words: Sequence[str]) -> int:
+    """How many tokens the words are; words are encoded each on their own, so this adds up."""
+    longest = 64 * sum(map(len, words)) + 3
+    return int(model.tokenizer([" ".join(words)], longest, trim=True).shape[1]) - 2

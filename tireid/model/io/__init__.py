@@ -1,0 +1,1 @@
+"""Checkpoints: the project's own, CLIP's, IRRA's and others'."""

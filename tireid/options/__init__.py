@@ -1,0 +1,41 @@
+"""One validated description of an experiment, and the presets of the paper and its peers."""
+
+from tireid.options.config import (
+    DEFAULT_HUB_BACKBONE,
+    PRESETS,
+    TINY_RECIPE,
+    TINY_TUNING,
+    Config,
+    ConfigError,
+    ImageConfig,
+    InteractionConfig,
+    LossConfig,
+    MaskingConfig,
+    OptimizerConfig,
+    PresetName,
+    RecoveryConfig,
+    SamplerConfig,
+    Section,
+    TrainingConfig,
+    UncertaintyConfig,
+)
+
+__all__ = [
+    "DEFAULT_HUB_BACKBONE",
+    "PRESETS",
+    "TINY_RECIPE",
+    "TINY_TUNING",
+    "Config",
+    "ConfigError",
+    "ImageConfig",
+    "InteractionConfig",
+    "LossConfig",
+    "MaskingConfig",
+    "OptimizerConfig",
+    "PresetName",
+    "RecoveryConfig",
+    "SamplerConfig",
+    "Section",
+    "TrainingConfig",
+    "UncertaintyConfig",
+]

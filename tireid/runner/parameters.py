@@ -1,0 +1,226 @@
+"""The parameters of a notebook: read from its one `parameters` cell, checked, converted, substituted.
+
+Papermill only warns about a name it does not know and injects `-p flag true` as the string "true"; a run that silently
+ignores what it was told is worse than one that stops. So names and types are checked here before a kernel starts.
+
+>>> import nbformat
+>>> cell = nbformat.v4.new_code_cell("epochs: int = 60  # passes over the pairs", metadata={"tags": ["parameters"]})
+>>> declared = read_parameters(nbformat.v4.new_notebook(cells=[cell]))
+>>> declared["epochs"].default, declared["epochs"].help
+(60, 'passes over the pairs')
+>>> check_values({"epoch": 5}, declared)
+Traceback (most recent call last):
+    ...
+tireid.runner.parameters.ParameterError: unknown parameter 'epoch'; did you mean 'epochs'?
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import io
+import math
+import tokenize
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tireid.basics.hints import nearest
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool, "str": str, "list": list}
+TAG = "parameters"
+
+
+class ParameterError(ValueError):
+    """A parameter that is unknown, of the wrong type or badly declared, or a profile that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One declared parameter: `name: type = default  # help`."""
+
+    name: str
+    type: str
+    """`int`, `float`, `bool`, `str` or `list`."""
+    default: Any
+    help: str
+    span: tuple[int, int]
+    """Where the default stands in the cell's source, in bytes of UTF-8."""
+
+
+def parameters_cell(nb: NotebookNode) -> NotebookNode:
+    """The one code cell tagged `parameters`; raises :class:`ParameterError` when there is none or more than one."""
+    cells: list[NotebookNode] = [
+        cell for cell in nb.cells if cell.cell_type == "code" and TAG in cell.metadata.get("tags", [])
+    ]
+    if len(cells) != 1:
+        raise ParameterError(
+            f"expected exactly one code cell tagged '{TAG}', found {len(cells)}; "
+            "papermill ignores a notebook without one and silently lets the second of two win"
+        )
+    return cells[0]
+
+
+def read_parameters(nb: NotebookNode) -> dict[str, Parameter]:
+    """Declared parameters by name, in order.
+
+    Raises :class:`ParameterError` naming the line for anything in the cell but `name: type = literal  # help` with a
+    type out of int, float, bool, str, list, and for a default that is not of its own type.
+    """
+    source = parameters_cell(nb).source
+    try:
+        body = ast.parse(source).body
+    except SyntaxError as error:
+        raise ParameterError(f"parameters cell, line {error.lineno}: not plain Python ({error.msg})") from error
+    comments = _comments(source)
+    declared: dict[str, Parameter] = {}
+    for statement in body:
+        parameter = _declaration(statement, source, comments)
+        if parameter.name in declared:
+            raise ParameterError(f"parameters cell, line {statement.lineno}: '{parameter.name}' is declared twice")
+        declared[parameter.name] = parameter
+    return declared
+
+
+def check_values(values: Mapping[str, Any], declared: Mapping[str, Parameter]) -> dict[str, Any]:
+    """The values as their declared types (an int for a float becomes a float); raises :class:`ParameterError`."""
+    checked = {}
+    for name, value in values.items():
+        if name not in declared:
+            raise ParameterError(f"unknown parameter '{name}'; {nearest(name, declared, 'the notebook has')}")
+        checked[name] = _as_type(value, declared[name].type, f"parameter '{name}'")
+    return checked
+
+
+def convert_texts(texts: Mapping[str, str], declared: Mapping[str, Parameter]) -> dict[str, Any]:
+    """Values given as text on a command line, converted by their declared type and checked.
+
+    `true` and `false` for bool, `1e-4` for float, YAML such as `[1, 2]` for list; a str is taken as it is.
+    """
+    return check_values(
+        {name: _from_text(text, declared[name]) if name in declared else text for name, text in texts.items()}, declared
+    )
+
+
+def load_profile(profile: str | Path, notebook: Path) -> dict[str, Any]:
+    """What a profile says about `notebook`: `profiles/<profile>.yaml` beside it, or the path of a `.yaml` file.
+
+    The file maps notebook stems to parameters; a notebook that it does not name needs no change. The values are not
+    checked here.
+    """
+    path = Path(profile) if str(profile).endswith((".yaml", ".yml")) else notebook.parent / f"profiles/{profile}.yaml"
+    if not path.is_file():
+        raise ParameterError(f"profile '{profile}': there is no file {path}")
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ParameterError(f"profile {path}: not YAML: {error}") from error
+    values = tree.get(notebook.stem) or {} if isinstance(tree, dict) else None
+    if not isinstance(values, dict):
+        raise ParameterError(f"profile {path}: expected a mapping of notebook names to mappings of parameters")
+    return values
+
+
+def substitute_parameters(nb: NotebookNode, values: Mapping[str, Any]) -> NotebookNode:
+    """A copy of the notebook whose parameters cell has `values` as its defaults; comments and cell ids stay.
+
+    Unlike papermill's injection it adds no cell, so that cells, counts and outputs align with the original one to one.
+
+    >>> import nbformat
+    >>> cell = nbformat.v4.new_code_cell("epochs: int = 60  # passes", metadata={"tags": ["parameters"]})
+    >>> substitute_parameters(nbformat.v4.new_notebook(cells=[cell]), {"epochs": 2}).cells[0].source
+    'epochs: int = 2  # passes'
+    """
+    declared = read_parameters(nb)
+    checked = check_values(values, declared)
+    result: NotebookNode = copy.deepcopy(nb)
+    source = parameters_cell(result).source.encode()
+    for name in sorted(checked, key=lambda name: declared[name].span, reverse=True):
+        start, end = declared[name].span
+        source = source[:start] + repr(checked[name]).encode() + source[end:]
+    parameters_cell(result).source = source.decode()
+    return result
+
+
+def _declaration(statement: ast.stmt, source: str, comments: Mapping[int, str]) -> Parameter:
+    where = f"parameters cell, line {statement.lineno}"
+    if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name) or not statement.value:
+        raise ParameterError(f"{where}: expected 'name: type = literal  # help', found '{ast.unparse(statement)}'")
+    name, annotation = statement.target.id, ast.unparse(statement.annotation)
+    if annotation not in TYPES:
+        raise ParameterError(f"{where}: '{name}' is annotated {annotation}; use one of {', '.join(TYPES)}")
+    try:
+        default = ast.literal_eval(statement.value)
+    except ValueError as error:
+        raise ParameterError(
+            f"{where}: the default of '{name}' is not a literal: {ast.unparse(statement.value)}; "
+            "derive values in a later cell"
+        ) from error
+    default = _as_type(default, annotation, f"{where}: the default of '{name}'")
+    span = _byte_span(statement.value, source)
+    return Parameter(name, annotation, default, comments.get(statement.end_lineno or 0, ""), span)
+
+
+def _byte_span(node: ast.expr, source: str) -> tuple[int, int]:
+    starts = [0]
+    for line in source.encode().split(b"\n"):
+        starts.append(starts[-1] + len(line) + 1)
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
+    return starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
+
+
+def _comments(source: str) -> dict[int, str]:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+
+
+def _as_type(value: Any, kind: str, what: str) -> Any:
+    expected = TYPES[kind]
+    if expected is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            raise ParameterError(f"{what}: expected a finite float, got {value}")
+        return float(value)
+    if expected is list and isinstance(value, list):
+        if problem := next((item for item in value if not isinstance(item, str | int | float | list)), None):
+            raise ParameterError(f"{what}: a list may hold int, float, bool, str and lists, not {problem!r}")
+        return value
+    if type(value) is expected:
+        return value
+    hint = ""
+    if expected is float and isinstance(value, str):
+        hint = "; YAML reads 1e-4 as text, write 1.0e-4" if _is_number(value) else ""
+    elif expected in (str, list):
+        hint = f"; convert it with {kind}(...)"
+    raise ParameterError(f"{what}: expected {kind}, got {type(value).__name__} {value!r}{hint}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _from_text(text: str, parameter: Parameter) -> Any:
+    try:
+        match parameter.type:
+            case "int":
+                return int(text)
+            case "float":
+                return float(text)
+            case "bool":
+                return {"true": True, "false": False}[text.lower()]
+            case "list":
+                return yaml.safe_load(text)
+    except (ValueError, KeyError, yaml.YAMLError) as error:
+        example = {"bool": "true or false", "list": "a list such as [1, 2]"}.get(parameter.type, parameter.type)
+        raise ParameterError(f"parameter '{parameter.name}': expected {example}, got {text!r}") from error
+    return text

@@ -1,0 +1,121 @@
+"""Refresh the outputs that are committed with the notebooks: `python -m tireid.runner.refresh [NAME ...]`.
+
+Committed notebooks have production defaults as their source and the outputs of the CI profile, made on the bundled
+data. The profile's values are substituted in a copy, in the `parameters` cell itself, so that no cell is added and the
+outputs go back to the original one to one. nbval runs on such copies too: :func:`workspace` makes them.
+
+Nothing is written to a notebook whose execution failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from tireid.basics.files import write_atomically
+from tireid.runner.execution import NotebookError, execute
+from tireid.runner.parameters import ParameterError, load_profile, substitute_parameters
+from tireid.runner.run import read_notebook
+
+# nbstripout's own list and the additions of the pre-commit hook.
+CELL_KEYS = ("collapsed", "ExecuteTime", "execution", "heading_collapsed", "hidden", "scrolled", "papermill")
+EXTRA_KEYS = [f"metadata.{key}" for key in ("signature", "widgets", "papermill")]
+EXTRA_KEYS += [f"cell.metadata.{key}" for key in CELL_KEYS]
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def clean(nb: NotebookNode) -> NotebookNode:
+    """A copy as it belongs in git: outputs, counts and ids kept; run metadata and references to live widgets gone.
+
+    An output loses its widget reference only where it has another form to show: the reference names a model that
+    exists in the kernel alone, and its id is new every time.
+    """
+    from nbstripout import strip_output  # type: ignore[import-untyped]  # a development dependency
+
+    result: NotebookNode = strip_output(
+        copy.deepcopy(nb), keep_output=True, keep_count=True, keep_id=True, extra_keys=EXTRA_KEYS
+    )
+    for cell in result.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if WIDGET_VIEW in data and len(data) > 1:
+                del data[WIDGET_VIEW]
+    return result
+
+
+def workspace(notebook: Path, values: Mapping[str, Any], folder: Path) -> Path:
+    """Copy the notebook's folder into `folder`, with `values` substituted in the notebook; returns the copy's path.
+
+    The copy has the same surroundings as the original (profiles, other notebooks), and what it writes to `../runs`
+    stays inside `folder`.
+    """
+    target = folder / notebook.parent.name
+    shutil.copytree(notebook.parent, target, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    nb = substitute_parameters(read_notebook(notebook), values)
+    write_notebook(nb, target / notebook.name)
+    return target / notebook.name
+
+
+def refresh(notebook: str | Path, profile: str | Path = "ci", *, timeout: float | None = None) -> bool:
+    """Execute the notebook with the profile's values and put the outputs into the notebook; True if it changed.
+
+    Raises :class:`ParameterError` and :class:`NotebookError`; the notebook then is as it was.
+    """
+    notebook = Path(notebook).resolve()
+    nb = read_notebook(notebook)
+    values = load_profile(profile, notebook)
+    with tempfile.TemporaryDirectory(prefix="tireid-refresh-") as folder:
+        shrunk = workspace(notebook, values, Path(folder))
+        # Progress off: its lines depend on the clock.
+        executed = execute(
+            read_notebook(shrunk), notebook.name, shrunk.parent, timeout=timeout, log=False, progress="off"
+        )
+    result = copy.deepcopy(nb)
+    for cell, done in zip(result.cells, executed.cells, strict=True):
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = done.outputs, done.execution_count
+    result.metadata["language_info"] = executed.metadata.language_info
+    result = clean(result)
+    if result == nb:
+        return False
+    write_notebook(result, notebook)
+    return True
+
+
+def write_notebook(nb: NotebookNode, path: Path) -> None:
+    """Validate and write, whole or not at all."""
+    nbformat.validate(nb)
+    write_atomically(path, nbformat.writes(nb) + "\n")  # type: ignore[no-untyped-call]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns 1 if a notebook failed."""
+    parser = argparse.ArgumentParser(prog="python -m tireid.runner.refresh", description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="stems such as 00_quickstart (default: every notebook)")
+    parser.add_argument("--folder", type=Path, default=Path("notebooks"))
+    parser.add_argument("--profile", default="ci")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="limit for each notebook")
+    args = parser.parse_args(arguments)
+    paths = [args.folder / f"{name}.ipynb" for name in args.names] or sorted(args.folder.glob("*.ipynb"))
+    failed = 0
+    for path in paths:
+        try:
+            print(f"{path} ... ", end="", flush=True)
+            print("refreshed" if refresh(path, args.profile, timeout=args.timeout) else "as it was")
+        except (NotebookError, ParameterError, FileNotFoundError) as error:
+            failed += 1
+            print(f"failed, left as it was\nerror: {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

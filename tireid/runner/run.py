@@ -1,0 +1,238 @@
+"""Run a notebook from start to end with checked parameters, and leave a folder that explains itself.
+
+::
+
+    runs/06_train/
+      06_train.ipynb     the executed notebook (up to the failing cell, when one failed)
+      06_train.html      the same as a report: one file, opens without a network
+      metrics.json       what the notebook displayed with `show_metrics`
+      provenance.json    code, versions, machine, parameters, times, outcome
+      files/             what the notebook itself wrote (its `output_dir`)
+      DONE               written last, only when every cell ran
+
+The kernel's working directory is the notebook's own folder, as in JupyterLab, so that relative paths mean the same in
+both. A notebook that declares `output_dir: str` gets the `files` folder of its run, as a path relative to the notebook.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tireid.basics.files import read_json, write_atomically, write_json
+from tireid.runner.metrics import collect_metrics, metrics_text, rounded
+from tireid.runner.parameters import Parameter, check_values, load_profile, read_parameters
+from tireid.runner.provenance import environment, source_hash
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from tireid.runner.execution import NotebookError
+
+DONE = "DONE"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished (or, with `check=False`, failed) run."""
+
+    output_dir: Path
+    notebook: Path
+    """The executed notebook."""
+    parameters: dict[str, Any]
+    """Every parameter with the value it had."""
+    metrics: dict[str, Any]
+    provenance: dict[str, Any] = field(repr=False)
+    html: Path | None = None
+    error: NotebookError | None = None
+    skipped: bool = False
+    """True when an earlier run with the same notebook and parameters was read back."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every cell ran."""
+        return self.error is None
+
+    def __str__(self) -> str:
+        outcome = "skipped, already done" if self.skipped else "done" if self.ok else f"failed: {self.error}"
+        table = metrics_text(rounded(self.metrics, 4))
+        where = f"\nreport: {self.html}" if self.html else f"\nnotebook: {self.notebook}"
+        return f"{table}\n{self.notebook.name}: {outcome} ({self.provenance['seconds']:.0f} s){where}"
+
+
+def run(
+    notebook: str | Path,
+    params: Mapping[str, Any] | None = None,
+    *,
+    profile: str | Path | None = None,
+    output_dir: str | Path | None = None,
+    timeout: float | None = None,
+    html: bool = True,
+    log: bool = True,
+    check: bool = True,
+    skip_done: bool = False,
+) -> RunResult:
+    """Execute `notebook` with `params` and write the folder that this module describes.
+
+    Args:
+        notebook: path of the `.ipynb`; the file itself is never changed.
+        params: values by name; they win over those of `profile`.
+        profile: `ci` for `profiles/ci.yaml` beside the notebook, or the path of such a file.
+        output_dir: the run's folder; by default `../runs/<name>` seen from the notebook.
+        timeout: limit of the whole run in seconds.
+        html: also write the report.
+        log: show the notebook's output as it comes.
+        check: raise when the notebook fails; otherwise the error is in the result.
+        skip_done: return an earlier run from `output_dir` if it was finished with the same notebook and parameters.
+
+    Raises:
+        ParameterError: before anything is executed or written, for unknown names, wrong types, a bad profile.
+        NotebookError: a cell failed, the time was up or the kernel died; everything computed is kept, without `DONE`.
+
+    >>> result = run("notebooks/06_train.ipynb", {"epochs": 5}, output_dir="runs/five")  # doctest: +SKIP
+    >>> result.metrics["test"]["t2i/R@1"]                                                # doctest: +SKIP
+    """
+    task = _Task.prepare(Path(notebook), params or {}, profile, output_dir)
+    if skip_done and (earlier := task.earlier()):
+        return earlier
+    result = task.execute(timeout, html, log)
+    if check and result.error:
+        raise result.error
+    return result
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One notebook with checked parameters and a folder to run into."""
+
+    source: Path
+    nb: NotebookNode
+    profile: str | None
+    folder: Path
+    changed: dict[str, Any]
+    parameters: dict[str, Any]
+
+    @classmethod
+    def prepare(
+        cls, source: Path, params: Mapping[str, Any], profile: str | Path | None, output_dir: str | Path | None
+    ) -> _Task:
+        source = source.resolve()
+        nb = read_notebook(source)
+        declared = read_parameters(nb)
+        changed = check_values(load_profile(profile, source) if profile else {}, declared)
+        changed |= check_values(params, declared)
+        folder = Path(output_dir) if output_dir else source.parent.parent / "runs" / source.stem
+        folder = folder.resolve()
+        if folder == source.parent:
+            raise ValueError(f"{folder}: the run's folder must not be the notebook's own, it would be overwritten")
+        if "output_dir" not in params and _is_text(declared.get("output_dir")):
+            changed["output_dir"] = _relative(folder / "files", source.parent)
+        parameters = {name: parameter.default for name, parameter in declared.items()} | changed
+        return cls(source, nb, None if profile is None else str(profile), folder, changed, parameters)
+
+    def execute(self, timeout: float | None, html: bool, log: bool) -> RunResult:
+        from tireid.runner.execution import NotebookError, execute  # needs the notebooks extra
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for stale in (DONE, "metrics.json", "provenance.json", f"{self.source.stem}.html"):
+            (self.folder / stale).unlink(missing_ok=True)
+        before = environment(self.source.parent)
+        started, clock, error = datetime.now(UTC), time.monotonic(), None
+        try:
+            # A copy: papermill marks the cells of the notebook that it is given.
+            nb, name = copy.deepcopy(self.nb), self.source.name
+            execute(nb, name, self.source.parent, output=self.target, values=self.changed, timeout=timeout, log=log)
+        except NotebookError as failure:
+            error = failure
+        seconds = time.monotonic() - clock
+        metrics = collect_metrics(read_notebook(self.target))
+        provenance = self._provenance(before, metrics, started, seconds, error)
+        write_json(self.folder / "metrics.json", metrics)
+        write_json(self.folder / "provenance.json", provenance)
+        report = self._report(provenance) if html else None
+        if error is None:
+            write_atomically(self.folder / DONE, f"{provenance['ended']}\n")
+        return RunResult(self.folder, self.target, self.parameters, metrics, provenance, report, error)
+
+    def earlier(self) -> RunResult | None:
+        """The finished run that the folder holds, if it is one of this notebook with these parameters."""
+        if not (self.folder / DONE).exists():
+            return None
+        provenance = read_json(self.folder / "provenance.json")
+        same = provenance["parameters"] == self.parameters and provenance["source_sha256"] == source_hash(self.nb)
+        if not same:
+            return None
+        report = self.folder / f"{self.source.stem}.html"
+        return RunResult(
+            self.folder,
+            self.target,
+            self.parameters,
+            read_json(self.folder / "metrics.json"),
+            provenance,
+            report if report.exists() else None,
+            skipped=True,
+        )
+
+    @property
+    def target(self) -> Path:
+        return self.folder / self.source.name
+
+    def _report(self, provenance: dict[str, Any]) -> Path:
+        from tireid.runner.export import export_html
+
+        report = self.folder / f"{self.source.stem}.html"
+        export_html(self.target, report, pictures=self.source.parent, provenance=provenance)
+        return report
+
+    def _provenance(
+        self,
+        before: dict[str, Any],
+        metrics: dict[str, Any],
+        started: datetime,
+        seconds: float,
+        error: Exception | None,
+    ) -> dict[str, Any]:
+        return {
+            "notebook": self.source.name,
+            "source_sha256": source_hash(self.nb),
+            "parameters": self.parameters,
+            "changed": sorted(self.changed),
+            "profile": self.profile,
+            "seed": self.parameters.get("seed"),
+            "data": metrics.get("data"),
+            **before,
+            "started": started.isoformat(timespec="seconds"),
+            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(seconds, 1),
+            "outcome": "done" if error is None else "failed",
+            "error": None if error is None else str(error),
+        }
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """The notebook at `path`; raises ValueError naming a file that is not one."""
+    import nbformat  # needs the notebooks extra
+
+    try:
+        nb: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    except nbformat.reader.NotJSONError as error:
+        raise ValueError(f"{path} is not a notebook: {str(error)[:200]}") from error
+    return nb
+
+
+def _is_text(parameter: Parameter | None) -> bool:
+    return parameter is not None and parameter.type == "str"
+
+
+def _relative(path: Path, start: Path) -> str:
+    """Relative where the file system allows it, so that no machine's paths end up in outputs."""
+    try:
+        return Path(os.path.relpath(path, start)).as_posix()
+    except ValueError:  # another drive on Windows
+        return path.as_posix()

@@ -1,0 +1,24 @@
+"""Metrics, evaluation, and galleries that can be searched."""
+
+from tireid.search.encoder import Encoder, fingerprint
+from tireid.search.evaluation import Score, evaluate, evaluate_features
+from tireid.search.gallery import Gallery, GalleryError
+from tireid.search.hits import Hit, Hits
+from tireid.search.metrics import bootstrap_interval, per_query_table, rank_relevant, retrieval_metrics, summarise
+
+__all__ = [
+    "Encoder",
+    "Gallery",
+    "GalleryError",
+    "Hit",
+    "Hits",
+    "Score",
+    "bootstrap_interval",
+    "evaluate",
+    "evaluate_features",
+    "fingerprint",
+    "per_query_table",
+    "rank_relevant",
+    "retrieval_metrics",
+    "summarise",
+]

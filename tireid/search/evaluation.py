@@ -1,0 +1,186 @@
+"""Evaluate a model on a split: both directions, text to image first."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from tireid.basics.files import write_atomically
+from tireid.search.encoder import Encoder, OnProgress, encode
+from tireid.search.metrics import Features, per_query_table, rank_relevant, summarise, to_numpy
+
+if TYPE_CHECKING:
+    from tireid.data.dataset import Split
+
+DIRECTIONS = {"t2i": "text→image", "i2t": "image→text"}
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a model reaches on a split.
+
+    >>> score = Score("test", {"t2i/R@1": 50.0, "i2t/R@1": 100.0}, pd.DataFrame())
+    >>> print(score)
+    test, %
+                  R@1
+    text→image  50.00
+    image→text 100.00
+    """
+
+    split: str
+    metrics: dict[str, float]
+    """In percent: ``"t2i/R@1"``, ..., ``"t2i/mINP"``, ``"i2t/R@1"``, ..."""
+    per_query: pd.DataFrame = field(repr=False)
+    """A row per query: ``direction``, ``query`` (its index in the split), ``text`` or ``path`` of the query,
+    ``person_id``, ``first_rank``, ``AP``, ``INP`` (0..1), ``relevant``, and of the item that stands first ``top1``
+    (path or caption) and ``top1_person_id``. A query without relevant item has NaN and counts in no mean."""
+
+    def table(self) -> pd.DataFrame:
+        """Directions by metrics, in percent, unrounded."""
+        rows: dict[str, dict[str, float]] = {}
+        for key, value in self.metrics.items():
+            direction, name = key.split("/", 1)
+            rows.setdefault(DIRECTIONS[direction], {})[name] = value
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis(self.split)
+
+    def save(self, directory: str | Path) -> Path:
+        """Write ``metrics.json`` and ``per_query.csv`` (UTF-8) into `directory`, which is made; returns it."""
+        directory = Path(directory)
+        table = self.per_query.to_csv(index=False, lineterminator="\n")
+        write_atomically(directory / "per_query.csv", table.encode("utf-8", "backslashreplace"))  # odd file names
+        write_atomically(directory / "metrics.json", json.dumps(self.metrics, indent=2) + "\n")
+        return directory
+
+    def __str__(self) -> str:
+        return f"{self.split}, %\n{self.table().rename_axis(None).to_string(float_format='{:.2f}'.format)}"
+
+    def _repr_html_(self) -> str:
+        return str(self.table().style.format("{:.2f}").to_html())
+
+
+def evaluate(
+    model: Encoder,
+    split: Split,
+    *,
+    batch_size: int = 128,
+    images: Any = None,
+    ks: Sequence[int] = (1, 5, 10),
+    on_progress: OnProgress | None = None,
+) -> Score:
+    """Encode a split and rank it in both directions.
+
+    Args:
+        model: :class:`tireid.TIReID`, or anything with its `encode_images` and `encode_texts`.
+        split: ``data.val`` or ``data.test``.
+        batch_size: pictures or captions encoded at a time.
+        images: the split's pictures, already decoded and in its order: an :class:`~tireid.data.images.ImageCache` or a
+            uint8 (N, 3, H, W) tensor; read from their paths where absent.
+        ks: the k of R@k.
+        on_progress: called with (encoded, pictures + captions) after every batch.
+
+    Raises:
+        ValueError: an empty split, or `images` of another length.
+    """
+    if not split.num_images or not split.num_captions:
+        raise ValueError(f"split {split.name!r} has {split.num_images} pictures and {split.num_captions} captions")
+    pictures = list(split.image_paths) if images is None else images
+    if len(pictures) != split.num_images:
+        raise ValueError(f"images has {len(pictures)} pictures, split {split.name!r} has {split.num_images}")
+    total = split.num_images + split.num_captions
+    image_features = encode(model.encode_images, pictures, batch_size=batch_size, on_progress=on_progress, total=total)
+    text_features = encode(
+        model.encode_texts,
+        list(split.captions),
+        batch_size=batch_size,
+        on_progress=on_progress,
+        done=split.num_images,
+        total=total,
+    )
+    return evaluate_features(image_features, text_features, split, ks=ks)
+
+
+def evaluate_features(
+    image_features: Features, text_features: Features, split: Split, *, ks: Sequence[int] = (1, 5, 10)
+) -> Score:
+    """As :func:`evaluate`, from features that are already there.
+
+    Args:
+        image_features: (split.num_images, D) in the split's order; need not be normalised.
+        text_features: (split.num_captions, D), likewise.
+        split: the split that they come from.
+        ks: the k of R@k.
+
+    Raises:
+        ValueError: as :func:`~tireid.search.metrics.retrieval_metrics`.
+    """
+    names = relative_names(split.image_paths)
+    images = _Side(to_numpy(image_features), np.array(split.image_person_ids), names, "path")
+    texts = _Side(to_numpy(text_features), np.array(split.caption_person_ids), list(split.captions), "text")
+    metrics: dict[str, float] = {}
+    tables = []
+    for direction, queries, gallery in (("t2i", texts, images), ("i2t", images, texts)):
+        table = _rank(queries, gallery)
+        metrics |= {f"{direction}/{name}": value for name, value in summarise(table, ks).items()}
+        tables.append(table.assign(direction=direction))
+    per_query = pd.concat(tables, ignore_index=True)
+    columns = ["direction", "query", "text", "path", "person_id", "first_rank", "AP", "INP", "relevant"]
+    return Score(split.name, metrics, per_query[[*columns, "top1", "top1_person_id"]])
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Pictures or captions: as queries in one direction, as the gallery in the other."""
+
+    features: Any
+    person_ids: Any
+    names: list[str]
+    column: str
+
+
+def _rank(queries: _Side, gallery: _Side) -> pd.DataFrame:
+    """Table per query; the gallery is put in the order of its names, so that `top1` does not hang on the split's."""
+    order = np.array(sorted(range(len(gallery.names)), key=gallery.names.__getitem__))
+    if len(gallery.features) != len(order):
+        raise ValueError(
+            f"{len(gallery.features)} features for the {len(order)} items of the split ({gallery.column}s)"
+        )
+    ranking = rank_relevant(queries.features, gallery.features[order], queries.person_ids, gallery.person_ids[order])
+    table = per_query_table(ranking)
+    top = order[table.pop("nearest").to_numpy()]
+    other = {"text": "path", "path": "text"}[queries.column]
+    named: dict[str, Any] = {queries.column: queries.names, other: np.nan}
+    return table.assign(
+        query=np.arange(len(queries.names)),
+        person_id=queries.person_ids,
+        top1=[gallery.names[i] for i in top],
+        top1_person_id=gallery.person_ids[top],
+        **named,
+    )
+
+
+def relative_names(paths: Sequence[Path], root: Path | None = None) -> list[str]:
+    """Paths as text with forward slashes, relative to `root` where they lie under it.
+
+    Without `root`, relative to the deepest folder that holds them all: short, and the same on every machine.
+
+    >>> relative_names([Path("/d/a/1.jpg"), Path("/d/b/2.jpg")])
+    ['a/1.jpg', 'b/2.jpg']
+    """
+    if root is None:
+        root = common_folder(paths)
+    return [(p.relative_to(root) if root is not None and p.is_relative_to(root) else p).as_posix() for p in paths]
+
+
+def common_folder(paths: Sequence[Path]) -> Path | None:
+    """The deepest folder that holds all `paths`; None where there is none, as between relative and absolute ones."""
+    try:
+        return Path(os.path.commonpath([path.parent for path in paths]))
+    except ValueError:
+        return None

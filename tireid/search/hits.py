@@ -1,0 +1,120 @@
+"""The result of a search: a ranked list that can be read, drawn, tabulated and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import pandas as pd
+
+from tireid.basics.files import write_atomically
+from tireid.show import cards
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One picture of a ranked list."""
+
+    rank: int
+    """From 1."""
+    path: Path
+    name: str
+    """The path relative to the gallery's folder, with forward slashes."""
+    score: float
+    """Cosine similarity with the query, -1..1."""
+    person_id: int | None = None
+    camera: int | None = None
+    correct: bool | None = None
+    """Whether it shows the person that was searched for; None where that is not known."""
+
+    @property
+    def mark(self) -> str:
+        """``✓``, ``✗`` or nothing."""
+        return {True: "✓", False: "✗", None: ""}[self.correct]
+
+
+@dataclass(frozen=True)
+class Hits(Sequence[Hit]):
+    """Ranked pictures of one query; a sequence of :class:`Hit`.
+
+    >>> hits = Hits((Hit(1, Path("/d/a.jpg"), "a.jpg", 0.75, person_id=3, correct=True),), text="a man in blue")
+    >>> print(hits)
+    1 hit for "a man in blue"
+     1  0.75  ✓  a.jpg  person 3
+    """
+
+    items: tuple[Hit, ...]
+    text: str | None = None
+    """The description that was searched for."""
+    image: Any = field(default=None, repr=False)
+    """The picture that was searched for: a path or a PIL picture."""
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> Hits: ...
+    def __getitem__(self, index: int | slice) -> Hit | Hits:
+        if isinstance(index, slice):
+            return Hits(self.items[index], self.text, self.image)
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.items)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per hit: rank, name, score, person_id, camera, correct, path (text)."""
+        columns = ["rank", "name", "score", "person_id", "camera", "correct", "path"]
+        rows = [[str(hit.path) if name == "path" else getattr(hit, name) for name in columns] for hit in self]
+        table = pd.DataFrame(rows, columns=columns)
+        return table.astype({"person_id": "Int64", "camera": "Int64", "correct": "boolean"})
+
+    @property
+    def title(self) -> str:
+        """How many hits, and for which query."""
+        parts = [f'"{self.text}"'] if self.text is not None else []
+        parts += ["a picture"] if self.image is not None else []
+        return f"{len(self)} hit{'' if len(self) == 1 else 's'} for {' and '.join(parts) or 'a query'}"
+
+    def __str__(self) -> str:
+        marked = any(hit.mark for hit in self)
+        lines = [cards.printable(self.title)]
+        for hit in self:
+            mark = f"  {hit.mark or ' '}" if marked else ""
+            person = f"  person {hit.person_id}" if hit.person_id is not None else ""
+            lines.append(f"{hit.rank:2d}  {hit.score:.2f}{mark}  {cards.printable(hit.name)}{person}")
+        return "\n".join(lines)
+
+    def show(self, columns: int = 5, width: int = 96) -> cards.View:
+        """The pictures in rank order, to be the last line of a notebook cell; elsewhere it prints the list.
+
+        Args:
+            columns: pictures in a row.
+            width: of a picture, in pixels.
+        """
+        return cards.View(cards.hits_html(self, columns=columns, width=width), str(self))
+
+    def figure(self, columns: int = 5, width: float = 1.3) -> Figure:
+        """The same as a matplotlib figure, `width` inches a picture; its attribute `alt_text` describes it.
+
+        Raises:
+            ImportError: matplotlib is missing; names the extra that brings it.
+        """
+        return cards.hits_figure(self, columns=columns, width=width)
+
+    def save_html(self, path: str | Path, columns: int = 5, width: int = 96) -> Path:
+        """Write a page that holds its pictures and opens without a network; returns its path."""
+        page = cards.html_page(self.title, cards.hits_html(self, columns=columns, width=width))
+        write_atomically(path, page)
+        return Path(path)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return self.show()._repr_mimebundle_()

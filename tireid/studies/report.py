@@ -1,0 +1,219 @@
+"""The report of a study: tables, learning curves with bands, differences with intervals, ready for a paper.
+
+::
+
+    report/
+      report.md                 all of it on one page, with how to read it
+      summary.csv .md .tex      mean, standard deviation, 95% interval of every arm
+      comparisons.csv           every arm against the baseline, all metrics
+      comparisons-R@1.md .tex   the same for one metric, as text
+      cost.csv .md .tex         samples per second, memory, time
+      differences.png .pdf      a forest plot
+      curves-step.png .pdf      the validation figure over steps ...
+      curves-seconds.png .pdf   ... and over wall time
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from tireid.basics.files import atomic_path, write_atomically
+from tireid.show.maps import interval_plot
+from tireid.show.plots import plot_style
+from tireid.studies import tables
+from tireid.studies.typesetting import to_latex, to_markdown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from tireid.studies.results import Results
+
+VALIDATION = "val/t2i/R@1"
+MARKERS = "os^Dv<>pXP"
+DASHES = ("-", "--", ":")
+AXES = {"step": "step", "epoch": "epoch", "seconds": "wall time (s)"}
+HOW_TO_READ = """\
+Means are over seeds and test queries; the standard deviation is that of the seeds. Intervals are 95% bootstrap
+intervals over seeds *and* people: they are for the mean that other seeds and other people of the same kind would give.
+Differences are paired: the same seeds, the same queries. `p` asks whether a difference would show with other seeds and
+other people; `p, Holm` is the same, corrected for all comparisons of the table. `p, seeds` (paired t-test) asks about
+other seeds on these people, `p, people` (sign flips of whole people) about other people for these very models. `d_z`
+is the mean of the seeds' differences over their standard deviation; with five seeds it comes out a quarter too large
+on average."""
+
+
+def learning_curves(
+    history: pd.DataFrame, axes: Axes, column: str = VALIDATION, x: str = "step", arms: Sequence[str] | None = None
+) -> Axes:
+    """One line per arm: the mean over its seeds, in a band from the lowest to the highest seed.
+
+    Args:
+        history: a row per logged step of every run: arm, seed, step, `x` and `column`, which may be missing.
+        axes: to draw on.
+        column: what is drawn.
+        x: `step`, `epoch` or `seconds`; a point lies at the mean over the seeds at the same step.
+        arms: which, in this order (default: all).
+
+    Raises:
+        ValueError: a column that no run has.
+    """
+    for name in (column, x):
+        if name not in history or history[name].isna().all():
+            raise ValueError(f"the histories have no column {name!r}; there are: {', '.join(history.columns)}")
+    rows = history.dropna(subset=[column, x])
+    for number, arm in enumerate(arms if arms is not None else dict.fromkeys(rows["arm"])):
+        by_step = rows[rows["arm"] == arm].groupby("step")
+        values = by_step[column].agg(["mean", "min", "max"])
+        places = values.index if x == "step" else by_step[x].mean()
+        # Another dash after each round of the palette: no two arms look alike.
+        marker, dash = MARKERS[number % len(MARKERS)], DASHES[number // len(MARKERS) % len(DASHES)]
+        axes.plot(places, values["mean"], label=arm, marker=marker, linestyle=dash, markersize=4)
+        axes.fill_between(places, values["min"], values["max"], color=axes.lines[-1].get_color(), alpha=0.15, lw=0)
+    axes.set(xlabel=AXES.get(x, x), ylabel=f"validation {column.rpartition('/')[2]} (%)")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return axes
+
+
+def differences(table: pd.DataFrame, axes: Axes) -> Axes:
+    """A forest plot of the comparisons of one metric: the difference of every arm, with its interval.
+
+    `table` is :func:`~tireid.studies.tables.comparisons`, of one metric. A filled dot's interval leaves out 0.
+    """
+    metrics = list(dict.fromkeys(table.index.get_level_values("metric")))
+    if len(metrics) != 1:
+        raise ValueError(f"expected the comparisons of one metric, got {metrics}: take table.loc[[metric]]")
+    rows = table.droplevel("metric").rename(columns={"difference": "estimate"})
+    one = rows["baseline"].nunique() == 1
+    pairs = zip(rows.index, rows["baseline"], strict=True)
+    rows.index = pd.Index([str(arm) if one else f"{arm}\nagainst {other}" for arm, other in pairs])
+    against = f"\nagainst {rows['baseline'].iloc[0]}" if one else ""
+    return interval_plot(rows, axes, f"difference in {tables.label(metrics[0])} (points){against}")
+
+
+def curves_figure(results: Results, x: str = "step", column: str = VALIDATION) -> Figure:
+    """:func:`learning_curves` of a study as a figure in the project's style."""
+    import matplotlib.pyplot as plt
+
+    with plot_style():
+        figure, axes = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
+        learning_curves(results.history, axes, column, x)
+    return figure
+
+
+def differences_figure(table: pd.DataFrame) -> Figure:
+    """:func:`differences`, a panel per metric of `table`, as a figure in the project's style."""
+    import matplotlib.pyplot as plt
+
+    groups = [table.loc[[metric]] for metric in dict.fromkeys(table.index.get_level_values("metric"))]
+    rows = max(map(len, groups))
+    with plot_style():
+        size = (2.2 + 3.2 * len(groups), 0.9 + 0.42 * rows)
+        figure, panels = plt.subplots(1, len(groups), figsize=size, layout="constrained", sharey=True, squeeze=False)
+        for group, axes in zip(groups, panels[0], strict=True):
+            differences(group, axes)
+        panels[0, 0].set_ylim(rows - 0.5, -0.5)  # the first arm on top, also where panels share the axis
+    return figure
+
+
+def write_report(
+    results: Results,
+    folder: str | Path,
+    baseline: str | Mapping[str, str] | None = None,
+    metrics: Sequence[str] = tables.METRICS,
+) -> Path:
+    """Write the folder that this module describes; returns the path of `report.md`.
+
+    Args:
+        results: of :func:`tireid.studies.results.load`.
+        folder: made where it is not there; files of the same names are replaced.
+        baseline: the arm that all others are compared with (default: the first), or a mapping of arms to theirs.
+        metrics: names as in the runs' `metrics.json`.
+
+    Raises:
+        ValueError: as :func:`~tireid.studies.tables.comparisons`.
+    """
+    folder = Path(folder)
+    arms = list(dict.fromkeys(results.runs.index.get_level_values("arm")))
+    found = tables.summary(results, metrics)
+    parts = ["## Every arm", _table(folder, "summary", found, tables.readable_summary(found))]
+    if len(arms) > 1:
+        compared = tables.comparisons(results, arms[0] if baseline is None else baseline, metrics)
+        parts += ["## Differences", *_compared(folder, compared)]
+    cost = tables.cost(results)
+    if cost.shape[1]:
+        flat = cost.set_axis(cost.columns.map(", ".join), axis="columns")
+        parts += ["## Cost", _table(folder, "cost", flat, tables.readable_cost(cost))]
+    parts += _curves(folder, results)
+    head = [f"# Study {results.study.name}", _what(results), HOW_TO_READ]
+    write_atomically(folder / "report.md", "\n\n".join([*head, *parts]) + "\n")
+    return folder / "report.md"
+
+
+def _what(results: Results) -> str:
+    runs = results.runs.index.to_frame(index=False)
+    seeds = runs.groupby("arm", sort=False)["seed"].nunique()
+    number = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()} to {seeds.max()}"
+    lines = [f"{len(runs)} runs of `{results.study.notebook.name}`: arms {len(seeds)}, seeds of each {number}."]
+    if results.missing:
+        wanted: dict[str, list[str]] = {}
+        for task in results.missing:
+            wanted.setdefault(task.arm, []).append(str(task.seed))
+        words = "; ".join(f"{arm} ({', '.join(numbers)})" for arm, numbers in wanted.items())
+        lines.append(f"**Missing: {len(results.missing)} runs.** Arms and their seeds: {words}.")
+    for name, title in (("git/commit", "commit"), ("machine/cpu", "processor"), ("data", "data")):
+        known = list(results.provenance[name].dropna().unique()) if name in results.provenance else []
+        lines += [f"{title}: {', '.join(f'`{value}`' for value in known)}."] if known else []
+    if "git/dirty" in results.provenance and results.provenance["git/dirty"].fillna(False).any():
+        lines.append("Some runs were made with changes that were not committed.")
+    return "  \n".join(lines)
+
+
+def _table(folder: Path, name: str, numbers: pd.DataFrame, text: pd.DataFrame) -> str:
+    """Write numbers as CSV and text as Markdown and LaTeX; returns the Markdown."""
+    write_atomically(folder / f"{name}.csv", numbers.to_csv())
+    return _typeset(folder, name, text)
+
+
+def _typeset(folder: Path, name: str, text: pd.DataFrame) -> str:
+    markdown = to_markdown(text)
+    write_atomically(folder / f"{name}.md", markdown + "\n")
+    write_atomically(folder / f"{name}.tex", to_latex(text) + "\n")
+    return markdown
+
+
+def _compared(folder: Path, table: pd.DataFrame) -> list[str]:
+    write_atomically(folder / "comparisons.csv", table.to_csv())
+    parts = []
+    for metric in dict.fromkeys(table.index.get_level_values("metric")):
+        name, group = re.sub(r"[^\w@]+", "-", tables.label(metric)), table.loc[[metric]]
+        parts.append(_typeset(folder, f"comparisons-{name}", tables.readable_comparisons(group)))
+    alt = "Differences of the arms to what they are compared with, and their intervals"
+    return [*parts, _figure(folder, "differences", differences_figure(table), alt)]
+
+
+def _curves(folder: Path, results: Results) -> list[str]:
+    drawn = []
+    for x, words in (("step", "steps"), ("seconds", "wall time")):
+        history = results.history
+        if all(name in history and history[name].notna().any() for name in (VALIDATION, x)):
+            alt = f"Validation R@1 of every arm over {words}: the mean of the seeds, in a band from lowest to highest"
+            drawn.append(_figure(folder, f"curves-{x}", curves_figure(results, x), alt))
+    return ["## Learning curves", *drawn] if drawn else []
+
+
+def _figure(folder: Path, name: str, figure: Figure, alt: str) -> str:
+    """Save for the page and for a paper, close; returns the Markdown that shows it."""
+    import matplotlib.pyplot as plt
+
+    # No date and no version inside: the same results give the same files.
+    for ending, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None, "Producer": None})):
+        with atomic_path(folder / f"{name}.{ending}") as path:
+            figure.savefig(path, format=ending, metadata=metadata, bbox_inches="tight")
+    plt.close(figure)
+    return f"![{alt}]({name}.png)"

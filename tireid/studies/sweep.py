@@ -1,0 +1,286 @@
+"""Run the tasks of a study: here, several at a time, or on a cluster that Slurm manages (submitit does both).
+
+Every task is one :func:`tireid.runner.run` in `<runs>/<task.key>/`. A finished one is never repeated; one that was
+interrupted goes on where its training stood; a failed one is tried once more and then reported. So the answer to
+anything that went wrong is the same command again. A lock per task keeps two sweeps from running one task at once.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Literal
+
+import pandas as pd
+import torch
+
+from tireid.studies.results import Results, has_result, keep, load
+from tireid.studies.study import Study, Task
+
+Cluster = Literal["local", "slurm"]
+ATTEMPTS = 2
+POLL_SECONDS = 0.5
+QUEUE_SECONDS = 15.0
+OVER = {"CANCELLED", "COMPLETED", "FAILED", "NODE_FAIL", "TIMEOUT", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE"}
+"""Slurm's states of a job that will not come back."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task."""
+
+    task: Task
+    status: Literal["done", "skipped", "failed"]
+    """`skipped`: it was finished before."""
+    seconds: float = 0.0
+    message: str = ""
+    """For a failed one which cell failed and why, and where the log is."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A study after its tasks were run, as far as they go."""
+
+    study: Study
+    runs: Path
+    results: Path
+    outcomes: tuple[Outcome, ...] = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every task is finished."""
+        return not self.failed
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The tasks that failed twice."""
+        return [outcome for outcome in self.outcomes if outcome.status == "failed"]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per task: arm, seed, status, seconds, folder."""
+        rows = [(o.task.arm, o.task.seed, o.status, round(o.seconds, 1), o.task.key) for o in self.outcomes]
+        return pd.DataFrame(rows, columns=["arm", "seed", "status", "seconds", "folder"]).astype({"seed": "Int64"})
+
+    def __str__(self) -> str:
+        counts = self.table["status"].value_counts()
+        words = ", ".join(f"{counts.get(status, 0)} {status}" for status in ("done", "skipped", "failed"))
+        return "\n".join([f"{self.study.name}: {words}", *(f"failed: {o.task}: {o.message}" for o in self.failed)])
+
+
+def sweep(
+    study: Study | str | Path,
+    *,
+    runs: str | Path = "runs/studies",
+    results: str | Path | None = None,
+    jobs: int = 1,
+    threads: int = 1,
+    cluster: Cluster = "local",
+    options: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
+    on_outcome: Callable[[Outcome, int, int], None] | None = None,
+) -> Sweep:
+    """Run every task of `study` that is not finished.
+
+    Args:
+        study: a :class:`Study`, or the path of its YAML file.
+        runs: folder of the runs: executed notebooks, checkpoints, logs.
+        results: folder of the small result files of finished tasks (default: `<runs>/results`), see
+            :mod:`tireid.studies.results`. A task whose result lies there is finished, whatever `runs` holds.
+        jobs: tasks at a time. Here they share the GPUs evenly, or the processor.
+        threads: processor threads of each task; part of what makes results repeat to the digit.
+        cluster: `local`, or `slurm` for a job array of at most `jobs` tasks at a time.
+        options: for submitit, such as `slurm_partition`, `slurm_gpus_per_node`, `mem_gb`.
+        timeout: limit of each task in seconds.
+        on_outcome: called after each task with its outcome, how many are over, and how many there are.
+
+    Raises :class:`StudyError` before anything runs. A task that fails does not raise: see :attr:`Sweep.failed`.
+
+    >>> done = sweep("notebooks/studies/ablation.yaml", jobs=2)   # doctest: +SKIP
+    >>> print(done)                                                # doctest: +SKIP
+    ablation: 45 done, 0 skipped, 0 failed
+    """
+    study = study if isinstance(study, Study) else Study.read(study)
+    runs = Path(runs).resolve()
+    store = Path(results).resolve() if results else runs / "results"
+    outcomes: dict[str, Outcome] = {}
+    todo = {task.key: task for task in study.tasks}
+    for key, task in list(todo.items()):
+        if has_result(store, task):
+            outcomes[key] = Outcome(todo.pop(key), "skipped")
+    launcher = _Launcher(runs, store, jobs, threads, cluster, dict(options or {}), timeout)
+    for attempt in range(1, ATTEMPTS + 1):
+        for outcome in launcher.run(list(todo.values())):
+            if outcome.status != "failed":
+                del todo[outcome.task.key]
+            if outcome.status != "failed" or attempt == ATTEMPTS:
+                outcomes[outcome.task.key] = outcome
+                if on_outcome:
+                    on_outcome(outcome, len(outcomes), len(study.tasks))
+    return Sweep(study, runs, store, tuple(_of(task, outcomes) for task in study.tasks))
+
+
+def collect(
+    study: Study | str | Path,
+    *,
+    runs: str | Path = "runs/studies",
+    results: str | Path | None = None,
+    train: bool = True,
+    jobs: int = 1,
+) -> Results:
+    """What a notebook asks for: the results of `study`, after :func:`sweep` made what is missing if `train` says so.
+
+    Tasks that failed twice are warned of and left out; print the results to see what is there. Raises
+    FileNotFoundError when no task has a result.
+
+    >>> print(collect("notebooks/studies/ablation.yaml", results="notebooks/results", train=False))  # doctest: +SKIP
+    ablation: 55 of 55 runs are there
+    """
+    store = results or Path(runs) / "results"
+    if train:
+        done = sweep(study, runs=runs, results=store, jobs=jobs)
+        if not done.ok:
+            warnings.warn(str(done), stacklevel=2)
+    return load(study, store)
+
+
+@dataclass(frozen=True)
+class _Launcher:
+    """Hands tasks to submitit and gives back their outcomes as they come."""
+
+    runs: Path
+    store: Path
+    jobs: int
+    threads: int
+    cluster: Cluster
+    options: dict[str, Any]
+    timeout: float | None
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        if not tasks:
+            return
+        yield from self._slurm(tasks) if self.cluster == "slurm" else self._local(tasks)
+
+    def _local(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """submitit starts a local job at once: a pool of `jobs` threads waits for them, each with its own GPU."""
+        gpus = torch.cuda.device_count()
+        slots: SimpleQueue[int] = SimpleQueue()
+        for slot in range(self.jobs):
+            slots.put(slot)
+
+        def one(task: Task) -> Outcome:
+            slot = slots.get()
+            try:
+                device = {"gpus_per_node": 1, "local_visible_gpus": [slot % gpus]} if gpus else {}
+                return self._wait(task, self._executor(device).submit(self._work(task)))
+            finally:
+                slots.put(slot)
+
+        with ThreadPoolExecutor(self.jobs) as pool:
+            for future in as_completed([pool.submit(one, task) for task in tasks]):
+                yield future.result()
+
+    def _slurm(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        executor = self._executor({"slurm_array_parallelism": self.jobs, "cpus_per_task": self.threads})
+        jobs = executor.map_array(_Work.__call__, [self._work(task) for task in tasks])
+        with ThreadPoolExecutor(len(tasks)) as pool:
+            for future in as_completed([pool.submit(self._wait, *pair) for pair in zip(tasks, jobs, strict=True)]):
+                yield future.result()
+
+    def _executor(self, options: Mapping[str, Any]) -> Any:
+        try:
+            import submitit
+        except ImportError as error:
+            raise ImportError("sweeps need submitit: pip install 'tireid[sweep]'") from error
+        minutes = 60 * 24 if self.timeout is None else int(self.timeout / 60) + 2
+        executor = submitit.AutoExecutor(self.runs / "logs" / "%j", cluster=self.cluster)
+        executor.update_parameters(**({"timeout_min": minutes} | dict(options) | self.options))
+        return executor
+
+    def _work(self, task: Task) -> _Work:
+        return _Work(task, self.runs, self.store, self.threads, self.timeout)
+
+    def _wait(self, task: Task, job: Any) -> Outcome:
+        asked = time.monotonic()
+        while not job.done():
+            time.sleep(POLL_SECONDS)
+            if self.cluster == "slurm" and time.monotonic() - asked > QUEUE_SECONDS:
+                gone, asked = _left_the_queue(job.job_id), time.monotonic()
+                if gone and not job.done():
+                    return Outcome(
+                        task, "failed", message=f"left Slurm's queue without a result; log: {job.paths.stderr}"
+                    )
+        try:
+            outcome: Outcome = job.result()
+        except Exception as error:  # whatever killed the job: out of memory, a node that went away, a broken import
+            reason = str(error).strip().splitlines()
+            return Outcome(task, "failed", message=f"{reason[-1] if reason else error!r}; log: {job.paths.stderr}")
+        return outcome
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a job does; submitit sends it to the process or node that runs it."""
+
+    task: Task
+    runs: Path
+    store: Path
+    threads: int
+    timeout: float | None
+
+    def __call__(self) -> Outcome:
+        from filelock import FileLock
+
+        from tireid.runner.run import run
+
+        # The kernel inherits them; whoever runs the same task elsewhere gets the same sums in the same order.
+        os.environ |= {name: str(self.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        folder = self.runs / self.task.key
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            if has_result(self.store, self.task):
+                return Outcome(self.task, "skipped")
+            started = time.monotonic()
+            result = run(
+                self.task.notebook,
+                self.task.parameters,
+                output_dir=folder,
+                timeout=self.timeout,
+                html=False,
+                check=False,
+                skip_done=True,
+            )
+            seconds = time.monotonic() - started
+            if result.error:
+                return Outcome(self.task, "failed", seconds, f"{result.error}; notebook: {result.notebook}")
+            keep(self.store, self.task, result)
+            return Outcome(self.task, "done", seconds)
+
+    def checkpoint(self) -> Any:
+        """A job that Slurm preempts or stops at its time limit is queued again, and goes on where it stood."""
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(self)
+
+
+def _left_the_queue(job_id: str) -> bool:
+    """Whether Slurm has done with a job. submitit asks `sacct`, which a cluster without accounting does not answer."""
+    asked = subprocess.run(
+        ["squeue", "--noheader", "--states=all", "--format=%T", "--jobs", job_id], capture_output=True, text=True
+    )
+    if asked.returncode != 0:
+        return "Invalid job id" in asked.stderr  # forgotten; anything else may pass, such as a controller restarting
+    return set(asked.stdout.split()) <= OVER
+
+
+def _of(task: Task, outcomes: Mapping[str, Outcome]) -> Outcome:
+    """Two arms may ask for the same run; each has its row."""
+    found = outcomes[task.key]
+    return Outcome(task, found.status, found.seconds, found.message)

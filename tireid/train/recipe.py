@@ -1,0 +1,55 @@
+"""What a training draws, how fast it learns, and which term pulls how hard: the parts of the loop that stand alone."""
+
+from __future__ import annotations
+
+import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
+
+from tireid.data import PKBatchSampler, RandomBatchSampler, Split
+from tireid.options import Config
+
+
+def build_sampler(
+    config: Config, split: Split, rank: int = 0, world_size: int = 1
+) -> PKBatchSampler | RandomBatchSampler:
+    """The batches that `config.sampler` describes, over the pairs of `split`."""
+    options = config.sampler
+    if options.kind == "random":
+        return RandomBatchSampler(split.num_captions, options.batch_size, config.seed, rank=rank, world_size=world_size)
+    return PKBatchSampler(
+        split.labels,
+        split.caption_image_index,
+        options.batch_size,
+        options.pairs_per_person,
+        config.seed,
+        rank=rank,
+        world_size=world_size,
+    )
+
+
+def build_schedule(optimizer: torch.optim.Optimizer, config: Config, steps_per_epoch: int) -> LRScheduler:
+    """Linear warm-up from `warmup_start`, then a cosine to 0 (source: IRRA); one step per optimiser step."""
+    options, total = config.optimizer, config.epochs * steps_per_epoch
+    warmup = min(round(options.warmup_epochs * steps_per_epoch), total - 1)
+    after: LRScheduler
+    if options.schedule == "cosine":
+        after = CosineAnnealingLR(optimizer, T_max=total - warmup)
+    else:
+        after = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    if warmup <= 0:
+        return after
+    rise = LinearLR(optimizer, start_factor=max(options.warmup_start, 1e-8), total_iters=warmup)
+    return SequentialLR(optimizer, [rise, after], milestones=[warmup])
+
+
+def gradient_norms(losses: dict[str, torch.Tensor], module: torch.nn.Module) -> dict[str, float]:
+    """Norm of each unweighted term's gradient on `module`'s parameters, so that weights can be set knowingly."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    norms = {}
+    for name, loss in losses.items():
+        if not loss.requires_grad:
+            continue
+        gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+        total = sum(float(g.float().square().sum()) for g in gradients if g is not None)
+        norms[f"gradient_norm/{name}"] = total**0.5
+    return norms
