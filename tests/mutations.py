@@ -53,9 +53,9 @@ MUTATIONS = [
     ),
     Mutation(
         "mask on padding",
-        "data/text.py",
-        "words = word_mask(input_ids, eos_id)",
-        "words = (input_ids != bos_id) & (input_ids != eos_id)",
+        "data/masking.py",
+        "words = word_mask(input_ids, special.eos)",
+        "words = (input_ids != special.bos) & (input_ids != special.eos)",
         "data/test_text.py::test_only_words_are_touched_and_labels_are_the_originals",
     ),
     Mutation(
@@ -201,14 +201,14 @@ MUTATIONS = [
     ),
     Mutation(
         "random words may be special tokens",
-        "data/text.py",
-        "torch.randint(vocab_size - len(special), shape",
-        "torch.randint(vocab_size, shape",
+        "data/masking.py",
+        "torch.randint(special.vocab_size - len(kept), shape",
+        "torch.randint(special.vocab_size, shape",
         "data/test_text.py::test_random_words_are_uniform_over_ordinary_ids",
     ),
     Mutation(
         "captions without a chosen word",
-        "data/text.py",
+        "data/masking.py",
         "((draw < probability) | smallest)",
         "(draw < probability)",
         "data/test_text.py::test_every_caption_with_a_word_has_a_chosen_one",

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import CLIPTokenizer
 
-from tireid.data import Tokenizer, eot_positions, mask_tokens, real_token_mask, word_mask
+from tireid.data import SpecialIds, Tokenizer, eot_positions, mask_tokens, real_token_mask, word_mask
 
 TEXTS = [
     "a man in a red coat, it's raining",
@@ -212,7 +212,7 @@ def captions(number: int, words: int, length: int = 40, seed: int = 0) -> torch.
 
 def draw(ids: torch.Tensor, seed: int = 0, **options: float):  # type: ignore[no-untyped-def]
     generator = torch.Generator().manual_seed(seed)
-    return mask_tokens(ids, bos_id=BOS, eos_id=EOS, mask_id=MASK, vocab_size=VOCAB, generator=generator, **options)
+    return mask_tokens(ids, SpecialIds(BOS, EOS, MASK, VOCAB), generator=generator, **options)
 
 
 def within(count: int, n: int, p: float) -> bool:
@@ -248,8 +248,8 @@ def test_random_words_are_uniform_over_ordinary_ids() -> None:
 def test_special_ids_in_the_middle_are_never_drawn() -> None:
     ids = torch.tensor([[2, *[0] * 2000, 5, 0]])
     generator = torch.Generator().manual_seed(0)
-    options = {"bos_id": 2, "eos_id": 5, "mask_id": 3, "vocab_size": 8}
-    found = mask_tokens(ids, **options, probability=1, mask_share=0, random_share=1, generator=generator).input_ids
+    special = SpecialIds(bos=2, eos=5, mask=3, vocab_size=8)
+    found = mask_tokens(ids, special, probability=1, mask_share=0, random_share=1, generator=generator).input_ids
     assert found[0, 1:2001].unique().tolist() == [0, 1, 4, 6, 7]
 
 

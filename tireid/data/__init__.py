@@ -14,14 +14,8 @@ from tireid.data.images import (
     load_image,
     normalize,
 )
-from tireid.data.text import (
-    MaskedTokens,
-    Tokenizer,
-    eot_positions,
-    mask_tokens,
-    real_token_mask,
-    word_mask,
-)
+from tireid.data.masking import MaskedTokens, SpecialIds, eot_positions, mask_tokens, real_token_mask, word_mask
+from tireid.data.text import Tokenizer
 
 __all__ = [
     "IMAGE_MEAN",
@@ -40,6 +34,7 @@ __all__ = [
     "PKBatchSampler",
     "RandomBatchSampler",
     "Record",
+    "SpecialIds",
     "Split",
     "Tokenizer",
     "cache_dir",
