@@ -1,4 +1,4 @@
-"""The order of the rooms, read from their imports, type-checking imports included; the contracts are in pyproject.toml."""
+"""The order of the rooms, read from their imports, those for type checking included; pyproject.toml has the contracts."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tireid.basics.extras import MissingExtraError
 from tireid.options import PRESETS, Config
 
 DATASETS = ("synthetic", "CUHK-PEDES", "ICFG-PEDES", "RSTPReid")
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, MissingExtraError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
