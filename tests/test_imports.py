@@ -1,4 +1,4 @@
-"""The order of the rooms, read from their imports, those for type checking included; pyproject.toml has the contracts."""
+"""The order of the rooms, read from their imports, those for type checking too; the contracts are in pyproject.toml."""
 
 from __future__ import annotations
 
