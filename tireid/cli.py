@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int)
     sub.add_argument("--config", type=Path, help="a config.json to take whole; no other option than --set then counts")
     sub.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="e.g. loss.gamma=64")
+    sub.add_argument("--tensorboard", action="store_true", help="write the curves for TensorBoard too")
     sub.add_argument("--output-dir", type=Path, required=True)
 
     sub = add("check-data", _check_data, "read a data set once: what is there, what is missing, what is odd")
@@ -99,7 +100,7 @@ def _train(options: argparse.Namespace) -> int:
     names = ("dataset", "root", "backbone", "epochs", "seed")
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
     config = Config.load(options.config) if options.config else Config.preset(options.preset, **given)
-    run = train(config.override(options.set), options.output_dir)
+    run = train(config.override(options.set), options.output_dir, tensorboard=options.tensorboard)
     for name, value in run.metrics.items():
         print(f"{name}: {value:.2f}" if isinstance(value, float) else f"{name}: {value}")
     print(f"checkpoint: {run.checkpoint}")

@@ -34,7 +34,7 @@ def small(name: str = "paper", *overrides: str, epochs: int = 3) -> Config:
 
 @pytest.fixture(scope="module")
 def straight(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
-    return train(small(), tmp_path_factory.mktemp("straight"), data=data)
+    return train(small(), tmp_path_factory.mktemp("straight"), data=data, tensorboard=True)
 
 
 def weights(directory: Path) -> dict[str, torch.Tensor]:
@@ -53,6 +53,16 @@ def test_a_run_leaves_what_the_docs_promise(straight: TrainingRun) -> None:
     assert np.isfinite(straight.history["loss"].dropna()).all()
     assert list((straight.output_dir / "straight").parent.glob("**/events.out.tfevents*"))
     assert not straight.model().training
+
+
+def test_tensorboard_is_written_only_when_asked(data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)  # as if it were not installed
+    train(small(epochs=1), tmp_path / "plain", data=data)
+    assert (tmp_path / "plain" / "history.csv").is_file()
+    assert not list(tmp_path.rglob("events.out.tfevents*"))
+    with pytest.raises(ImportError, match=r"tensorboard is not installed.*'tireid\[tensorboard\]'"):
+        train(small(epochs=1), tmp_path / "asked", data=data, tensorboard=True)
+    assert not (tmp_path / "asked").exists()
 
 
 def test_an_interrupted_run_ends_as_if_nothing_had_happened(

@@ -24,6 +24,7 @@ from accelerate.utils import set_seed
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader
 
+from tireid.basics.extras import require
 from tireid.basics.files import read_json, replace_directory, write_atomically, write_json
 from tireid.basics.progress import Progress
 from tireid.data import (
@@ -89,12 +90,14 @@ def train(
     data: Dataset | None = None,
     model: TIReID | None = None,
     on_log: Callable[[dict[str, float]], None] | None = None,
+    tensorboard: bool = False,
 ) -> TrainingRun:
     """Train, validate, keep the best and the last checkpoint, and test both once.
 
     Run it again with the same arguments and an interrupted training goes on after its last whole epoch as if nothing
     had happened; a finished one is read back. `data` replaces the data set that `config` names, `model` the backbone.
-    `on_log` receives every row of the history as it is made.
+    `on_log` receives every row of the history as it is made; `tensorboard` writes them for TensorBoard too, beside
+    `history.csv`, and needs the extra of that name.
 
     Raises :class:`TrainingError` when `output_dir` holds a run of another configuration or when the loss is not
     finite.
@@ -103,8 +106,12 @@ def train(
     >>> run.metrics["test/best/t2i/R@1"]                                  # doctest: +SKIP
     """
     output_dir = Path(output_dir)
-    accelerator = _accelerator(config, output_dir)
+    if tensorboard:
+        require("tensorboard", "tensorboard")  # accelerate would leave a missing one out in silence
+    accelerator = _accelerator(config, output_dir, tensorboard)
     _claim(output_dir, config, accelerator)
+    if tensorboard:
+        accelerator.init_trackers("tensorboard")
     finished = output_dir / "metrics.json"
     if not finished.exists():
         with accelerator.main_process_first():
@@ -336,7 +343,7 @@ class _Loop:
         self.accelerator.print(f"resumed {self.output_dir} after epoch {self.state['epoch']} of {self.config.epochs}")
 
 
-def _accelerator(config: Config, output_dir: Path) -> Accelerator:
+def _accelerator(config: Config, output_dir: Path, tensorboard: bool) -> Accelerator:
     precision = config.training.precision
     if precision == "auto":
         precision = "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
@@ -349,7 +356,7 @@ def _accelerator(config: Config, output_dir: Path) -> Accelerator:
         gradient_accumulation_steps=config.training.accumulate,
         # The schedule counts optimiser steps, whatever the number of processes.
         step_scheduler_with_optimizer=False,
-        log_with="tensorboard",
+        log_with="tensorboard" if tensorboard else None,
         project_dir=str(output_dir),
     )
     if config.sampler.batch_size % accelerator.num_processes:
@@ -374,7 +381,6 @@ def _claim(output_dir: Path, config: Config, accelerator: Accelerator) -> None:
         output_dir.mkdir(parents=True, exist_ok=True)
         write_json(path, config.to_dict())
     accelerator.wait_for_everyone()
-    accelerator.init_trackers("tensorboard")
 
 
 def _difference(a: Config, b: Config) -> str:
