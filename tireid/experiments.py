@@ -27,11 +27,14 @@ __all__ = [
 ]
 
 _RUNNER = ("ParameterError", "RunResult", "export_html", "run", "show_metrics")
+_MODULES = ("report", "statistics", "tables")
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _MODULES:
+        return import_module(f"tireid.studies.{name}")
     return getattr(import_module("tireid.runner" if name in _RUNNER else "tireid.studies"), name)
 
 

@@ -1,0 +1,145 @@
+"""The house keeps its measures: short functions, few parameters, declared packages, explained public names.
+
+The sets that begin with STILL name what is not mended yet; they must be exact, so they can only shrink.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+
+import yaml
+from packaging.utils import canonicalize_name
+
+from tests import house
+
+MADE_UP = {"half_installed", "nothing_here"}
+"""Packages that tests only pretend to import."""
+
+STILL_LONG_FILES: set[str] = {
+    "tireid/demo/search.py",
+    "tireid/model/tireid.py",
+    "tireid/options/config.py",
+    "tireid/pedestrians/captions.py",
+    "tireid/pedestrians/garments.py",
+    "tireid/pedestrians/people.py",
+    "tireid/search/gallery.py",
+    "tireid/search/metrics.py",
+    "tireid/train/loop.py",
+}
+STILL_LONG: set[str] = {
+    "tireid/cli.py _parser",
+    "tireid/explain/confidence.py how_sure",
+    "tireid/explain/coverage.py coverage",
+    "tireid/model/tireid.py TIReID",
+    "tireid/pedestrians/captions.py _Teller",
+    "tireid/pedestrians/garments.py Wardrobe",
+    "tireid/search/gallery.py Gallery",
+}
+STILL_MANY_PARAMETERS: set[str] = {
+    "tireid/explain/confidence.py how_sure",
+    "tireid/explain/coverage.py coverage",
+    "tireid/pedestrians/writer.py write_dataset",
+    "tireid/runner/run.py run",
+    "tireid/search/gallery.py search",
+    "tireid/studies/sweep.py sweep",
+}
+STILL_UNEXPLAINED: set[str] = {
+    "tireid.data.annotations.read_annotations",
+    "tireid.data.batches.PKBatchSampler",
+    "tireid.data.batches.make_loader",
+    "tireid.data.dataset.Dataset.with_shuffled_captions",
+    "tireid.data.dataset.load_dataset",
+    "tireid.data.images.ImageCache",
+    "tireid.data.images.ImageCache.build",
+    "tireid.data.images.load_image",
+    "tireid.data.images.normalize",
+    "tireid.data.masking.eot_positions",
+    "tireid.data.masking.mask_tokens",
+    "tireid.data.text.Tokenizer",
+    "tireid.data.text.Tokenizer.decode",
+    "tireid.data.text.Tokenizer.mask",
+    "tireid.data.text.Tokenizer.tokens",
+    "tireid.data.text.Tokenizer.train",
+    "tireid.losses.identity.identity_loss",
+    "tireid.losses.masked.mlm_loss",
+    "tireid.losses.masked.recovery_loss",
+    "tireid.model.gaussian.reparameterise",
+    "tireid.model.gaussian.uncertainty",
+    "tireid.model.interaction.InteractionEncoder",
+    "tireid.model.tireid.TIReID.build",
+    "tireid.model.tireid.TIReID.interact",
+    "tireid.model.towers.DualEncoder",
+    "tireid.model.towers.DualEncoder.encode_image",
+    "tireid.model.towers.DualEncoder.encode_text",
+    "tireid.model.towers.DualEncoder.from_clip",
+    "tireid.model.towers.resample_positions",
+    "tireid.options.config.Config.from_dict",
+    "tireid.options.config.Config.load",
+    "tireid.options.config.Config.override",
+    "tireid.options.config.Config.preset",
+    "tireid.pedestrians.cameras.sample_conditions",
+    "tireid.pedestrians.captions.describe",
+    "tireid.pedestrians.people.visible",
+    "tireid.pedestrians.sheet.contact_sheet",
+    "tireid.search.encoder.fingerprint",
+    "tireid.search.gallery.Gallery.from_folder",
+    "tireid.search.gallery.Gallery.from_split",
+    "tireid.search.metrics.rank_relevant",
+    "tireid.show.gaussians.Plane.of",
+    "tireid.show.gaussians.Plane.project",
+    "tireid.show.gaussians.plot_gaussians",
+    "tireid.studies.study.Study.read",
+    "tireid.studies.study.Study.select",
+}
+
+
+def test_files_are_short() -> None:
+    assert house.long_files() == STILL_LONG_FILES
+
+
+def test_functions_and_classes_are_short() -> None:
+    assert house.long_definitions() == STILL_LONG
+
+
+def test_functions_take_few_parameters() -> None:
+    assert house.long_signatures() == STILL_MANY_PARAMETERS
+
+
+def test_most_functions_are_very_short() -> None:
+    assert statistics.median(house.lines(node) for _, node in house.functions()) < 10
+
+
+def test_public_names_explain_themselves() -> None:
+    faults = {name: found for name, thing in house.public_names() if (found := house.docstring_faults(thing))}
+    assert set(faults) == STILL_UNEXPLAINED, faults
+
+
+def test_every_import_of_the_package_is_declared() -> None:
+    found = set().union(*(house.imports(tree) for _, tree in house.trees()))
+    assert {"torch", "kornia", "yaml"} <= found
+    assert not house.undeclared(found, house.declared("all"))
+
+
+def test_every_import_of_notebooks_and_tests_is_declared() -> None:
+    tests = [ast.parse(path.read_text(encoding="utf-8")) for path in (house.ROOT / "tests").rglob("*.py")]
+    found = set().union(house.notebook_imports(), *map(house.imports, tests))
+    assert not house.undeclared(found - MADE_UP, house.declared("*"))
+
+
+def test_what_is_declared_is_pinned_and_pinned_alike() -> None:
+    pins = house.pins()
+    for requirement in house.requirements("*"):
+        version = pins.get(canonicalize_name(requirement.name))
+        assert version is not None, f"constraints.txt has no {requirement.name}"
+        assert requirement.specifier.contains(version), f"{requirement} does not allow {requirement.name}=={version}"
+
+
+def test_conda_and_make_install_the_same() -> None:
+    conda = yaml.safe_load((house.ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    (pip,) = [entry["pip"] for entry in conda if isinstance(entry, dict)]
+    make = (house.ROOT / "Makefile").read_text(encoding="utf-8")
+    (extras,) = re.findall(r"--editable '\.(\[[\w,]+\])'", make)
+    assert set(extras[1:-1].split(",")) <= set(house.extras())
+    assert pip == ["--constraint constraints.txt", f"torch=={house.pins()['torch']}", f"--editable .{extras}"]
