@@ -73,7 +73,6 @@ STILL_UNEXPLAINED: set[str] = {
     "tireid.model.towers.DualEncoder",
     "tireid.model.towers.DualEncoder.encode_image",
     "tireid.model.towers.DualEncoder.encode_text",
-    "tireid.model.towers.DualEncoder.from_clip",
     "tireid.model.towers.resample_positions",
     "tireid.options.config.Config.from_dict",
     "tireid.options.config.Config.load",

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from transformers import CLIPModel
@@ -121,14 +119,6 @@ def test_new_word_rows_are_the_mean_of_the_others(clip: CLIPModel) -> None:
     assert table.shape == (51, 128)
     assert torch.equal(table[:50], words)
     torch.testing.assert_close(table[50], words.mean(dim=0))
-
-
-def test_from_a_directory(clip: CLIPModel, ids: torch.Tensor, tmp_path: Path) -> None:
-    clip.save_pretrained(tmp_path)
-    encoder = DualEncoder.from_clip(tmp_path, (32, 32)).eval()
-    torch.testing.assert_close(encoder.encode_text(ids), DualEncoder.from_clip(clip, (32, 32)).eval().encode_text(ids))
-    with pytest.raises(CheckpointError, match="cannot read a CLIP model from"):
-        DualEncoder.from_clip(tmp_path / "absent", (32, 32))
 
 
 def test_legacy_end_of_text_id_means_the_highest() -> None:

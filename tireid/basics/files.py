@@ -62,3 +62,18 @@ def replace_directory(target: Path, write: Callable[[Path], object]) -> None:
         target.rename(old)
     fresh.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def read_regular(path: str | Path, limit: int) -> bytes:
+    """The bytes of a stranger's file.
+
+    Raises OSError if it is absent, not a regular file (reading a pipe would wait for ever) or has more than `limit`
+    bytes; the message names it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no regular file at {path}")
+    size = path.stat().st_size
+    if size > limit:
+        raise OSError(f"{path} has {size:,} bytes, expected at most {limit:,}; it is not the file it should be")
+    return path.read_bytes()

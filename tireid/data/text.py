@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import ftfy
 import numpy as np
 import tokenizers
 import torch
@@ -15,6 +18,7 @@ from torch import Tensor
 
 from tireid.basics.files import write_atomically
 from tireid.data.masking import MaskedTokens, SpecialIds, eot_positions, mask_tokens, real_token_mask, word_mask
+from tireid.data.vocabulary import BOS, BYTES, EOS, SUFFIX, read_vocabulary
 
 __all__ = [
     "BOS",
@@ -28,11 +32,8 @@ __all__ = [
     "word_mask",
 ]
 
-BOS, EOS, MASK = "<|startoftext|>", "<|endoftext|>", "<|mask|>"
-_SUFFIX = "</w>"
+MASK = "<|mask|>"
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-_BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())  # CLIP's order: "!" has id 0
-CLIP_CONTEXT_LENGTH = 77
 
 
 class Tokenizer:
@@ -41,6 +42,9 @@ class Tokenizer:
     Any text can be encoded, and no text can become a special token: the encoder knows none, the ids of start and end
     are put around its output, and the mask token is a new id of its own. So a caption with "jekyll" (whose id the peers
     sacrifice) or with "<|endoftext|>" in it survives as words.
+
+    With `cleaning`, a text goes through :func:`clean` first, as in the code of OpenAI, IRRA and open_clip: it is part
+    of their weights. transformers' tokenizer leaves it out, and so do vocabularies that are read from its files.
 
     Attributes:
         bos_id, eos_id: start and end of text (CLIP: 49406, 49407).
@@ -55,19 +59,22 @@ class Tokenizer:
     (torch.Size([2, 8]), 'a red coat')
     """
 
-    def __init__(self, vocab: dict[str, int], merges: Sequence[tuple[str, str]], context_length: int) -> None:
+    def __init__(
+        self, vocab: dict[str, int], merges: Sequence[tuple[str, str]], context_length: int, cleaning: bool = False
+    ) -> None:
         """`vocab` holds every token, start and end included; `merges` in order of priority."""
         if context_length < 3:
             raise ValueError(f"context_length must be at least 3 (start, one token, end), got {context_length}")
         if BOS not in vocab or EOS not in vocab:
             raise ValueError(f"not a CLIP vocabulary: it has no {BOS} and {EOS}")
-        model = models.BPE(vocab=vocab, merges=list(merges), continuing_subword_prefix="", end_of_word_suffix=_SUFFIX)
-        self._backend = _pipeline(model)
+        model = models.BPE(vocab=vocab, merges=list(merges), continuing_subword_prefix="", end_of_word_suffix=SUFFIX)
+        self._backend = _pipeline(model, cleaning)
         self._token = {id_: token for token, id_ in vocab.items()}
         self.bos_id, self.eos_id, self.pad_id = vocab[BOS], vocab[EOS], 0
         self.mask_id = max(vocab.values()) + 1
         self.vocab_size = self.mask_id + 1
         self.context_length = context_length
+        self.cleaning = cleaning
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int = 1000, context_length: int = 64) -> Tokenizer:
@@ -76,14 +83,14 @@ class Tokenizer:
         As in CLIP, it starts with the 256 bytes, the same with `</w>`, and ends with start and end of text. Raises
         ValueError if `vocab_size` has no room for these.
         """
-        base = [*_BYTES, *(byte + _SUFFIX for byte in _BYTES)]
+        base = [*BYTES, *(byte + SUFFIX for byte in BYTES)]
         if vocab_size < len(base) + 3:
             raise ValueError(f"vocab_size must be at least {len(base) + 3} (bytes, start, end, mask), got {vocab_size}")
-        backend = _pipeline(models.BPE(continuing_subword_prefix="", end_of_word_suffix=_SUFFIX))
+        backend = _pipeline(models.BPE(continuing_subword_prefix="", end_of_word_suffix=SUFFIX))
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size - 3,
             special_tokens=base,  # fixes their ids, so that the result does not depend on the order of a hash table
-            end_of_word_suffix=_SUFFIX,
+            end_of_word_suffix=SUFFIX,
             show_progress=False,
         )
         backend.train_from_iterator(texts, trainer)
@@ -92,35 +99,40 @@ class Tokenizer:
 
     @classmethod
     def from_pretrained(cls, source: str | Path) -> Tokenizer:
-        """The tokenizer in a directory (of :meth:`save_pretrained` or of a CLIP model) or of a CLIP model on the hub.
+        """The tokenizer in a directory (of :meth:`save_pretrained` or of a CLIP model), a file or a model on the hub.
 
-        Raises ValueError if it is not CLIP's kind of byte-pair encoding; OSError (from transformers) if there is none.
+        A file is a `tokenizer.json`, or the `bpe_simple_vocab_16e6.txt.gz` that OpenAI's and IRRA's code brings (see
+        :func:`tireid.data.vocabulary.read_vocabulary`). Raises ValueError naming the file if it is not CLIP's kind of
+        byte-pair encoding; OSError if there is none.
         """
-        config_file = Path(source) / "tokenizer_config.json"
-        config = json.loads(config_file.read_text(encoding="utf-8")) if config_file.is_file() else {}
-        if "tireid" in config:
-            backend = tokenizers.Tokenizer.from_file(str(Path(source) / "tokenizer.json"))
-            return cls(*_vocabulary(backend), context_length=int(config["tireid"]["context_length"]))
-        from transformers import CLIPTokenizer  # slow to import, and only foreign files need it
+        found = read_vocabulary(source)
+        return cls(found.ids, found.merges, found.context_length, found.cleaning)
 
-        fast = CLIPTokenizer.from_pretrained(str(source))
-        limit = fast.model_max_length  # transformers says 1e30 where the files do not
-        vocab, merges = _vocabulary(fast.backend_tokenizer, str(source))
-        return cls(vocab, merges, limit if limit <= 10_000 else CLIP_CONTEXT_LENGTH)
+    def cleaned(self) -> Tokenizer:
+        """The same vocabulary, with `cleaning`."""
+        if self.cleaning:
+            return self
+        return type(self)(*_vocabulary(self._backend), self.context_length, cleaning=True)
 
     def save_pretrained(self, directory: str | Path) -> None:
-        """Write `tokenizer.json` and `tokenizer_config.json`; transformers' CLIP tokenizer reads them too."""
-        folder = Path(directory)
+        """Write :meth:`files`; transformers' CLIP tokenizer reads them too."""
+        for name, text in self.files().items():
+            write_atomically(Path(directory) / name, text)
+
+    def files(self) -> dict[str, str]:
+        """Names and contents of what :meth:`save_pretrained` writes."""
         special = {"bos_token": BOS, "eos_token": EOS, "pad_token": EOS, "unk_token": EOS}
         ids = {"bos_id": self.bos_id, "eos_id": self.eos_id, "pad_id": self.pad_id, "mask_id": self.mask_id}
         config = {
             "tokenizer_class": "CLIPTokenizer",
             "model_max_length": self.context_length,
             **special,
-            "tireid": {"context_length": self.context_length, **ids},
+            "tireid": {"context_length": self.context_length, "cleaning": self.cleaning, **ids},
         }
-        write_atomically(folder / "tokenizer.json", self._backend.to_str(pretty=True) + "\n")
-        write_atomically(folder / "tokenizer_config.json", json.dumps(config, indent=2) + "\n")
+        return {
+            "tokenizer.json": self._backend.to_str(pretty=True) + "\n",
+            "tokenizer_config.json": json.dumps(config, indent=2) + "\n",
+        }
 
     def __call__(self, texts: Sequence[str], context_length: int | None = None, *, trim: bool = False) -> Tensor:
         """Ids int64 (N, L), L = `context_length`; with `trim`, L is that of the longest text if that is less.
@@ -133,7 +145,8 @@ class Tokenizer:
         length = self.context_length if context_length is None else context_length
         if length < 3:
             raise ValueError(f"context_length must be at least 3 (start, one token, end), got {length}")
-        rows = [row.ids[: length - 2] for row in self._backend.encode_batch(list(texts), add_special_tokens=False)]
+        spelled = [clean(text) for text in texts] if self.cleaning else list(texts)
+        rows = [row.ids[: length - 2] for row in self._backend.encode_batch(spelled, add_special_tokens=False)]
         if trim:
             length = max((len(row) + 2 for row in rows), default=2)
         ids = np.full((len(rows), length), self.pad_id, dtype=np.int64)
@@ -191,26 +204,37 @@ class Tokenizer:
         return self._token[id_]
 
 
-def _pipeline(model: models.BPE) -> tokenizers.Tokenizer:
-    """CLIP's normalisation and word splitting around `model` (source: transformers' CLIPTokenizer)."""
+def clean(text: str) -> str:
+    """What OpenAI's, IRRA's and open_clip's tokenizers do before they split a text.
+
+    ftfy mends wrong encodings, curly quotes, ligatures and full-width forms; HTML entities are decoded twice; white
+    space collapses; lower case (source: IRRA, utils/simple_tokenizer.py).
+
+    >>> clean("the man\u2019s  Coat &amp;amp; \uff22\uff21\uff27")
+    "the man's coat & bag"
+    """
+    text = html.unescape(html.unescape(ftfy.fix_text(text)))
+    return re.sub(r"\s+", " ", text).strip().lower()
+
+
+def _pipeline(model: models.BPE, cleaning: bool = False) -> tokenizers.Tokenizer:
+    """CLIP's normalisation and word splitting around `model` (source: transformers' CLIPTokenizer).
+
+    Cleaned text is normalised already.
+    """
     backend = tokenizers.Tokenizer(model)
-    backend.normalizer = normalizers.Sequence(
-        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
-    )
+    if not cleaning:
+        backend.normalizer = normalizers.Sequence(
+            [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+        )
     split = pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True)
     backend.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False)])
     backend.decoder = decoders.ByteLevel()
     return backend
 
 
-def _vocabulary(
-    backend: tokenizers.Tokenizer, source: str = "tokenizer"
-) -> tuple[dict[str, int], list[tuple[str, str]]]:
+def _vocabulary(backend: tokenizers.Tokenizer) -> tuple[dict[str, int], list[tuple[str, str]]]:
     model: dict[str, Any] = json.loads(backend.to_str())["model"]
-    if model.get("type") != "BPE" or model.get("end_of_word_suffix") != _SUFFIX:
-        raise ValueError(
-            f"{source}: not CLIP's byte-pair encoding (got {model.get('type')}); use a CLIP model's tokenizer"
-        )
     return model["vocab"], [(left, right) for left, right in model["merges"]]
 
 
@@ -221,4 +245,4 @@ def _byte_level(text: str) -> str:
 
 
 def _end_word(token: str) -> str:
-    return token.removesuffix(_SUFFIX) + _byte_level(" ") if token.endswith(_SUFFIX) else token
+    return token.removesuffix(SUFFIX) + _byte_level(" ") if token.endswith(SUFFIX) else token

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from tireid.data.text import MaskedTokens, Tokenizer
 from tireid.losses import identity_loss, mlm_loss, recovery_loss
 from tireid.losses.common import at_least_float32
+from tireid.model import io
 from tireid.model.distributed import gather, shared_generator
 from tireid.model.encoding import Picture, encode_images, encode_texts
 from tireid.model.gaussian import Gaussian, reparameterise, uncertainty
 from tireid.model.interaction import InteractionEncoder, MLMHead, RecoveryHead
-from tireid.model.io import pretrained
 from tireid.model.objective import alignment_loss, diagnostics
 from tireid.model.output import TIReIDOutput
 from tireid.model.parameters import parameter_groups
@@ -285,23 +285,31 @@ class TIReID(nn.Module):
         source: str | Path,
         config: Config | None = None,
         num_identities: int | None = None,
-        tokenizer: Tokenizer | None = None,
+        tokenizer: Tokenizer | str | Path | None = None,
     ) -> TIReID:
-        """A model from a bundled name, a directory, a CLIP model (directory or hub id), or an IRRA or OpenAI file.
+        """A model from a bundled name, a directory, a CLIP model (directory or hub id), or somebody else's file.
 
         Bundled are `tiny`, towers that know clean `studio` people, and `tiny-street`, the same after fine-tuning with
-        the preset `paper` on the default training people.
+        the preset `paper` on the default training people. Files are those of OpenAI's CLIP, open_clip, IRRA, RDE and
+        TBPS-CLIP; what RDE and TBPS-CLIP have beyond IRRA is named and not used.
 
-        Without `config`: the one that was saved, `irra` for an IRRA file, else `paper`. Parts that `config` needs and
-        `source` lacks start fresh; the model is in evaluation mode. `tokenizer` overrides that of the source (a file
-        has none: by default CLIP's, from the hub or its cache). Raises :class:`CheckpointError` naming the file or key
-        that does not fit.
+        Without `config`: the one that was saved, `irra` for an IRRA file, `tal` for RDE's, else `paper`. Parts that
+        `config` needs and `source` lacks start fresh; the model is in evaluation mode, its weights float32.
+        `tokenizer`, or a path to one, overrides that of the source; a file has none, so it is looked for beside it and
+        in the hub's cache. The network is asked for a hub id only. Raises :class:`CheckpointError` naming the file or
+        key that does not fit.
         """
-        return pretrained.load(cls, source, config, num_identities, tokenizer).eval()
+        parts = io.load(source, config, num_identities, tokenizer)
+        model = cls(parts.backbone, parts.tokenizer, parts.config, parts.num_identities)
+        parts.fill(model)
+        return model.eval()
 
     def save_pretrained(self, directory: str | Path) -> None:
-        """Write config.json, model.safetensors and the tokenizer; each file appears whole or not at all."""
-        pretrained.save(self, Path(directory))
+        """Write config.json, model.safetensors and the tokenizer; each file appears whole or not at all.
+
+        Raises :class:`CheckpointError` if a weight is not finite; what was saved before stays.
+        """
+        io.save(self, Path(directory))
 
 
 def _ramp(progress: float, share: float) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
 import torch
@@ -67,25 +66,17 @@ class DualEncoder(nn.Module):
     @classmethod
     def from_clip(
         cls,
-        clip: CLIPModel | str | Path,
+        clip: CLIPModel,
         image_size: tuple[int, int],
         vocab_size: int | None = None,
         interpolation: Interpolation = "bilinear",
         eos_id: int | None = None,
     ) -> DualEncoder:
-        """Towers with the weights of a `CLIPModel`, or of a directory or hub id of one (safetensors only).
+        """Towers with the weights of a `CLIPModel`; files are read by :mod:`tireid.model.io`.
 
         The position grid is resampled once, here, and trained from then on. Word rows that CLIP does not have start as
         the mean of the others; `vocab_size` is by default one more than CLIP's. Raises :class:`CheckpointError`.
         """
-        if isinstance(clip, (str, Path)):
-            try:
-                clip = CLIPModel.from_pretrained(str(clip), use_safetensors=True)
-            except (OSError, ValueError) as error:
-                raise CheckpointError(
-                    f"cannot read a CLIP model from {str(clip)!r}: {error}. Expected a directory with config.json and "
-                    "model.safetensors, or a hub id that can be downloaded or is in your cache"
-                ) from error
         config = clip.config
         encoder = cls(config, image_size, vocab_size or tower_configs(config)[1].vocab_size + 1, eos_id)
         state = {name: value for name, value in clip.state_dict().items() if name != "logit_scale"}
@@ -185,22 +176,40 @@ def resample_positions(
 
 
 def copy_weights(module: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Copy `state` into `module` exactly; :class:`CheckpointError` names missing and unknown keys and wrong shapes."""
-    own = module.state_dict()
-    missing, unknown = own.keys() - state.keys(), state.keys() - own.keys()
-    if missing or unknown:
-        raise CheckpointError(f"weights do not match: missing {listing(missing)}; unknown {listing(unknown)}")
-    check_shapes(state, own)
+    """Copy `state` into `module` exactly; :class:`CheckpointError` names what :func:`check_weights` finds."""
+    check_weights(state, module.state_dict())
     module.load_state_dict(dict(state))
 
 
-def check_shapes(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
-    """Every weight of `state` has the shape of the one in `own`; CheckpointError naming it and both shapes."""
+def check_weights(state: Mapping[str, Tensor], own: Mapping[str, Tensor], *, partly: bool = False) -> None:
+    """Every weight of `own` is in `state` (with `partly`: may be), nothing else is, and its numbers are sound.
+
+    Raises :class:`CheckpointError` naming missing and unknown keys, a key of the wrong shape and both shapes, one that
+    is no floating point number (quantised weights), or what :func:`check_finite` finds.
+    """
+    missing, unknown = () if partly else own.keys() - state.keys(), state.keys() - own.keys()
+    if missing or unknown:
+        raise CheckpointError(f"weights do not match: missing {listing(missing)}; unknown {listing(unknown)}")
     for name, value in state.items():
         if value.shape != own[name].shape:
             raise CheckpointError(
                 f"weight {name} has shape {tuple(value.shape)}, the model needs {tuple(own[name].shape)}"
             )
+        if own[name].is_floating_point() and not value.is_floating_point():
+            raise CheckpointError(f"weight {name} is {value.dtype}: quantised weights cannot be used, bring float ones")
+    check_finite(state)
+
+
+def check_finite(state: Mapping[str, Tensor]) -> None:
+    """Every number of a state dict is one; :class:`CheckpointError` names the weights with NaN or infinity.
+
+    >>> check_finite({"a": torch.zeros(2), "b": torch.tensor([float("nan")])})
+    Traceback (most recent call last):
+    tireid.model.towers.CheckpointError: weights are not finite (NaN or infinity): b
+    """
+    broken = [name for name, value in state.items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        raise CheckpointError(f"weights are not finite (NaN or infinity): {listing(broken)}")
 
 
 def tiny_clip_config(vocab_size: int, eos_id: int, bos_id: int = 0, pad_id: int = 0) -> CLIPConfig:

@@ -208,6 +208,9 @@ class Config(Section):
     backbone: str = "tiny"
     """`tiny` or `tiny-street` (bundled), `tiny-untrained`, a directory, a hub id of a CLIP model, or an IRRA or OpenAI
     checkpoint."""
+    activation: Literal["auto", "quick_gelu", "gelu"] = "auto"
+    """Of the backbone's perceptrons; `auto` is what its files say. A state dict says nothing: OpenAI's weights have
+    QuickGELU, open_clip's plain GELU unless the model's name ends in `-quickgelu`."""
     epochs: int = Field(60, ge=1)
     seed: int = Field(1, ge=0)
     image: ImageConfig = ImageConfig()

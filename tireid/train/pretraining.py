@@ -16,7 +16,7 @@ from accelerate.utils import set_seed
 from tireid.basics.files import write_atomically
 from tireid.data import Dataset, load_dataset
 from tireid.model import TIReID
-from tireid.model.io.pretrained import ASSETS
+from tireid.model.io.resolve import ASSETS
 from tireid.options import Config
 from tireid.search import evaluate
 from tireid.train.loop import TrainingRun, train

@@ -12,7 +12,9 @@ from transformers import CLIPModel
 from tests.oracles import irra as oracle
 from tireid.data.text import BOS, EOS, Tokenizer
 from tireid.model import CheckpointError, TIReID
-from tireid.model.io.checkpoints import read_checkpoint, read_foreign
+from tireid.model.io.files import read_tensors
+from tireid.model.io.openai import SIZES
+from tireid.model.io.resolve import sniff
 from tireid.options import Config
 
 WORDS = 30
@@ -85,7 +87,8 @@ def test_unmatched_keys_and_fresh_parts_are_reported(tokenizer: Tokenizer, tmp_p
     path = write(whole(state), tmp_path / "rde.pth")
     with pytest.warns(UserWarning, match="not used") as record:
         TIReID.from_pretrained(path, config(preset="paper"), tokenizer=tokenizer)
-    (message,) = (str(warning.message) for warning in record)
+    note, message = (str(warning.message) for warning in record)
+    assert "figures differ from RDE's published ones" in note
     unused, _, fresh = message.partition("start fresh")
     for name in ("visul_emb_layer.linear.weight", "base_model.visual.odd", "classifier.bias"):
         assert name in unused
@@ -115,7 +118,7 @@ def openai_state(side: int = 2) -> oracle.State:
     """Towers alone, without prefix, square grid."""
     state = oracle.random_checkpoint(grid=(side, side), words=WORDS)
     towers = {k.removeprefix("base_model."): v for k, v in state.items() if k.startswith("base_model.")}
-    return towers | {"logit_scale": torch.tensor(4.6), "input_resolution": torch.tensor(8)}
+    return towers | {name: torch.tensor(8) for name in ("logit_scale", *SIZES)}
 
 
 def test_an_openai_state_dict_becomes_transformers_clip(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -124,7 +127,7 @@ def test_an_openai_state_dict_becomes_transformers_clip(tokenizer: Tokenizer, tm
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model = TIReID.from_pretrained(path, options, tokenizer=tokenizer).eval()
-    foreign = read_foreign(path)
+    foreign = sniff(path)
     clip = CLIPModel(foreign.clip_config).eval()
     missing, unexpected = clip.load_state_dict(foreign.towers, strict=False)
     assert missing == ["logit_scale"]
@@ -141,7 +144,7 @@ def test_an_openai_state_dict_becomes_transformers_clip(tokenizer: Tokenizer, tm
 
 def test_an_openai_square_grid_is_resampled_even_if_the_count_would_fit(tokenizer: Tokenizer, tmp_path: Path) -> None:
     path = write(openai_state(side=4), tmp_path / "ViT.pt")
-    foreign = read_foreign(path)
+    foreign = sniff(path)
     assert foreign.grid((8, 2)) == (4, 4)
     model = TIReID.from_pretrained(path, config("image.height=32", "image.width=8", preset="clip"), tokenizer=tokenizer)
     table = model.backbone.vision_model.embeddings.position_embedding.weight
@@ -166,7 +169,7 @@ def test_a_torchscript_archive_is_refused_and_the_stated_command_converts_it(
     program, option, code = shlex.split(str(error.value).partition("convert it once: ")[2])
     assert (program, option) == ("python", "-c")
     exec(code)
-    converted = read_checkpoint(tmp_path / "ViT-B-16.weights.pt")
+    converted = read_tensors(tmp_path / "ViT-B-16.weights.pt")
     assert converted["weight"].tolist() == [0.0, 1.0, 2.0]
 
 
@@ -177,17 +180,17 @@ class Unsafe:
 def test_a_file_with_objects_is_refused_with_a_way_out(tmp_path: Path) -> None:
     path = write({"model": {"w": torch.zeros(1)}, "args": Unsafe()}, tmp_path / "with_args.pth")
     with pytest.raises(CheckpointError, match=r"with_args.pth is damaged or holds more than weights.*python -c"):
-        read_checkpoint(path)
+        read_tensors(path)
 
 
 def test_files_that_are_not_checkpoints(tokenizer: Tokenizer, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no checkpoint file at .*absent\.pth"):
         TIReID.from_pretrained(tmp_path / "absent.pth")
     (tmp_path / "text.pth").write_text("hello")
-    with pytest.raises(CheckpointError, match=r"text\.pth is damaged"):
-        read_checkpoint(tmp_path / "text.pth")
+    with pytest.raises(CheckpointError, match=r"text\.pth is neither safetensors nor PyTorch.*begins with b'hello'"):
+        read_tensors(tmp_path / "text.pth")
     with pytest.raises(CheckpointError, match=r"numbers\.pth holds no weights"):
-        read_checkpoint(write({"epoch": 3}, tmp_path / "numbers.pth"))
+        read_tensors(write({"epoch": 3}, tmp_path / "numbers.pth"))
     path = write({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
     with pytest.raises(CheckpointError, match=r"other\.pth is not a CLIP vision transformer.*lacks visual.conv1"):
         TIReID.from_pretrained(path, config(), tokenizer=tokenizer)

@@ -1,0 +1,179 @@
+"""Files with tensors in them, whatever their name says: safetensors or PyTorch, or what was saved in their place."""
+
+from __future__ import annotations
+
+import shlex
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from tireid.model.towers import CheckpointError
+
+WRAPPERS = ("model", "state_dict")
+PREFIXES = ("module.", "_orig_mod.", "clip.", "clip_model.", "model.")
+"""What wrappers (DDP, compile, a field of another module) put before every key."""
+Container = Literal["safetensors", "torch", "torchscript"]
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors, `.pth`, `.pt` or `.bin` file, floats as float32, without a wrapper's prefix.
+
+    Nothing is executed. Raises FileNotFoundError, or :class:`CheckpointError` that says what the file is instead and
+    what to do: fetch it again, or convert it elsewhere, since TorchScript and other objects run code when loaded.
+    """
+    kind = container(path)
+    if kind == "torchscript":
+        raise CheckpointError(
+            f"{path} is a TorchScript archive, which holds code. If you trust it, convert it once: {_unscript(path)}"
+        )
+    content = _read_safetensors(path) if kind == "safetensors" else _read_torch(path)
+    while isinstance(content, Mapping) and (inner := next((content[k] for k in WRAPPERS if k in content), None)):
+        content = inner
+    items = content.items() if isinstance(content, Mapping) else ()
+    tensors = {str(name): value for name, value in items if isinstance(value, Tensor)}
+    if not tensors:
+        raise CheckpointError(f"{path} holds no weights, alone or under {' or '.join(map(repr, WRAPPERS))}")
+    return {name: as_float(value) for name, value in without_prefix(tensors).items()}
+
+
+def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a safetensors file, without its numbers."""
+    if container(path) != "safetensors":
+        raise CheckpointError(f"{path} is no safetensors file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """The notes in a safetensors file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def container(path: Path) -> Container:
+    """What the file is by its first bytes; :class:`CheckpointError` for anything that holds no tensors."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint file at {path}")
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(256)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    if start.startswith(b"PK\x03\x04"):
+        return _archive(path, size)
+    if start.startswith(b"\x80"):
+        return "torch"
+    if start[8:9] == b"{":
+        if 8 + int.from_bytes(start[:8], "little") > size:
+            raise CheckpointError(f"{path} is truncated: it ends, after {size:,} bytes, in its header; fetch it again")
+        return "safetensors"
+    raise CheckpointError(f"{path} {_instead(start, size)}")
+
+
+def without_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Drop a prefix that every key has.
+
+    >>> list(without_prefix({"module.clip.a": torch.zeros(1), "module.clip.b": torch.zeros(1)}))
+    ['a', 'b']
+    """
+    while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in tensors)), None):
+        tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
+    return tensors
+
+
+def as_float(value: Tensor) -> Tensor:
+    """Float32, if it is a floating point number."""
+    return value.float() if value.is_floating_point() else value
+
+
+def to_safetensors(path: Path, target: Path) -> str:
+    """A command that converts PyTorch weights without executing anything in them."""
+    return _command(
+        "import torch; from safetensors.torch import save_file; "
+        f"state = torch.load({str(path)!r}, map_location='cpu', weights_only=True); "
+        f"save_file({{k: v.clone().contiguous() for k, v in state.items()}}, {str(target)!r}, {{'format': 'pt'}})"
+    )
+
+
+def _archive(path: Path, size: int) -> Container:
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(f"{path} is truncated: an archive that ends after {size:,} bytes; fetch it again")
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if any(name.endswith("/constants.pkl") for name in names):
+        return "torchscript"
+    if any(name.endswith("data.pkl") for name in names):
+        return "torch"
+    raise CheckpointError(f"{path} is an archive of {len(names)} files ({names[:3]}), not weights; unpack it")
+
+
+def _instead(start: bytes, size: int) -> str:
+    """What a file is that begins with `start` and holds no tensors."""
+    text = start.lstrip().lower()
+    if size == 0:
+        return "is empty: the download or copy did not finish; fetch it again"
+    if text.startswith(b"version https://git-lfs"):
+        return "is a Git LFS pointer, not the weights: run `git lfs pull` where it comes from, or download it there"
+    if text.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "is a web page, not weights: the link led to a log-in or download page; save the file behind it"
+    return f"is neither safetensors nor PyTorch weights: it begins with {start[:16]!r}"
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError, KeyError, AttributeError) as error:  # a dtype torch does not have
+        raise _damaged(path, error) from error
+
+
+def _read_torch(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle can fail in any way
+        raise CheckpointError(
+            f"{path} is damaged or holds more than weights ({_short(error)}). Fetch it again; if it is whole and you "
+            f"trust it, since this runs code in it, convert it once: {_without_objects(path)}"
+        ) from error
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"{path} is damaged or truncated ({_short(error)}); fetch it again")
+
+
+def _short(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:160]
+
+
+def _unscript(path: Path) -> str:
+    state = f"torch.jit.load({str(path)!r}, map_location='cpu').state_dict()"
+    return _command(f"import torch; torch.save({state}, {_weights_only(path)!r})")
+
+
+def _without_objects(path: Path) -> str:
+    return _command(
+        f"import torch; s = torch.load({str(path)!r}, map_location='cpu', weights_only=False); "
+        "s = next((s[k] for k in ('model', 'state_dict') if isinstance(s, dict) and k in s), s); "
+        "s = s.state_dict() if hasattr(s, 'state_dict') else s; "
+        f"torch.save({{k: v for k, v in s.items() if torch.is_tensor(v)}}, {_weights_only(path)!r})"
+    )
+
+
+def _weights_only(path: Path) -> str:
+    return str(path.with_name(f"{path.stem}.weights.pt"))
+
+
+def _command(code: str) -> str:
+    return shlex.join(["python", "-c", code])

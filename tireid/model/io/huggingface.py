@@ -1,0 +1,99 @@
+"""A `CLIPModel` of transformers: a directory with config.json and safetensors, or its hub id."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from tireid.basics.files import read_regular
+from tireid.basics.hub import hub_folder
+from tireid.data.text import Tokenizer
+from tireid.data.vocabulary import WANTED
+from tireid.model.io.files import read_tensors, to_safetensors, without_prefix
+from tireid.model.io.parts import Parts, check_architecture, check_words, image_size, set_activation
+from tireid.model.io.schema import CONFIG_LIMIT, ClipDescription, parse
+from tireid.model.io.words import find_tokenizer, fit
+from tireid.model.towers import WORDS, CheckpointError, DualEncoder, patch_size, square_grid, tower_configs
+from tireid.options import Config
+
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+NEEDED = ("config.json", f"{WEIGHTS}|{INDEX}")
+NOT_WEIGHTS = (
+    "logit_scale",
+    "text_model.embeddings.position_ids",
+    "vision_model.embeddings.position_ids",
+)
+
+
+def load_hub(
+    name: str, config: Config | None, num_identities: int | None, tokenizer: Tokenizer | str | Path | None
+) -> Parts:
+    """Download a hub id, or find it in the cache, and read it; :class:`CheckpointError` says what is missing."""
+    wanted = ("model-*.safetensors", "tokenizer.json", "vocab.json", *WANTED)
+    try:
+        folder = hub_folder(name, NEEDED, wanted)
+    except OSError as error:
+        raise CheckpointError(
+            f"{error}. Expected a CLIP model with config.json and safetensors that can be downloaded or is in the "
+            "cache; without a network, pass a directory that holds its files"
+        ) from error
+    return load(folder, config or Config.preset("paper", backbone=name), num_identities, tokenizer)
+
+
+def load(
+    path: Path, config: Config | None, num_identities: int | None, tokenizer: Tokenizer | str | Path | None
+) -> Parts:
+    """Read a directory; every weight of the towers must be there, and all become float32.
+
+    Raises :class:`CheckpointError` naming the file and what does not fit.
+    """
+    clip_config = parse(ClipDescription, path / "config.json").clip_config()
+    config = config or Config.preset("paper", backbone=str(path))
+    set_activation(clip_config, config.activation)
+    state = {name: value for name, value in read_directory(path).items() if name not in NOT_WEIGHTS}
+    text = tower_configs(clip_config)[1]
+    words = fit(find_tokenizer(tokenizer, path), text.max_position_embeddings)
+    try:
+        side = square_grid(clip_config)[0] * patch_size(clip_config)
+        shapes = {name: tuple(value.shape) for name, value in state.items()}
+        check_architecture(clip_config, (side, side), text.vocab_size, shapes)
+        check_words(len(state[WORDS]), words)
+        backbone = DualEncoder(clip_config, image_size(config), words.vocab_size, words.eos_id)
+        backbone.load_towers(state, square_grid(clip_config), config.image.position_interpolation)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return Parts(backbone, words, config, num_identities, path)
+
+
+def read_directory(path: Path) -> dict[str, Tensor]:
+    """The tensors of model.safetensors, or of the files that its index lists."""
+    if (path / WEIGHTS).is_file():
+        return read_tensors(path / WEIGHTS)
+    if (path / INDEX).is_file():
+        state: dict[str, Tensor] = {}
+        for name in _files(path / INDEX):
+            state |= read_tensors(path / name)
+        return without_prefix(state)
+    pickled = path / "pytorch_model.bin"
+    if pickled.is_file():
+        raise CheckpointError(
+            f"{path} has no {WEIGHTS}, only {pickled.name}, a pickle. Convert it once: "
+            + to_safetensors(pickled, path / WEIGHTS)
+        )
+    raise CheckpointError(f"{path} has a config.json but no {WEIGHTS}; copy it there")
+
+
+def _files(index: Path) -> list[str]:
+    """The names in an index: files beside it and no others."""
+    try:
+        tree: Any = json.loads(read_regular(index, 16 * CONFIG_LIMIT))
+        names = sorted(set(tree["weight_map"].values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{index} is no index of weights ({type(error).__name__}: {error})") from error
+    for name in names:
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
+            raise CheckpointError(f"{index} lists {name!r}: expected names of safetensors files beside it")
+    return names

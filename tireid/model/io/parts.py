@@ -1,0 +1,202 @@
+"""What every source becomes: a backbone with its weights, and the rest of a model that is put together later."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import CLIPConfig
+
+from tireid.data.text import Tokenizer
+from tireid.model.towers import IMAGE_POSITIONS, WORDS, CheckpointError, DualEncoder, check_weights, listing, patch_size
+from tireid.model.towers import tower_configs as sections
+from tireid.options import Config
+
+BACKBONE = "backbone."
+CLASSIFIER = "classifier."
+Shapes = Mapping[str, tuple[int, ...]]
+Grid = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A model before it is one: make it from the first four fields, then :meth:`fill` it.
+
+    `heads` are the weights of everything but the backbone; with `exact` they must be all there.
+    """
+
+    backbone: DualEncoder
+    tokenizer: Tokenizer
+    config: Config
+    num_identities: int | None
+    file: Path
+    heads: Mapping[str, Tensor] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    """Keys of the file that have no place in any model here."""
+    notes: tuple[str, ...] = ()
+    """What the user should know; said when the model is filled."""
+    exact: bool = False
+    tell_fresh: bool = False
+    """Whether to name the parts of the model that the file does not have."""
+
+    def fill(self, model: nn.Module) -> None:
+        """Copy the heads into `model` and warn about what found no place and what starts fresh.
+
+        A classifier for another number of people is not used; any other weight that does not fit raises
+        :class:`CheckpointError` naming file and key.
+        """
+        try:
+            unused, fresh = self._copy(model)
+        except CheckpointError as error:
+            raise CheckpointError(f"{self.file}: {error}") from error
+        unused = sorted([*unused, *self.unused])
+        for note in self.notes:
+            warnings.warn(f"{self.file}: {note}", stacklevel=3)
+        if unused or (fresh and self.tell_fresh):
+            ending = f"; start fresh: {listing(fresh)}" if self.tell_fresh else ""
+            why = "" if self.tell_fresh else ", the configuration has no place for them"
+            warnings.warn(f"{self.file}: not used{why}: {listing(unused)}{ending}", stacklevel=3)
+
+    def _copy(self, model: nn.Module) -> tuple[list[str], list[str]]:
+        own = {name: value for name, value in model.state_dict().items() if not name.startswith(BACKBONE)}
+        if self.exact:
+            check_weights(self.heads, own)
+        matched = {name: value for name, value in self.heads.items() if name in own}
+        if any(name.startswith(CLASSIFIER) and len(value) != len(own[name]) for name, value in matched.items()):
+            matched = {name: value for name, value in matched.items() if not name.startswith(CLASSIFIER)}
+        check_weights(matched, own, partly=True)
+        model.load_state_dict(matched, strict=False)
+        return sorted(self.heads.keys() - matched.keys()), sorted(own.keys() - matched.keys())
+
+
+@dataclass
+class Weights:
+    """A checkpoint file in this package's names: `towers` for :meth:`DualEncoder.load_towers`, `heads` for the rest."""
+
+    source: str
+    clip_config: CLIPConfig
+    preset: str
+    """What to train it with where the user does not say."""
+    towers: dict[str, Tensor] = field(default_factory=dict)
+    heads: dict[str, Tensor] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
+    known_grids: Mapping[int, Grid] | None = None
+    """Number of patches to grid, for sources whose grid is not square; None where it is."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def mask_row(self) -> int | None:
+        """The word row that IRRA and its descendants train as their mask: the last before start and end of text."""
+        return len(self.towers[WORDS]) - 3 if "mlm_head.fc.weight" in self.heads else None
+
+    @property
+    def num_identities(self) -> int | None:
+        """Rows of the classifier, if there is one."""
+        return len(self.heads["classifier.weight"]) if "classifier.weight" in self.heads else None
+
+    @property
+    def interaction_layers(self) -> int:
+        """Blocks of the interaction encoder."""
+        return len({name.split(".")[2] for name in self.heads if name.startswith("interaction.resblocks.")})
+
+    def grid(self, wanted: Grid | None = None) -> Grid:
+        """(h, w) of the position table.
+
+        OpenAI's and open_clip's are square. The others have that of their training pictures, and the table does not
+        say which: that of `config.image` (`wanted`) if the number of patches agrees, else the size that the source
+        publishes. Raises :class:`CheckpointError` if neither is it.
+        """
+        patches = len(self.towers[IMAGE_POSITIONS]) - 1
+        if self.known_grids is None:
+            side = sections(self.clip_config)[0].image_size // patch_size(self.clip_config)  # type: ignore[operator]
+            return side, side
+        if wanted is not None and patches == wanted[0] * wanted[1]:
+            return wanted
+        if patches in self.known_grids:
+            return self.known_grids[patches]
+        against = "" if wanted is None else f", not those of the {wanted[0]}x{wanted[1]} grid of config.image,"
+        raise CheckpointError(
+            f"visual.positional_embedding covers {patches} patches{against} and {self.source} files do not say which "
+            f"size that is: pass a config and set image.height and image.width to the size it was trained with (a "
+            "stride smaller than the patch is not supported). To use another size, save the model and load that"
+        )
+
+    def default_config(self, backbone: str) -> Config:
+        """The preset, with the sizes of the file."""
+        config = Config.preset(self.preset, backbone=backbone)
+        changes = [f"interaction.layers={self.interaction_layers}"] if self.interaction_layers else []
+        if self.known_grids is not None:
+            grid = (
+                config.image.height // patch_size(self.clip_config),
+                config.image.width // patch_size(self.clip_config),
+            )
+            height, width = (side * patch_size(self.clip_config) for side in self.grid(grid))
+            changes += [f"image.height={height}", f"image.width={width}"]
+        return config.override(changes)
+
+
+def assemble(
+    weights: Weights, file: Path, config: Config | None, num_identities: int | None, tokenizer: Tokenizer
+) -> Parts:
+    """The parts of a checkpoint file; :class:`CheckpointError` names the file."""
+    try:
+        config = config or weights.default_config(str(file))
+        set_activation(weights.clip_config, config.activation)
+        check_words(len(weights.towers[WORDS]), tokenizer)
+        backbone = DualEncoder(weights.clip_config, image_size(config), tokenizer.vocab_size, tokenizer.eos_id)
+        grid = weights.grid(backbone.grid)
+        backbone.load_towers(weights.towers, grid, config.image.position_interpolation, weights.mask_row)
+    except CheckpointError as error:
+        raise CheckpointError(f"{file}: {error}") from error
+    people = weights.num_identities if num_identities is None else num_identities
+    unused = tuple(sorted(weights.unused))
+    return Parts(backbone, tokenizer, config, people, file, weights.heads, unused, weights.notes, tell_fresh=True)
+
+
+def image_size(config: Config) -> Grid:
+    """(H, W) in pixels."""
+    return config.image.height, config.image.width
+
+
+def set_activation(clip_config: CLIPConfig, activation: str) -> None:
+    """Put `activation` in place of the one of the configuration, but for `auto`."""
+    if activation != "auto":
+        for section in sections(clip_config):
+            section.hidden_act = activation
+
+
+def check_words(rows: int, tokenizer: Tokenizer) -> None:
+    """The tokenizer has an id for each row of the word table, or one more: its mask."""
+    if rows not in (tokenizer.mask_id, tokenizer.vocab_size):
+        raise CheckpointError(
+            f"the tokenizer has {tokenizer.mask_id} tokens, the word table {rows} rows: it is another model's. Pass "
+            "tokenizer=, the directory or file of this model's tokenizer"
+        )
+
+
+def check_architecture(clip_config: CLIPConfig, size: Grid, words: int, shapes: Shapes) -> None:
+    """The towers of `clip_config` have the names and shapes of the file; nothing is allocated to find out.
+
+    `size` (H, W) is that of the position table, `words` the rows of the word table. Raises :class:`CheckpointError`.
+    """
+    for section, tower in zip(sections(clip_config), ("vision_model", "text_model"), strict=True):
+        prefix = f"{tower}.encoder.layers."
+        blocks = len({name.removeprefix(prefix).split(".")[0] for name in shapes if name.startswith(prefix)})
+        if blocks != section.num_hidden_layers:
+            raise CheckpointError(
+                f"config.json says {section.num_hidden_layers} layers in {tower}, the weights have {blocks}: "
+                "files of two models, or weights that are not CLIP's or have another prefix"
+            )
+    with torch.device("meta"):
+        own = {
+            name: tuple(value.shape) for name, value in DualEncoder(clip_config, size, words, 0).state_dict().items()
+        }
+    if missing := own.keys() - shapes.keys():
+        raise CheckpointError(f"weights do not match: missing {listing(missing)}")
+    for name, shape in own.items():
+        if shapes[name] != shape:
+            raise CheckpointError(f"weight {name} has shape {shapes[name]}, config.json needs {shape}")
