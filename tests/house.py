@@ -12,7 +12,7 @@ import sys
 import textwrap
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 from typing import Any
 
@@ -78,18 +78,13 @@ def long_signatures() -> set[str]:
 
 
 def imports(tree: ast.AST) -> set[str]:
-    """Top-level names of all packages that are imported, wherever it stands, those for type checking included.
-
-    `require("kornia.augmentation", "train")` and the like count too.
-    """
+    """Top-level names of all packages that are imported, wherever it stands, those for type checking included."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             found.add(node.module or "")
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "require":
-            found |= {node.args[0].value} if isinstance(node.args[0], ast.Constant) else set()
     return {str(name).partition(".")[0] for name in found}
 
 
@@ -194,3 +189,20 @@ def _raised(thing: Any) -> set[str]:
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
                 found.add(ast.unparse(node.exc.func).rpartition(".")[2])
     return {name for name in found if name != "NotImplementedError"}
+
+
+def modules_of_the_core() -> set[str]:
+    """Top-level modules of everything that an installation without extras brings."""
+    found, waiting = set(), list(declared())
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for line in requires(name) or ():
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(canonicalize_name(requirement.name))
+    return {
+        module for module, homes in packages_distributions().items() if {canonicalize_name(n) for n in homes} & found
+    }

@@ -1,38 +1,78 @@
-"""A missing package is answered with the extra that brings it; a broken one with its own error."""
+"""A missing package is answered with the extra that brings it."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import json.decoder
+import subprocess
+import sys
+import textwrap
+from importlib.metadata import packages_distributions
 
 import pytest
 
-from tireid.basics.extras import MissingExtraError, require
+from tests import house
+from tireid.basics.extras import MissingExtraError, extra, require
 from tireid.cli import main
 
 
-def test_what_is_there_is_returned() -> None:
-    assert require("json", "train") is json
+def test_what_is_there_is_imported() -> None:
+    assert require("json.decoder", "train") is json.decoder
 
 
 def test_what_is_missing_names_package_and_extra() -> None:
-    with pytest.raises(MissingExtraError, match=r"nothing_here is not installed.*pip install 'tireid\[train\]'") as got:
-        require("nothing_here.below", "train")
+    with (
+        pytest.raises(MissingExtraError, match=r"nothing_here is not installed.*pip install 'tireid\[train\]'") as got,
+        extra("train"),
+    ):
+        import nothing_here.below  # type: ignore[import-not-found]  # noqa: F401
     assert got.value.name == "nothing_here"
 
 
-def test_a_package_that_misses_one_of_its_own_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "half_installed.py").write_text("import not_there\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="No module named 'not_there'") as got:
-        require("half_installed", "train")
-    assert not isinstance(got.value, MissingExtraError)
+def test_a_mistake_of_our_own_stays_what_it_is() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"No module named 'tireid\.gone'"), extra("train"):
+        import tireid.gone  # type: ignore[import-not-found]  # noqa: F401
 
 
 def test_a_command_says_it_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def needy(*_: object) -> None:
-        require("nothing_here", "train")
+        with extra("train"):
+            import nothing_here  # noqa: F401
 
     monkeypatch.setattr("tireid.data.load_dataset", needy)
     assert main(["check-data", "--dataset", "synthetic"]) == 2
-    assert capsys.readouterr().err.startswith("error: nothing_here is not installed; it comes with the extra 'train'")
+    assert capsys.readouterr().err.startswith("error: nothing_here is not installed; what is used here needs the extra")
+
+
+WITHOUT = """
+    import importlib, pkgutil, sys
+    from importlib.machinery import PathFinder
+
+    absent = set(sys.argv[1].split(","))
+
+    class Core(PathFinder):
+        @classmethod
+        def find_spec(cls, name, path=None, target=None):
+            return None if name.partition(".")[0] in absent else super().find_spec(name, path, target)
+
+    sys.meta_path[sys.meta_path.index(PathFinder)] = Core
+    import tireid
+
+    for module in pkgutil.walk_packages(tireid.__path__, "tireid."):
+        try:
+            importlib.import_module(module.name)
+        except ImportError as error:
+            if "pip install 'tireid[" not in str(error):
+                raise
+            print(module.name)
+"""
+ROOMS_WITH_EXTRAS = {"train", "demo", "runner", "studies", "experiments", "interactive"}
+
+
+def test_each_module_loads_with_the_core_or_names_its_extra() -> None:
+    """In a process that finds only what the core brings."""
+    absent = packages_distributions().keys() - house.modules_of_the_core() - {"tireid"}
+    assert {"accelerate", "matplotlib", "ipywidgets", "scipy"} <= absent
+    command = [sys.executable, "-c", textwrap.dedent(WITHOUT), ",".join(sorted(absent))]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {name.split(".")[1] for name in done.stdout.split()} <= ROOMS_WITH_EXTRAS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -10,8 +12,32 @@ class MissingExtraError(ImportError):
     """A package that comes with an extra is not installed; the message says how to install it."""
 
 
-def require(module: str, extra: str) -> Any:
-    """The module named `module`, which comes with the extra named `extra`.
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Around the imports that the extra called `name` brings.
+
+    Raises:
+        MissingExtraError: one of the packages is not installed.
+
+    >>> with extra("sweep"):
+    ...     import submitit_of_tomorrow
+    Traceback (most recent call last):
+    tireid.basics.extras.MissingExtraError: submitit_of_tomorrow is not installed; what is used here needs the extra \
+'sweep': pip install 'tireid[sweep]'
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "tireid":
+            raise
+        raise MissingExtraError(
+            f"{error.name} is not installed; what is used here needs the extra {name!r}: pip install 'tireid[{name}]'",
+            name=error.name,
+        ) from error
+
+
+def require(module: str, name: str) -> Any:
+    """The module called `module`, which the extra called `name` brings.
 
     Raises:
         MissingExtraError: the package is not installed.
@@ -19,13 +45,5 @@ def require(module: str, extra: str) -> Any:
     >>> require("json", "notebooks").dumps([1])
     '[1]'
     """
-    try:
+    with extra(name):
         return import_module(module)
-    except ModuleNotFoundError as error:
-        package = module.partition(".")[0]
-        if error.name is None or error.name.partition(".")[0] != package:
-            raise  # the package is there, and misses one of its own
-        raise MissingExtraError(
-            f"{package} is not installed; it comes with the extra {extra!r}: pip install 'tireid[{extra}]'",
-            name=error.name,
-        ) from error

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-import kornia.augmentation as kornia
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from tireid.basics.extras import extra
 from tireid.basics.files import atomic_path
 
 IMAGE_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -121,6 +121,8 @@ class Augment(nn.Module):
 
     def __init__(self, size: Size, flip: float = 0.5, pad: int = 10, erase: float = 0.5) -> None:
         super().__init__()
+        with extra("train"):
+            import kornia.augmentation as kornia
         self.size = size
         self.move = nn.Sequential()
         if flip > 0:

@@ -14,16 +14,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from bs4 import BeautifulSoup
-from jinja2 import pass_context
-from jinja2.runtime import Context
-from latex2mathml.converter import convert as to_mathml
-from nbconvert import HTMLExporter
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-from nbformat import NotebookNode
-
+from tireid.basics.extras import extra
 from tireid.basics.files import write_atomically
+
+with extra("notebooks"):
+    import nbformat
+    from bs4 import BeautifulSoup
+    from jinja2 import pass_context
+    from jinja2.runtime import Context
+    from latex2mathml.converter import convert as to_mathml
+    from nbconvert import HTMLExporter
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+    from nbformat import NotebookNode
 
 TEMPLATE = """
 {%- extends 'index.html.j2' -%}

@@ -18,13 +18,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from nbformat import NotebookNode
-
+from tireid.basics.extras import extra
 from tireid.basics.files import write_atomically
 from tireid.runner.execution import NotebookError, execute
 from tireid.runner.parameters import ParameterError, load_profile, substitute_parameters
 from tireid.runner.run import read_notebook
+
+with extra("notebooks"):
+    import nbformat
+    from nbformat import NotebookNode
 
 # nbstripout's own list and the additions of the pre-commit hook.
 CELL_KEYS = ("collapsed", "ExecuteTime", "execution", "heading_collapsed", "hidden", "scrolled", "papermill")

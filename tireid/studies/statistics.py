@@ -36,7 +36,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+
+from tireid.basics.extras import extra
+
+with extra("notebooks"):
+    from scipy import stats
 
 Floats = npt.NDArray[np.float64]
 

@@ -18,13 +18,10 @@ from typing import Any
 
 import pandas as pd
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from accelerate.utils import set_seed
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader
 
-from tireid.basics.extras import require
+from tireid.basics.extras import extra, require
 from tireid.basics.files import read_json, replace_directory, write_atomically, write_json
 from tireid.basics.progress import Progress
 from tireid.data import (
@@ -42,6 +39,11 @@ from tireid.model import TIReID
 from tireid.options import Config
 from tireid.search import Score, evaluate
 from tireid.train.recipe import build_sampler, build_schedule, gradient_norms
+
+with extra("train"):
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import set_seed
 
 __all__ = ["TrainingError", "TrainingRun", "build_sampler", "build_schedule", "gradient_norms", "train"]
 

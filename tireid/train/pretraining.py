@@ -11,8 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
-from accelerate.utils import set_seed
-
+from tireid.basics.extras import extra
 from tireid.basics.files import write_atomically
 from tireid.data import Dataset, load_dataset
 from tireid.model import TIReID
@@ -20,6 +19,9 @@ from tireid.model.io.resolve import ASSETS
 from tireid.options import Config
 from tireid.search import evaluate
 from tireid.train.loop import TrainingRun, train
+
+with extra("train"):
+    from accelerate.utils import set_seed
 
 FIGURES = ("R@1", "R@5", "R@10", "mAP", "mINP")
 STUDIO_SEED = 7
