@@ -8,7 +8,7 @@ import pytest
 
 from tireid.pedestrians import Item, attributes, describe, hidden_parts, sample_conditions, sample_person, visible
 from tireid.pedestrians import words as vocabulary
-from tireid.pedestrians.captions import article, join
+from tireid.pedestrians.phrases import article, join
 
 
 def told(style: str, count: int, seed: int = 0) -> list[tuple]:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tireid.pedestrians import CAMERAS, STREET, attributes, sample_conditions, sample_person, visible
-from tireid.pedestrians.people import HAIR_COLOURS, OPEN_GARMENTS, PALETTE, WOMENS, pick
+from tireid.pedestrians.people import HAIR_COLOURS, PALETTE
+from tireid.pedestrians.sampling import OPEN_GARMENTS, WOMENS, pick
 
 
 def crowd(count: int, seed: int = 0) -> list:

@@ -11,8 +11,9 @@ from tireid.pedestrians.cameras import (
     sample_conditions,
 )
 from tireid.pedestrians.captions import Caption, describe
-from tireid.pedestrians.people import PALETTE, Item, Lower, Person, Upper, attributes, sample_person, visible
+from tireid.pedestrians.people import PALETTE, Item, Lower, Person, Upper, attributes, visible
 from tireid.pedestrians.rendering import hidden_parts, render
+from tireid.pedestrians.sampling import sample_person
 from tireid.pedestrians.sheet import contact_sheet
 from tireid.pedestrians.writer import GENERATOR_VERSION, Layout, write_dataset
 

@@ -11,8 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from tireid.pedestrians.figures import Pose
-from tireid.pedestrians.people import VIEWS, pick
+from tireid.pedestrians.body import Pose
+from tireid.pedestrians.people import VIEWS
+from tireid.pedestrians.sampling import pick
 
 Style = Literal["studio", "street", "night"]
 STYLES: tuple[Style, ...] = ("studio", "street", "night")

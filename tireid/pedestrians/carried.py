@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from tireid.pedestrians.body import Body
 from tireid.pedestrians.pen import Pen, Point, edge, shade
 from tireid.pedestrians.people import PALETTE, RGB, Person
-
-if TYPE_CHECKING:
-    from tireid.pedestrians.figures import Body
 
 
 def scarf(pen: Pen, body: Body, person: Person) -> None:

@@ -1,76 +1,19 @@
-"""Clothes and shoes: their shapes, details and patterns."""
+"""Upper garments: their shapes and details."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from PIL import Image, ImageDraw
-
+from tireid.pedestrians.body import Body
+from tireid.pedestrians.cloth import both_sides, cloth
 from tireid.pedestrians.pen import Paint, Pen, Point, edge, shade
-from tireid.pedestrians.people import PALETTE, RGB, Person
-
-if TYPE_CHECKING:
-    from tireid.pedestrians.figures import Body
+from tireid.pedestrians.people import PALETTE, Person
 
 HEMS = {"coat": 20.0, "cardigan": 8.0, "blazer": 6.0, "puffer jacket": 4.0, "jacket": 3.0, "hoodie": 3.0}
 """How far below the hip a garment ends, in body units; 2 for the others."""
 SLEEVE_WIDTH = {"coat": 6.6, "puffer jacket": 7.4, "jacket": 6.4, "hoodie": 6.4, "blazer": 6.0, "sweater": 6.2}
-LEG_WIDTHS = {  # thigh, knee, ankle as shares of the hip's half-width
-    "trousers": (1.06, 0.82, 0.72),
-    "jeans": (1.04, 0.74, 0.58),
-    "sweatpants": (1.10, 0.92, 0.62),
-    "leggings": (0.98, 0.60, 0.40),
-    "skin": (0.92, 0.54, 0.36),
-}
-
-
-def cloth(pen: Pen, pattern: str, colour: RGB, second: RGB, top: float, bottom: float) -> Paint:
-    """The paint of a patterned garment that spans `top` to `bottom` in body units."""
-    if pattern not in ("striped", "checked", "dotted", "colour-block"):
-        return Paint(colour)
-    picture = Image.new("RGB", pen.image.size, colour)
-    draw = ImageDraw.Draw(picture)
-    width, unit = picture.width, pen.unit
-    y0, y1 = pen.at((0, top - 8))[1], pen.at((0, bottom))[1]
-    if pattern == "colour-block":
-        draw.rectangle((0, 0, width, pen.at((0, top + 0.42 * (min(bottom, 56) - top)))[1]), fill=second)
-        return Paint(colour, picture)
-    step, x0 = {"striped": 5.0, "checked": 6.2, "dotted": 5.0}[pattern] * unit, pen.origin[0] % (6 * unit)
-    rows = [y0 + i * step for i in range(int((y1 - y0) / step) + 1)]
-    columns = [x0 + (i - 1) * step for i in range(int(width / step) + 3)]
-    if pattern == "striped":
-        for y in rows:
-            draw.rectangle((0, y, width, y + 0.42 * step), fill=second)
-    elif pattern == "checked":
-        blend = _mix(colour, second)
-        for y in rows:
-            draw.rectangle((0, y, width, y + 0.36 * step), fill=blend)
-        for x in columns:
-            draw.rectangle((x, y0, x + 0.36 * step, y1), fill=blend)
-        for y in rows:
-            for x in columns:
-                draw.rectangle((x, y, x + 0.36 * step, y + 0.36 * step), fill=second)
-    else:
-        radius = 0.24 * step
-        for i, y in enumerate(rows):
-            for x in columns:
-                cx = x + (i % 2) * step / 2
-                draw.ellipse((cx - radius, y - radius, cx + radius, y + radius), fill=second)
-    return Paint(colour, picture)
-
-
-def _mix(one: RGB, other: RGB) -> RGB:
-    return ((one[0] + other[0]) // 2, (one[1] + other[1]) // 2, (one[2] + other[2]) // 2)
-
-
-def _both_sides(half: Sequence[Point]) -> list[Point]:
-    """A symmetric outline from its right half."""
-    return [*half, *[(-x, y) for x, y in reversed(half)]]
 
 
 class Wardrobe:
-    """Draws the clothes of `person` on `body` with `pen`."""
+    """Draws the upper garment of `person` on `body` with `pen`."""
 
     def __init__(self, pen: Pen, body: Body, person: Person) -> None:
         self.pen, self.body, self.person = pen, body, person
@@ -136,7 +79,7 @@ class Wardrobe:
         right = [(neck, y - 1.6), (s * 0.82, y), (s, y + 2.6), (s * 0.97, y + 9), (w, body.waist), (h, hem)]
         if self.person.upper.type == "tank top":
             right[1:3] = [(s * 0.62, y + 0.2), (s * 0.66, y + 5)]
-        return _both_sides(right)
+        return both_sides(right)
 
     def _width(self, y: float) -> float:
         body = self.body
@@ -158,7 +101,7 @@ class Wardrobe:
         top = self._torso_outline(body.waist)
         half = top[: len(top) // 2 - 1]
         right = [*half, (body.waist_width + 0.3, body.waist), (flare, hem)]
-        self.pen.shape(_both_sides(right), self.paint)
+        self.pen.shape(both_sides(right), self.paint)
         self.pen.line(
             [(-body.waist_width, body.waist), (body.waist_width, body.waist)], shade(edge(self.colour), 0.9), 0.9
         )
@@ -169,7 +112,7 @@ class Wardrobe:
         if self.inner is not None:
             gap = 2.2 if upper.type == "vest" else 3.4
             half = [(2.8, y - 1.6), (gap, body.waist), (gap + 0.4, self.hem)]
-            pen.shape(_both_sides(half), self.inner)
+            pen.shape(both_sides(half), self.inner)
             if upper.type in ("coat", "blazer"):
                 for d in (-1, 1):
                     pen.shape([(d * 2.8, y - 1.4), (d * 6.2, y + 4.6), (d * 3.2, y + 12.5)], shade(self.colour, 0.84))
@@ -240,129 +183,3 @@ class Wardrobe:
         elif upper.type in ("t-shirt", "tank top", "dress"):
             deep = 4.0 if upper.type != "t-shirt" else 2.2
             pen.oval((-3.2, y - 3.0, 3.2, y - 1 + deep), body.skin)
-
-    def legs(self) -> None:
-        """Legs, shoes and the lower garment."""
-        lower = self.person.lower
-        kind = lower.type if lower else "dress"
-        bare = kind in ("skirt", "long skirt", "dress", "shorts")
-        for which in (0, 1):
-            self._leg(which, "skin")
-            self._shoe(which)
-            if lower and not bare:
-                self._trouser(which, kind)
-            if self.person.shoes.type == "boots":
-                self._boot(which)
-        if lower and bare:
-            self._shorts() if kind == "shorts" else self._skirt(kind)
-
-    def _leg(self, which: int, kind: str, end: float = 1.0, paint: Paint | RGB | None = None) -> None:
-        thigh, knee, ankle = (share * (self.body.hip_width if not self.body.side else self.body.hip_width * 1.3)
-                              for share in LEG_WIDTHS[kind])  # fmt: skip
-        joints = self.body.leg(which)
-        self.pen.limb(joints, (thigh, knee, ankle), paint or self.body.skin)
-
-    def _lower_paint(self) -> Paint:
-        lower = self.person.lower
-        assert lower is not None
-        return cloth(self.pen, lower.pattern, PALETTE[lower.colour], PALETTE[lower.second or "white"], 44, 96)
-
-    def _trouser(self, which: int, kind: str) -> None:
-        lower = self.person.lower
-        assert lower is not None
-        paint, body = self._lower_paint(), self.body
-        self._leg(which, kind, paint=paint)
-        hip, knee, ankle = body.leg(which)
-        if which == 1:
-            w = body.hip_width
-            half = [(w, body.waist + 3), (w, body.hip - 1), (0.0, body.hip + 3)]
-            self.pen.shape(_both_sides(half), paint, outline=False)
-        d = 0 if body.side else (1, -1)[which]
-        if kind == "jeans":
-            seam = shade(paint.colour, 1.25) if sum(paint.colour) < 620 else shade(paint.colour, 0.8)
-            outer = [(hip[0] + d * 2.6, hip[1] + 3), (knee[0] + d * 2.2, knee[1]), (ankle[0] + d * 1.6, ankle[1] - 1)]
-            self.pen.line(outer, seam, 0.6)
-            self.pen.line([(ankle[0] - 2.4, ankle[1] - 1.2), (ankle[0] + 2.4, ankle[1] - 1.2)], seam, 0.8)
-        elif kind == "trousers":
-            self.pen.line([hip, knee, ankle], edge(paint.colour), 0.5)
-        elif kind == "sweatpants":
-            cuff = shade(paint.colour, 0.78) if sum(paint.colour) > 150 else shade(paint.colour, 1.2)
-            self.pen.box((ankle[0] - 2.6, ankle[1] - 2.4, ankle[0] + 2.6, ankle[1] + 0.4), cuff)
-            if lower.pattern == "side stripe":
-                outer = [
-                    (hip[0] + d * 4.0, hip[1] + 4),
-                    (knee[0] + d * 3.2, knee[1]),
-                    (ankle[0] + d * 2.2, ankle[1] - 2),
-                ]
-                self.pen.line(outer, PALETTE[lower.second or "white"], 1.3)
-
-    def _shorts(self) -> None:
-        body, paint = self.body, self._lower_paint()
-        for which in (0, 1):
-            hip, knee, _ = body.leg(which)
-            end = (hip[0] + 0.8 * (knee[0] - hip[0]), hip[1] + 0.8 * (knee[1] - hip[1]))
-            width = body.hip_width * (1.4 if body.side else 1.08)
-            self.pen.limb((hip, end), (width, width * 0.98), paint)
-        w = body.hip_width
-        half = [(w, body.waist + 3), (w, body.hip), (0.0, body.hip + 3)]
-        self.pen.shape(_both_sides(half), paint, outline=False)
-
-    def _skirt(self, kind: str) -> None:
-        body, paint = self.body, self._lower_paint()
-        long = kind == "long skirt"
-        hem = 88.0 if long else body.knee - 4
-        flare = body.hip_width + (3.4 if long else 3.8)
-        w = body.hip_width
-        points = [(w * 0.9, body.waist + 2), (w, body.hip - 2), (flare, hem)]
-        self.pen.shape(_both_sides(points), paint)
-        for x in (-0.4, 0.1, 0.55):
-            self.pen.line([(w * x, body.hip), (flare * x * 1.1, hem)], edge(paint.colour), 0.5)
-
-    def _boot(self, which: int) -> None:
-        _, knee, ankle = self.body.leg(which)
-        top = (ankle[0] + 0.5 * (knee[0] - ankle[0]), ankle[1] + 0.5 * (knee[1] - ankle[1]))
-        wide = self.body.hip_width * (0.78 if self.body.side else 0.62)
-        self.pen.limb(
-            (top, (ankle[0], ankle[1] + 2)), (max(wide, 5.6), max(wide * 0.8, 4.6)), PALETTE[self.person.shoes.colour]
-        )
-
-    def _shoe(self, which: int) -> None:
-        (x, y), body, pen, shoes = self.body.ankles[which], self.body, self.pen, self.person.shoes
-        colour, kind = PALETTE[shoes.colour], shoes.type
-        y -= 0.3
-        if body.side:
-            toe = 8.0 if kind in ("leather shoes", "high heels") else 7.2
-            points = [
-                (x - 3.2, y - 1),
-                (x + 2, y - 1.2),
-                (x + toe - 1, y + 2.6),
-                (x + toe, y + 5.2),
-                (x - 3.2, y + 5.2),
-            ]
-            sole = (x - 3.4, y + 4.2, x + toe, y + 5.6)
-        else:
-            out = 0.5 if x > 0 else -0.5
-            points = [(x - 2.4, y - 1), (x + 2.4, y - 1), (x + 3.4 + out, y + 3.2), (x + 2.4 + out, y + 5.4),
-                      (x - 2.4 + out, y + 5.4), (x - 3.4 + out, y + 3.2)]  # fmt: skip
-            sole = (x - 3.0 + out, y + 4.3, x + 3.0 + out, y + 5.6)
-        if kind in ("sandals", "flats", "high heels"):
-            pen.shape(points, body.skin)
-        if kind == "sandals":
-            pen.box(sole, colour)
-            pen.line([points[0], points[2]], colour, 1.3)
-            pen.line([(x - 3, y + 2.6), (x + 3.6, y + 2.6)], colour, 1.3)
-            return
-        if kind in ("flats", "high heels"):
-            low = [(px, max(py, y + 1.8)) for px, py in points]
-            pen.shape(low, colour)
-            if kind == "high heels" and body.side:
-                pen.box((x - 3.4, y + 3, x - 2.2, y + 6.4), colour)
-            return
-        pen.shape(points, colour)
-        if kind == "sneakers":
-            pen.box(sole, (246, 246, 246) if sum(colour) < 640 else (150, 152, 156), outline=False)
-            pen.line(
-                [(x - 1.2, y + 1.4), (x + 1.6, y + 1.4)], (250, 250, 250) if sum(colour) < 600 else (170, 170, 170), 0.7
-            )
-        else:
-            pen.box(sole, shade(colour, 0.5), outline=False)

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from tireid.pedestrians import scenes
+from tireid.pedestrians.body import Pose, pose_body
 from tireid.pedestrians.cameras import Conditions
-from tireid.pedestrians.figures import Pose, draw_person, pose_body
+from tireid.pedestrians.figures import draw_person
 from tireid.pedestrians.pen import Pen
-from tireid.pedestrians.people import VIEWS, Person, sample_person
+from tireid.pedestrians.people import VIEWS, Person
+from tireid.pedestrians.sampling import sample_person
 
 SUPERSAMPLING = 3
 """Linear factor at which a figure is drawn before it is averaged down."""

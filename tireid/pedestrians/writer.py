@@ -19,8 +19,9 @@ import numpy as np
 
 from tireid.pedestrians.cameras import CAMERAS, STYLES, Style, sample_conditions
 from tireid.pedestrians.captions import describe
-from tireid.pedestrians.people import attributes, sample_person, visible
+from tireid.pedestrians.people import attributes, visible
 from tireid.pedestrians.rendering import hidden_parts, render
+from tireid.pedestrians.sampling import sample_person
 
 Layout = Literal["CUHK-PEDES", "ICFG-PEDES", "RSTPReid"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
