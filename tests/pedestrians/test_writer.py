@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,38 @@ def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         write_dataset(tmp_path, people=PEOPLE, on_progress=stop)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_killed_generation_leaves_no_children_and_the_next_run_removes_its_folder(tmp_path: Path) -> None:
+    script = (
+        "import os, sys, signal, multiprocessing\n"
+        "from tireid.pedestrians import write_dataset\n"
+        "def stop(done, total):\n"
+        "    print(*[child.pid for child in multiprocessing.active_children()], flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "if __name__ == '__main__':\n"
+        "    write_dataset(sys.argv[1], people=(16, 0, 0), images_per_person=200, processes=2, on_progress=stop)\n"
+    )
+    (tmp_path / "killed.py").write_text(script, encoding="utf-8")
+    out, told = tmp_path / "out", tmp_path / "told.txt"
+    with told.open("w") as stream:  # a pipe would stay open, and wait, as long as the children live
+        subprocess.run([sys.executable, str(tmp_path / "killed.py"), str(out)], stdout=stream, timeout=300, check=False)
+    children = [int(number) for number in told.read_text().split()]
+    assert len(children) == 2
+    assert [path.name[:12] for path in out.iterdir()] == [".CUHK-PEDES."]
+    write_dataset(out, people=(1, 0, 0))
+    time.sleep(1)  # each had seconds of work left
+    assert not any(alive(child) for child in children)
+    assert [path.name for path in out.iterdir()] == ["CUHK-PEDES"]
+
+
+def alive(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 @pytest.mark.parametrize(

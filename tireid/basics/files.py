@@ -1,4 +1,8 @@
-"""Files and folders that are whole or absent: written under a temporary name beside their own, then renamed."""
+"""Files and folders that are whole or absent: written under a temporary name beside their own, then renamed.
+
+A temporary file or directory is locked while its writer lives. So what a killed writer left can be told from what
+another one is still writing, and :func:`remove_leftovers` removes only the former.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,110 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # not on Windows: there, what is older than a day counts as abandoned
+    fcntl = None  # type: ignore[assignment]
+
+_SUFFIX = ".part"
+
+
+@contextmanager
+def _held(path: Path, make: Callable[[Path], Path]) -> Iterator[tuple[Path, int | None]]:
+    """A fresh temporary file or directory beside `path` and its handle, locked until the block ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        yield make(path), None
+        return
+    while True:
+        temporary = make(path)
+        try:
+            handle = os.open(temporary, os.O_RDONLY)
+        except FileNotFoundError:  # remove_leftovers came between
+            continue
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if temporary.exists():
+            break
+        os.close(handle)
+    try:
+        yield temporary, handle
+    finally:
+        os.close(handle)
+
+
+def _make_file(path: Path) -> Path:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)
+    os.close(handle)
+    return Path(name)
+
+
+def _make_directory(path: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent))
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path`; what was written there takes its name when the block ends without an error."""
+    """A temporary path beside `path`; what was written there takes its name when the block ends without an error.
+
+    The content reaches the disk before the name does, so that a power cut leaves the old file or the new one.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    with _held(path, _make_file) as (temporary, handle):
+        try:
+            yield temporary
+            temporary.chmod(0o644)
+            if handle is not None:
+                os.fsync(handle)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary_directory(path: str | Path) -> Iterator[Path]:
+    """An empty directory beside `path`, to be filled and renamed to it; gone when the block ends, unless renamed."""
+    with _held(Path(path), _make_directory) as (temporary, _):
+        try:
+            yield temporary
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftovers(folder: str | Path) -> int:
+    """Remove the temporary files and directories that killed writers left in `folder`; returns how many bytes.
+
+    What somebody is still writing stays. A folder that does not exist has none.
+
+    >>> remove_leftovers("/nowhere")
+    0
+    """
+    freed = 0
+    for path in Path(folder).glob(f".*{_SUFFIX}"):
+        with suppress(OSError):  # another process may be removing it too
+            freed += _remove_if_abandoned(path)
+    return freed
+
+
+def _remove_if_abandoned(path: Path) -> int:
+    handle = os.open(path, os.O_RDONLY) if fcntl else None
     try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        if handle is None:
+            if time.time() - path.stat().st_mtime < 86_400:
+                return 0
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: its writer lives
+        size = sum(part.lstat().st_size for part in [path, *path.rglob("*")])
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return size
     finally:
-        temporary.unlink(missing_ok=True)
+        if handle is not None:
+            os.close(handle)
 
 
 def write_atomically(path: str | Path, content: str | bytes) -> None:

@@ -15,7 +15,7 @@ from tireid.pedestrians.people import PALETTE, Item, Lower, Person, Upper, attri
 from tireid.pedestrians.rendering import hidden_parts, render
 from tireid.pedestrians.sampling import sample_person
 from tireid.pedestrians.sheet import contact_sheet
-from tireid.pedestrians.writer import GENERATOR_VERSION, Layout, write_dataset
+from tireid.pedestrians.writer import GENERATOR_VERSION, write_dataset
 
 __all__ = [
     "CAMERAS",
@@ -28,7 +28,6 @@ __all__ = [
     "Conditions",
     "Degradation",
     "Item",
-    "Layout",
     "Lower",
     "Person",
     "Style",

@@ -6,32 +6,25 @@ import json
 import multiprocessing
 import os
 import shutil
-import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
+from tireid.basics.files import remove_leftovers, temporary_directory
+from tireid.basics.formats import LAYOUTS, SPLITS, SYNTHETIC_LAYOUT, Layout
 from tireid.pedestrians.cameras import CAMERAS, STYLES, Style, sample_conditions
 from tireid.pedestrians.captions import describe
 from tireid.pedestrians.people import attributes, visible
 from tireid.pedestrians.rendering import hidden_parts, render
 from tireid.pedestrians.sampling import sample_person
 
-Layout = Literal["CUHK-PEDES", "ICFG-PEDES", "RSTPReid"]
-LAYOUTS: tuple[Layout, ...] = get_args(Layout)
-ANNOTATION_FILES: dict[Layout, str] = {
-    "CUHK-PEDES": "reid_raw.json",
-    "ICFG-PEDES": "ICFG-PEDES.json",
-    "RSTPReid": "data_captions.json",
-}
-CUHK_FOLDERS = ("cam_a", "cam_b", "CUHK01", "CUHK03", "Market", "test_query", "train_query")
-SPLITS = ("train", "val", "test")
 GENERATOR_VERSION = 1
 """Of the generator: raised when the same options give other pictures or captions."""
 TRUTH_FILE, GENERATOR_FILE = "ground_truth.json", "generator.json"
@@ -40,15 +33,51 @@ SMALL = 1000
 
 
 @dataclass(frozen=True)
+class _Options:
+    """What decides the bytes of a generated data set."""
+
+    layout: str = SYNTHETIC_LAYOUT
+    style: Style = "street"
+    people: tuple[int, int, int] = (1000, 100, 200)
+    images_per_person: int = 4
+    captions_per_image: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"layout must be one of {tuple(LAYOUTS)}, got {self.layout!r}")
+        if self.style not in STYLES:
+            raise ValueError(f"style must be one of {STYLES}, got {self.style!r}")
+        if len(self.people) != 3 or min(self.people) < 0 or sum(self.people) == 0:
+            raise ValueError(f"people must be three counts (train, val, test), none negative, got {self.people}")
+        if self.images_per_person < 1 or self.captions_per_image < 1 or self.seed < 0:
+            raise ValueError(
+                f"images_per_person and captions_per_image must be at least 1 and seed at least 0, "
+                f"got {self.images_per_person}, {self.captions_per_image}, {self.seed}"
+            )
+
+    @property
+    def format(self) -> Layout:
+        """The layout's entry in the table of formats."""
+        return LAYOUTS[self.layout]
+
+    @property
+    def captions(self) -> int:
+        """Per image, as far as the layout has room for them."""
+        return 1 if self.format.one_caption else self.captions_per_image
+
+    def note(self) -> dict[str, Any]:
+        """What generator.json holds."""
+        about = {"generator": "tireid.pedestrians", "version": GENERATOR_VERSION}
+        return about | asdict(self) | {"people": list(self.people), "captions_per_image": self.captions}
+
+
+@dataclass(frozen=True)
 class _Job:
     """What a worker needs to draw people."""
 
     imgs: Path
-    layout: Layout
-    style: Style
-    images: int
-    captions: int
-    seed: int
+    options: _Options
 
 
 @dataclass(frozen=True)
@@ -67,126 +96,92 @@ _Drawn = tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]
 def write_dataset(
     root: str | Path,
     *,
-    layout: Layout = "CUHK-PEDES",
-    style: Style = "street",
-    people: tuple[int, int, int] = (1000, 100, 200),
-    images_per_person: int = 4,
-    captions_per_image: int = 2,
-    seed: int = 0,
     processes: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> Path:
     """Draw a data set into ``<root>/<layout>`` and return that folder.
 
-    `people` counts train, val and test; ICFG-PEDES has no val (those people are skipped) and one caption per image.
-    `seed` decides who the people are, in every layout and style. The bytes do not depend on `processes` (default: up
-    to 4, or 1 for a few pictures). `on_progress(done, total)` counts people.
+    The bytes do not depend on `processes` (default: up to 4, or 1 for a few pictures). `on_progress(done, total)`
+    counts people. The other `options`:
+
+    - `layout`, "CUHK-PEDES": whose format is written.
+    - `style`, "street": or "studio", "night".
+    - `people`, (1000, 100, 200): in train, val and test; ICFG-PEDES has no val, so those are skipped.
+    - `images_per_person`, 4, and `captions_per_image`, 2 (1 for ICFG-PEDES).
+    - `seed`, 0: decides who the people are, in every layout and style.
 
     The folder holds ``imgs/``, the annotation, ``ground_truth.json`` (``people``: attributes by id; ``images``: person,
     conditions, visible attributes, and per caption what it mentions, vaguely or by mistake) and ``generator.json``. A
     complete folder made with the same options is returned at once, an incomplete one is made anew.
 
-    Raises ValueError for options out of range, and FileExistsError where the folder holds something else.
+    Raises ValueError for options out of range, TypeError for others, and FileExistsError where the folder holds
+    something else.
 
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as root:
     ...     sorted(path.name for path in write_dataset(root, people=(2, 1, 1), images_per_person=2).iterdir())
     ['generator.json', 'ground_truth.json', 'imgs', 'reid_raw.json']
     """
-    options = _checked(layout, style, people, images_per_person, captions_per_image, seed)
-    folder = Path(root) / layout
-    if _is_complete(folder, layout, options):
+    wanted = _Options(**options)
+    folder = Path(root) / wanted.layout
+    if _is_complete(folder, wanted):
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{layout}.", dir=folder.parent))
-    try:
+    remove_leftovers(folder.parent)
+    with temporary_directory(folder) as building:
         building.chmod(0o755)
-        job = _Job(building / "imgs", layout, style, images_per_person, options["captions_per_image"], seed)
-        _build(job, _everyone(layout, people), options, processes, on_progress)
-        _move(building, folder, layout, options)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        _build(_Job(building / "imgs", wanted), processes, on_progress)
+        _move(building, folder, wanted)
     return folder
 
 
-def _checked(
-    layout: Layout, style: Style, people: tuple[int, int, int], images: int, captions: int, seed: int
-) -> dict[str, Any]:
-    """The options as generator.json holds them."""
-    if layout not in LAYOUTS:
-        raise ValueError(f"layout must be one of {LAYOUTS}, got {layout!r}")
-    if style not in STYLES:
-        raise ValueError(f"style must be one of {STYLES}, got {style!r}")
-    if len(people) != 3 or min(people) < 0 or sum(people) == 0:
-        raise ValueError(f"people must be three counts (train, val, test), none negative, got {people}")
-    if images < 1 or captions < 1 or seed < 0:
-        raise ValueError(
-            f"images_per_person and captions_per_image must be at least 1 and seed at least 0, "
-            f"got {images}, {captions}, {seed}"
-        )
-    return {
-        "generator": "tireid.pedestrians",
-        "version": GENERATOR_VERSION,
-        "layout": layout,
-        "style": style,
-        "people": list(people),
-        "images_per_person": images,
-        "captions_per_image": 1 if layout == "ICFG-PEDES" else captions,
-        "seed": seed,
-    }
-
-
-def _is_complete(folder: Path, layout: Layout, options: dict[str, Any]) -> bool:
+def _is_complete(folder: Path, options: _Options) -> bool:
     """Whether `folder` is there with all its files; raises if it holds something that is not ours to replace."""
     if not folder.exists():
         return False
     note = folder / GENERATOR_FILE
     if not note.is_file():
         raise FileExistsError(
-            f"{folder} exists but has no {GENERATOR_FILE}, so it was not generated (is it the real {layout}?); "
+            f"{folder} exists but has no {GENERATOR_FILE}, so it was not generated (is it the real {options.layout}?); "
             "choose another root"
         )
-    found = json.loads(note.read_text(encoding="utf-8"))
-    if found != options:
-        names = [key for key in {**options, **found} if options.get(key) != found.get(key)]
-        different = ", ".join(f"{key}={found.get(key)!r} (asked: {options.get(key)!r})" for key in names)
+    found, wanted = json.loads(note.read_text(encoding="utf-8")), options.note()
+    if found != wanted:
+        names = [key for key in {**wanted, **found} if wanted.get(key) != found.get(key)]
+        different = ", ".join(f"{key}={found.get(key)!r} (asked: {wanted.get(key)!r})" for key in names)
         raise FileExistsError(f"{folder} was generated with {different}; choose another root or delete the folder")
-    annotation = folder / ANNOTATION_FILES[layout]
+    annotation = folder / options.format.files[0]
     if not annotation.is_file() or not (folder / TRUTH_FILE).is_file():
         return False
     records = json.loads(annotation.read_text(encoding="utf-8"))
-    return all((folder / "imgs" / record[_path_field(layout)]).is_file() for record in records)
+    return all((folder / "imgs" / record[options.format.path_field]).is_file() for record in records)
 
 
-def _move(building: Path, folder: Path, layout: Layout, options: dict[str, Any]) -> None:
+def _move(building: Path, folder: Path, options: _Options) -> None:
     """Put the finished folder in its place; another process may have been faster with the same."""
-    if folder.exists() and not _is_complete(folder, layout, options):
+    if folder.exists() and not _is_complete(folder, options):
         shutil.rmtree(folder)
     try:
         building.rename(folder)
     except OSError:
-        if not _is_complete(folder, layout, options):
+        if not _is_complete(folder, options):
             raise
 
 
-def _everyone(layout: Layout, people: tuple[int, int, int]) -> list[_Someone]:
+def _everyone(options: _Options) -> list[_Someone]:
     """Everyone in order; ids are contiguous from the layout's first training id."""
     found: list[_Someone] = []
-    raw_id, index = (1 if layout == "CUHK-PEDES" else 0), 0
-    for split, count in zip(SPLITS, people, strict=True):
-        if not (layout == "ICFG-PEDES" and split == "val"):
+    raw_id, index = options.format.first_id, 0
+    for split, count in zip(SPLITS, options.people, strict=True):
+        if split in options.format.published:
             found += [_Someone(index + i, raw_id + i, split) for i in range(count)]
             raw_id += count
         index += count
     return found
 
 
-def _build(
-    job: _Job,
-    everyone: list[_Someone],
-    options: dict[str, Any],
-    processes: int | None,
-    on_progress: Callable[[int, int], None] | None,
-) -> None:
+def _build(job: _Job, processes: int | None, on_progress: Callable[[int, int], None] | None) -> None:
+    everyone = _everyone(job.options)
     job.imgs.mkdir()
     records: list[dict[str, Any]] = []
     truth: dict[str, Any] = {"people": {}, "images": []}
@@ -197,9 +192,9 @@ def _build(
         if on_progress:
             on_progress(done, len(everyone))
     folder = job.imgs.parent
-    _write_json(folder / ANNOTATION_FILES[job.layout], records)
+    _write_json(folder / job.options.format.files[0], records)
     _write_json(folder / TRUTH_FILE, truth)
-    (folder / GENERATOR_FILE).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
+    (folder / GENERATOR_FILE).write_text(json.dumps(job.options.note(), indent=2) + "\n", encoding="utf-8")
 
 
 def _write_json(path: Path, value: object) -> None:
@@ -209,13 +204,15 @@ def _write_json(path: Path, value: object) -> None:
 def _draw_all(job: _Job, everyone: list[_Someone], processes: int | None) -> Iterator[_Drawn]:
     """Draw in order, in this process or in spawned ones (safe inside notebooks and beside threads)."""
     if processes is None:
-        processes = 1 if len(everyone) * job.images < SMALL else min(4, os.cpu_count() or 1)
+        processes = 1 if len(everyone) * job.options.images_per_person < SMALL else min(4, os.cpu_count() or 1)
     done = 0
     if processes > 1:
         size = max(1, min(32, len(everyone) // (4 * processes)))
         chunks = [(job, everyone[i : i + size]) for i in range(0, len(everyone), size)]
         try:
-            with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+            with ProcessPoolExecutor(
+                processes, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
+            ) as pool:
                 for drawn in pool.map(_draw_chunk, chunks):
                     done += len(drawn)
                     yield from drawn
@@ -229,6 +226,18 @@ def _draw_all(job: _Job, everyone: list[_Someone], processes: int | None) -> Ite
         yield _draw_person(job, someone)
 
 
+def _end_with_parent() -> None:
+    """In a worker: do not stay behind, waiting for work, when the process that started it was killed."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _draw_chunk(chunk: tuple[_Job, list[_Someone]]) -> list[_Drawn]:
     job, people = chunk
     return [_draw_person(job, someone) for someone in people]
@@ -236,21 +245,24 @@ def _draw_chunk(chunk: tuple[_Job, list[_Someone]]) -> list[_Drawn]:
 
 def _draw_person(job: _Job, someone: _Someone) -> _Drawn:
     """Draw and save all pictures of one person."""
-    seeds = np.random.SeedSequence([job.seed, someone.index]).spawn(3)
+    options = job.options
+    seeds = np.random.SeedSequence([options.seed, someone.index]).spawn(3)
     of_person, of_images, of_captions = (np.random.default_rng(seed) for seed in seeds)
     person = sample_person(of_person)
-    cameras = _cameras(of_images, job.images)
+    cameras = _cameras(of_images, options.images_per_person)
     records, truth = [], []
     for number, camera in enumerate(cameras):
-        conditions = sample_conditions(of_images, job.style, camera)
-        path = _file_path(job.layout, someone, camera, number)
+        conditions = sample_conditions(of_images, options.style, camera)
+        path = _file_path(options.format, someone, camera, number)
         (job.imgs / path).parent.mkdir(parents=True, exist_ok=True)
         render(person, conditions).save(
             job.imgs / path, "JPEG", quality=conditions.quality, subsampling=2, optimize=False, progressive=False
         )
         hidden = hidden_parts(person, conditions)
-        captions = [describe(person, of_captions, job.style, [conditions.view], hidden) for _ in range(job.captions)]
-        records.append(_record(job.layout, someone, path, [caption.text for caption in captions]))
+        captions = [
+            describe(person, of_captions, options.style, [conditions.view], hidden) for _ in range(options.captions)
+        ]
+        records.append(_record(options.format, someone, path, [caption.text for caption in captions]))
         truth.append(
             {
                 "file_path": path,
@@ -274,26 +286,23 @@ def _cameras(rng: np.random.Generator, images: int) -> list[int]:
 
 def _file_path(layout: Layout, someone: _Someone, camera: int, number: int) -> str:
     """Path under imgs/, named as in the real data set."""
-    if layout == "CUHK-PEDES":
-        return f"{CUHK_FOLDERS[(camera - 1) % len(CUHK_FOLDERS)]}/{someone.raw_id:05d}_{camera:02d}_{number:02d}.jpg"
-    if layout == "ICFG-PEDES":
+    if layout.name == "CUHK-PEDES":
+        folder = layout.folders[(camera - 1) % len(layout.folders)]
+        return f"{folder}/{someone.raw_id:05d}_{camera:02d}_{number:02d}.jpg"
+    if layout.name == "ICFG-PEDES":
         folder = "test" if someone.index % 3 == 2 else "train"
         return f"{folder}/{someone.raw_id:04d}/{someone.raw_id:04d}_{number:03d}_{camera:02d}.jpg"
     return f"{someone.raw_id:04d}_c{camera}_{number:04d}.jpg"
-
-
-def _path_field(layout: Layout) -> str:
-    return "img_path" if layout == "RSTPReid" else "file_path"
 
 
 def _record(layout: Layout, someone: _Someone, path: str, captions: list[str]) -> dict[str, Any]:
     record: dict[str, Any] = {
         "split": someone.split,
         "captions": captions,
-        _path_field(layout): path,
+        layout.path_field: path,
         "id": someone.raw_id,
     }
-    if layout != "RSTPReid":
+    if layout.tokens:
         record["processed_tokens"] = [_words(caption) for caption in captions]
     return record
 
