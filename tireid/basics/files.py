@@ -134,8 +134,13 @@ def write_json(path: str | Path, tree: Mapping[str, Any]) -> None:
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
-    """Read what :func:`write_json` wrote."""
-    tree: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read what :func:`write_json` wrote. Raises ValueError naming a file that holds something else."""
+    try:
+        tree = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: expected JSON, {error}") from error
+    if not isinstance(tree, dict):
+        raise ValueError(f"{path} is damaged: expected a JSON object, got {type(tree).__name__}")
     return tree
 
 
