@@ -10,11 +10,18 @@ from tests.runner.books import book, code, parameters, save
 from tireid import Config
 from tireid.basics.files import read_json, write_json
 from tireid.runner.run import RunResult
-from tireid.studies.results import MixedConfigurationsError, keep, load
-from tireid.studies.study import Study
+from tireid.studies.results import MixedConfigurationsError, load
+from tireid.studies.store import Store
+from tireid.studies.study import Study, Task
 
-STORE = Path(__file__).parents[2] / "notebooks/results"
-COMMITTED = sorted(path.parent for path in STORE.glob("*/task.json"))
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+COMMITTED = Store(NOTEBOOKS / "results")
+TASKS = {
+    task.key: task
+    for path in sorted((NOTEBOOKS / "studies").glob("*.yaml"))
+    for task in Study.read(path).tasks
+    if task in COMMITTED
+}
 
 
 @pytest.fixture
@@ -30,7 +37,7 @@ def store(tmp_path: Path) -> tuple[Study, Path]:
         write_json(ran / "files/training/config.json", config)
         provenance = {"parameters": {"output_dir": "x"}, "changed": ["output_dir"]}
         made = RunResult(ran, ran / "book.ipynb", {}, {"R@1": 1.0}, provenance)
-        kept = keep(tmp_path / "results", task, made)
+        kept = Store(tmp_path / "results").keep(task, made)
         assert read_json(kept / "config.json") == config
     return study, tmp_path / "results"
 
@@ -61,9 +68,16 @@ def test_an_option_newer_than_a_result_has_its_default_there(store: tuple[Study,
         load(study, results)
 
 
-@pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
-def test_a_committed_result_is_of_what_its_parameters_ask_for_today(folder: Path) -> None:
+def test_every_committed_result_is_of_a_committed_study() -> None:
+    assert len(TASKS) == len(COMMITTED) > 300
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_a_committed_result_is_of_what_its_parameters_ask_for_today(task: Task) -> None:
     """A changed default would otherwise give old figures a new meaning."""
-    asked = read_json(folder / "task.json")["parameters"]
+    record = COMMITTED[task]
+    asked = record.task["parameters"]
+    assert asked == dict(task.parameters)
     config = Config.preset(asked["preset"], seed=asked["seed"]).override(asked.get("overrides", []))
-    assert config.override([f"epochs={asked['epochs']}"]) == Config.load(folder / "config.json")
+    assert record.config is not None
+    assert config.override([f"epochs={asked['epochs']}"]) == Config.from_dict(record.config)

@@ -8,8 +8,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from nbformat import v4
 
-from tests.runner.books import book, parameters, save
+from tests.runner.books import book, code, parameters, save
 from tireid.studies.study import Study, StudyError, Task
 
 PARAMETERS = """epochs: int = 5
@@ -75,9 +76,22 @@ def test_the_key_is_that_of_the_parameters_not_of_the_arm_or_their_order(place: 
     other = study(place, arms={"b": {"epochs": 3, "preset": "clip"}}).tasks[0]
     assert one.key == other.key
     assert one.key != study(place, arms={"a": {"preset": "clip", "epochs": 4}}).tasks[0].key
-    assert Task("", None, Path("/elsewhere/book.ipynb"), one.parameters).key == one.key
-    assert Task("", None, Path("/elsewhere/other.ipynb"), one.parameters).key != one.key
-    assert one.key == "4c014fc73c", "results that people keep would no longer be found"
+    assert Task("", None, Path("/elsewhere/book.ipynb"), one.parameters, one.sources).key == one.key
+    assert Task("", None, Path("/elsewhere/other.ipynb"), one.parameters, one.sources).key != one.key
+    known = Task("", None, Path("book.ipynb"), {"epochs": 3}, ("0123456789ab",))
+    assert known.key == "db7a7f5024", "results that people keep would no longer be found"
+
+
+def test_the_code_of_the_notebook_is_part_of_the_key(tmp_path: Path) -> None:
+    def key(source: str, prose: str = "a") -> Task:
+        save(book(v4.new_markdown_cell(prose), parameters(PARAMETERS), code(source)), tmp_path)
+        return study(tmp_path / "notebooks/study.yaml", seeds=[1], sources=["0123456789abcdef"]).tasks[0]
+
+    one, other = key("1"), key("2")
+    assert one.key != other.key
+    assert one.key == key("1", "other prose").key
+    assert one.key != key(PARAMETERS.replace("5", "6")).key
+    assert one.keys[1] == other.keys[1] == Task("", 1, one.notebook, one.parameters, ("0123456789ab",)).key
 
 
 def test_selecting_arms_and_seeds(place: Path) -> None:
@@ -105,8 +119,22 @@ def test_changed_parameters_replace_those_of_every_task(place: Path) -> None:
         ({"sedes": [1]}, "unknown key 'sedes'; did you mean 'seeds'"),
         ({"parameters": {"epoch": 1}}, "book.ipynb: unknown parameter 'epoch'; did you mean 'epochs'"),
         ({"arms": {"a": {"epochs": "many"}}}, "expected int, got str 'many'"),
-        ({"arms": {"a": 5}}, "arm 'a' must map parameters to values, got 5"),
+        ({"arms": {"a": 5}}, "arms: a must be a mapping, got 5"),
+        ({"arms": {"a": {"epochs": {}}}}, "arms: a: epochs must be text, a number, true, false or a list"),
+        ({"arms": {True: {}}}, "arms: 1 must be text; quote it, got True"),
         ({"grid": {"epochs": 5}}, "grid: epochs must be a list that is not empty, got 5"),
+        ({"grid": {"epochs": []}}, r"grid: epochs must be a list that is not empty, got \[\]"),
+        ({"grid": {"epochs": "12"}}, "grid: epochs must be a list that is not empty, got '12'"),
+        ({"grid": {"epochs": [1, 2, 1]}}, "epochs must be a list of different values, .* would count twice"),
+        ({"zip": {"epochs": [1, 1]}}, "epochs 1 is asked for twice"),
+        ({"grid": {"epochs": [1]}, "zip": {"epochs": [2]}}, "epochs is under both grid and zip"),
+        ({"arms": {"a": {"epochs": 2}}, "grid": {"epochs": [1]}}, "arm 'a' has epochs, which the grid"),
+        ({"parameters": {"seed": 3}, "seeds": [1]}, "parameters has a seed, and so has the study"),
+        ({"parameters": {"overrides": "loss.gamma=1"}}, "overrides': expected list, got str"),
+        ({"seeds": ["1"]}, "seeds: 0 must be an integer, got '1'"),
+        ({"seeds": "12"}, "seeds must be a list that is not empty, got '12'"),
+        ({"notebook": 5}, "notebook must be text; quote it, got 5"),
+        ({"sources": ["abc"]}, "sources: 0 must be at least 12 hexadecimal digits"),
         ({"zip": {"epochs": [1, 2], "seed": [1]}}, r"one length, got {'epochs': 2, 'seed': 1}"),
         ({"seeds": [1, 1]}, "list of different integers"),
         ({"parameters": [1]}, "parameters must be a mapping"),

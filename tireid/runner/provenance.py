@@ -68,6 +68,12 @@ def source_hash(nb: NotebookNode) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def code_hash(nb: NotebookNode) -> str:
+    """SHA-256 of the code cells alone: what a result follows from, whatever the prose beside it says."""
+    text = json.dumps([cell.source for cell in nb.cells if cell.cell_type == "code"])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _cpu_model() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []

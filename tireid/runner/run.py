@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from tireid.basics.files import read_json, write_atomically, write_json
 from tireid.runner.metrics import collect_metrics, metrics_text, rounded
 from tireid.runner.parameters import Parameter, check_values, load_profile, read_parameters
-from tireid.runner.provenance import environment, source_hash
+from tireid.runner.provenance import code_hash, environment, source_hash
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -201,6 +201,7 @@ class _Task:
         return {
             "notebook": self.source.name,
             "source_sha256": source_hash(self.nb),
+            "code_sha256": code_hash(self.nb),
             "parameters": self.parameters,
             "changed": sorted(self.changed),
             "profile": self.profile,

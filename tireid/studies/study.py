@@ -10,9 +10,14 @@
     grid: {uncertainty.alpha: [0.5, 1.0]}                  # lists: every combination
     zip: {loss.margin: [0.25, 0.4], loss.gamma: [64, 80]}  # lists of one length: one after the other
     seeds: [1, 2, 3]
+    sources: [04d60f6e25e9]              # earlier code of the notebook, whose results still count
 
 All parts but the notebook are optional. A name with a dot is an option of :class:`tireid.Config` and joins the
-notebook's parameter `overrides`; any other name is a parameter of the notebook, checked before anything runs.
+notebook's parameter `overrides`; any other name is a parameter of the notebook, checked before anything runs. What is
+said twice in one place is an error: a name in both grid and zip, an arm's value that the grid would replace.
+
+A notebook whose code changed is another experiment: what was run before does not count as done. `provenance.json`
+names the code of a run; whoever knows that a change does not matter lists the old one under `sources`.
 """
 
 from __future__ import annotations
@@ -23,19 +28,56 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from tireid.basics.hints import nearest
-from tireid.runner.parameters import ParameterError, check_values, read_parameters
+from tireid.basics.yaml import YAMLError, read_yaml
+from tireid.runner.parameters import Parameter, ParameterError, check_values, read_parameters
+from tireid.runner.provenance import code_hash
 from tireid.runner.run import read_notebook
 
-KEYS = ("notebook", "parameters", "arms", "grid", "zip", "seeds")
+SOURCE_DIGITS = 12
 
 
 class StudyError(ValueError):
     """A study's file that cannot be read or asks for what its notebook does not have; names the file and the key."""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        raise ValueError("a mapping")
+    return value
+
+
+Values = dict[str, Annotated[Any, AfterValidator(_plain)]]
+Choices = dict[str, Annotated[list[Any], Field(min_length=1)]]
+
+
+class _File(BaseModel):
+    """What a file may hold."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    notebook: str
+    parameters: Values | None = None
+    arms: dict[str, Values | None] | None = None
+    grid: Choices | None = None
+    zip: Choices | None = None
+    seeds: list[int] | None = None
+    sources: list[Annotated[str, Field(pattern="^[0-9a-f]{12,64}$")]] | None = None
+
+
+EXPECTED = {
+    "dict_type": "a mapping",
+    "model_type": "a mapping with the key 'notebook'",
+    "list_type": "a list that is not empty",
+    "too_short": "a list that is not empty",
+    "int_type": "an integer",
+    "string_type": "text; quote it",
+    "string_pattern_mismatch": "at least 12 hexadecimal digits, quoted",
+}
 
 
 @dataclass(frozen=True)
@@ -49,14 +91,27 @@ class Task:
     parameters: Mapping[str, Any]
     """What differs from the notebook's defaults, `seed` included."""
 
+    sources: tuple[str, ...] = ("",)
+    """The start of the SHA-256 of the notebook's text as it is, and of those earlier ones whose results still count."""
+
     @property
     def key(self) -> str:
         """Ten hexadecimal digits that name notebook and parameters, the same on every machine; not the arm's name."""
-        content = json.dumps([self.notebook.stem, dict(self.parameters)], sort_keys=True)
-        return hashlib.blake2b(content.encode(), digest_size=5).hexdigest()
+        return self.keys[0]
+
+    @property
+    def keys(self) -> list[str]:
+        """:attr:`key`, and those of the same run of earlier texts of the notebook."""
+        return [key_of(self.notebook.stem, self.parameters, source) for source in self.sources]
 
     def __str__(self) -> str:
         return self.arm if self.seed is None else f"{self.arm}, seed {self.seed}"
+
+
+def key_of(notebook: str, parameters: Mapping[str, Any], source: str) -> str:
+    """The key of a run: of the notebook's stem, what was asked of it, and the hash of its text."""
+    content = json.dumps([notebook, dict(parameters), source[:SOURCE_DIGITS]], sort_keys=True)
+    return hashlib.blake2b(content.encode(), digest_size=5).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -72,31 +127,38 @@ class Study:
         """The study of a YAML file. Raises :class:`StudyError`."""
         path = Path(path)
         try:
-            tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return cls.from_dict(read_yaml(path), path)
         except OSError as error:
             raise StudyError(f"study {path} cannot be read: {error.strerror}") from error
-        except yaml.YAMLError as error:
-            raise StudyError(f"study {path} is not YAML: {error}") from error
-        return cls.from_dict(tree, path)
+        except YAMLError as error:
+            raise StudyError(f"study {error}") from error
+
+    @classmethod
+    def of(cls, study: Study | str | Path) -> Study:
+        """A study as it is, or the one that the file at this path holds."""
+        return study if isinstance(study, Study) else cls.read(study)
 
     @classmethod
     def from_dict(cls, tree: Any, path: str | Path) -> Study:
-        """The study that a file at `path` with this content holds."""
+        """The study that a file at `path` with this content holds. Raises :class:`StudyError`."""
         path = Path(path)
-        _check_shape(tree, path)
-        notebook = (path.parent / tree["notebook"]).resolve()
-        common = tree.get("parameters") or {}
-        arms = {str(name): values or {} for name, values in (tree.get("arms") or {"": {}}).items()}
-        seeds = tree.get("seeds") or [None]
-        points = list(_points(tree.get("grid") or {}, tree.get("zip") or {}, path))
+        file = _validated(tree, path)
+        notebook = (path.parent / file.notebook).resolve()
+        declared, code = _read(notebook, path)
+        sources = (code[:SOURCE_DIGITS], *(source[:SOURCE_DIGITS] for source in file.sources or ()))
+        common = file.parameters or {}
+        points = list(_points(file.grid or {}, file.zip or {}))
         several = len(points) > 1
         tasks = [
-            _task(notebook, _label(arm, point if several else {}), seed, [common, values, point])
-            for seed in seeds
-            for arm, values in arms.items()
+            _task(
+                Task(_label(arm, point if several else {}) or notebook.stem, seed, notebook, {}, sources),
+                [common, values or {}, point],
+            )
+            for seed in file.seeds or (None,)
+            for arm, values in (file.arms or {"": {}}).items()
             for point in points
         ]
-        _check_parameters(tasks, notebook, path)
+        _check_tasks(tasks, declared, path)
         return cls(path.stem, notebook, tuple(tasks))
 
     @property
@@ -115,33 +177,31 @@ class Study:
 
     def changed(self, **parameters: Any) -> Study:
         """The same study with other values of some parameters of every task."""
-        tasks = [_task(t.notebook, t.arm, t.seed, [t.parameters, parameters]) for t in self.tasks]
-        _check_parameters(tasks, self.notebook, Path(self.name))
+        tasks = [_task(task, [task.parameters, parameters]) for task in self.tasks]
+        _check_tasks(tasks, _read(self.notebook, Path(self.name))[0], Path(self.name))
         return replace(self, tasks=tuple(tasks))
 
 
-def _task(notebook: Path, arm: str, seed: int | None, layers: Sequence[Mapping[str, Any]]) -> Task:
+def _task(task: Task, layers: Sequence[Mapping[str, Any]]) -> Task:
+    """`task` with what the layers ask for; later ones win, option by option."""
     parameters: dict[str, Any] = {}
     overrides: dict[str, str] = {}
     for layer in layers:
         for name, value in layer.items():
             if "." in name:
                 overrides[name] = f"{name}={_yaml_text(value)}"
-            elif name == "overrides":
-                overrides |= {text.partition("=")[0].strip(): text for text in value}
+            elif name == "overrides" and isinstance(value, list):
+                overrides |= {str(text).partition("=")[0].strip(): text for text in value}
             else:
                 parameters[name] = value
     if overrides:
         parameters["overrides"] = list(overrides.values())
-    if seed is not None:
-        parameters["seed"] = seed
-    return Task(arm or notebook.stem, seed, notebook, parameters)
+    if task.seed is not None:
+        parameters["seed"] = task.seed
+    return replace(task, parameters=parameters)
 
 
-def _points(grid: Mapping[str, Any], zipped: Mapping[str, Any], path: Path) -> Iterator[dict[str, Any]]:
-    lengths = {name: len(values) for name, values in zipped.items()}
-    if len(set(lengths.values())) > 1:
-        raise StudyError(f"study {path}: the lists under zip must have one length, got {lengths}")
+def _points(grid: Mapping[str, Any], zipped: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     rows = [dict(zip(zipped, row, strict=True)) for row in zip(*zipped.values(), strict=True)] or [{}]
     for values in itertools.product(*grid.values()):
         for row in rows:
@@ -157,33 +217,66 @@ def _yaml_text(value: Any) -> str:
     return json.dumps(value) if isinstance(value, bool) or value is None else str(value)
 
 
-def _check_shape(tree: Any, path: Path) -> None:
+def _validated(tree: Any, path: Path) -> _File:
     if not isinstance(tree, dict) or "notebook" not in tree:
         raise StudyError(f"study {path}: expected a mapping with the key 'notebook'")
     for key in tree:
-        if key not in KEYS:
-            raise StudyError(f"study {path}: unknown key {key!r}; {nearest(key, KEYS, 'there are')}")
-    for key in ("parameters", "arms", "grid", "zip"):
-        if not isinstance(tree.get(key) or {}, dict):
-            raise StudyError(f"study {path}: {key} must be a mapping, got {tree[key]!r}")
-    for name, values in (tree.get("arms") or {}).items():
-        if not isinstance(values or {}, dict):
-            raise StudyError(f"study {path}: arm {name!r} must map parameters to values, got {values!r}")
-    for key in ("grid", "zip"):
-        for name, values in (tree.get(key) or {}).items():
-            if not isinstance(values, list) or not values:
-                raise StudyError(f"study {path}: {key}: {name} must be a list that is not empty, got {values!r}")
-    seeds = tree.get("seeds") or []
-    if not isinstance(seeds, list) or any(type(seed) is not int for seed in seeds) or len(set(seeds)) < len(seeds):
-        raise StudyError(f"study {path}: seeds must be a list of different integers, got {tree['seeds']!r}")
-
-
-def _check_parameters(tasks: Sequence[Task], notebook: Path, path: Path) -> None:
+        if key not in _File.model_fields:
+            raise StudyError(f"study {path}: unknown key {key!r}; {nearest(key, _File.model_fields, 'there are')}")
     try:
-        declared = read_parameters(read_notebook(notebook))
-        for task in tasks:
-            check_values(task.parameters, declared)
-    except FileNotFoundError as error:
-        raise StudyError(f"study {path}: there is no notebook {notebook}") from error
-    except ParameterError as error:
+        file = _File.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ": ".join(str(part) for part in first["loc"] if part != "[key]")
+        expected = EXPECTED.get(first["type"], "text, a number, true, false or a list of them")
+        raise StudyError(f"study {path}: {where} must be {expected}, got {first['input']!r}") from None
+    if problem := _said_twice(file):
+        raise StudyError(f"study {path}: {problem}")
+    return file
+
+
+def _said_twice(file: _File) -> str | None:
+    """What is wrong with a file in which each part is right; None if nothing is."""
+    grid, zipped, seeds = file.grid or {}, file.zip or {}, file.seeds or []
+    lengths = {name: len(values) for name, values in zipped.items()}
+    if len(set(lengths.values())) > 1:
+        return f"the lists under zip must have one length, got {lengths}"
+    if len(set(seeds)) < len(seeds):
+        return f"seeds must be a list of different integers, got {seeds}"
+    for name, values in grid.items():
+        texts = [_yaml_text(value) for value in values]
+        if name in zipped:
+            return f"{name} is under both grid and zip"
+        if len(set(texts)) < len(texts):
+            return f"grid: {name} must be a list of different values, got {values}: a run would count twice"
+    places: dict[str, Mapping[str, Any]] = {"parameters": file.parameters or {}, "grid": grid, "zip": zipped}
+    places |= {f"arm {arm!r}": values or {} for arm, values in (file.arms or {}).items()}
+    for what, names in places.items():
+        if seeds and "seed" in names:
+            return f"{what} has a seed, and so has the study: under seeds"
+        if what.startswith("arm ") and (both := names.keys() & (grid.keys() | zipped.keys())):
+            return f"{what} has {min(both)}, which the grid or zip would replace"
+    return None
+
+
+def _read(notebook: Path, path: Path) -> tuple[Mapping[str, Parameter], str]:
+    """The declared parameters of the notebook and the hash of its code."""
+    try:
+        nb = read_notebook(notebook)
+        return read_parameters(nb), code_hash(nb)
+    except OSError as error:
+        raise StudyError(f"study {path}: there is no notebook {notebook} that can be read") from error
+    except ValueError as error:
         raise StudyError(f"study {path}: {notebook.name}: {error}") from error
+
+
+def _check_tasks(tasks: Sequence[Task], declared: Mapping[str, Parameter], path: Path) -> None:
+    seen: set[tuple[str, int | None]] = set()
+    for task in tasks:
+        try:
+            check_values(task.parameters, declared)
+        except ParameterError as error:
+            raise StudyError(f"study {path}: {task.notebook.name}: {error}") from error
+        if (task.arm, task.seed) in seen:
+            raise StudyError(f"study {path}: {task} is asked for twice: its runs would count twice")
+        seen.add((task.arm, task.seed))

@@ -21,7 +21,8 @@ from typing import Any, Literal
 import pandas as pd
 import torch
 
-from tireid.studies.results import Results, has_result, keep, load
+from tireid.studies.results import Results, load
+from tireid.studies.store import Store
 from tireid.studies.study import Study, Task
 
 Cluster = Literal["local", "slurm"]
@@ -93,7 +94,7 @@ def sweep(
         study: a :class:`Study`, or the path of its YAML file.
         runs: folder of the runs: executed notebooks, checkpoints, logs.
         results: folder of the small result files of finished tasks (default: `<runs>/results`), see
-            :mod:`tireid.studies.results`. A task whose result lies there is finished, whatever `runs` holds.
+            :mod:`tireid.studies.store`. A task whose result lies there is finished, whatever `runs` holds.
         jobs: tasks at a time. Here they share the GPUs evenly, or the processor.
         threads: processor threads of each task; part of what makes results repeat to the digit.
         cluster: `local`, or `slurm` for a job array of at most `jobs` tasks at a time.
@@ -107,15 +108,12 @@ def sweep(
     >>> print(done)                                                # doctest: +SKIP
     ablation: 45 done, 0 skipped, 0 failed
     """
-    study = study if isinstance(study, Study) else Study.read(study)
+    study = Study.of(study)
     runs = Path(runs).resolve()
-    store = Path(results).resolve() if results else runs / "results"
-    outcomes: dict[str, Outcome] = {}
-    todo = {task.key: task for task in study.tasks}
-    for key, task in list(todo.items()):
-        if has_result(store, task):
-            outcomes[key] = Outcome(todo.pop(key), "skipped")
-    launcher = _Launcher(runs, store, jobs, threads, cluster, dict(options or {}), timeout)
+    store = Store(Path(results).resolve() if results else runs / "results")
+    outcomes = {task.key: Outcome(task, "skipped") for task in study.tasks if task in store}
+    todo = {task.key: task for task in study.tasks if task.key not in outcomes}
+    launcher = _Launcher(runs, store.folder, jobs, threads, cluster, dict(options or {}), timeout)
     for attempt in range(1, ATTEMPTS + 1):
         for outcome in launcher.run(list(todo.values())):
             if outcome.status != "failed":
@@ -124,7 +122,7 @@ def sweep(
                 outcomes[outcome.task.key] = outcome
                 if on_outcome:
                     on_outcome(outcome, len(outcomes), len(study.tasks))
-    return Sweep(study, runs, store, tuple(_of(task, outcomes) for task in study.tasks))
+    return Sweep(study, runs, store.folder, tuple(_of(task, outcomes) for task in study.tasks))
 
 
 def collect(
@@ -143,7 +141,7 @@ def collect(
     >>> print(collect("notebooks/studies/ablation.yaml", results="notebooks/results", train=False))  # doctest: +SKIP
     ablation: 55 of 55 runs are there
     """
-    store = results or Path(runs) / "results"
+    study, store = Study.of(study), results or Path(runs) / "results"
     if train:
         done = sweep(study, runs=runs, results=store, jobs=jobs)
         if not done.ok:
@@ -245,7 +243,7 @@ class _Work:
         folder = self.runs / self.task.key
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
-            if has_result(self.store, self.task):
+            if self.task in Store(self.store):
                 return Outcome(self.task, "skipped")
             started = time.monotonic()
             result = run(
@@ -260,7 +258,7 @@ class _Work:
             seconds = time.monotonic() - started
             if result.error:
                 return Outcome(self.task, "failed", seconds, f"{result.error}; notebook: {result.notebook}")
-            keep(self.store, self.task, result)
+            Store(self.store).keep(self.task, result)
             return Outcome(self.task, "done", seconds)
 
     def checkpoint(self) -> Any:
