@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tireid.cli import main
+from tests.runner.books import book, parameters, save
+from tireid.cli import COMMANDS, main
 from tireid.pedestrians import write_dataset
 
 
@@ -68,3 +73,100 @@ def test_generate_writes_the_layout_that_was_asked_for(tmp_path: Path) -> None:
     people = ["--people", "2", "0", "1"]
     assert main(["generate", str(tmp_path), "--layout", "ICFG-PEDES", "--style", "studio", *people]) == 0
     assert (tmp_path / "ICFG-PEDES" / "ICFG-PEDES.json").is_file()
+
+
+HEAVY = {"torch", "pandas", "numpy", "transformers", "pydantic", "papermill", "nbformat", "matplotlib", "scipy", "PIL"}
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "import sys, tireid, tireid.cli; tireid.cli.COMMANDS.parser.format_help(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "tireid.cli" in loaded
+    assert not HEAVY & set(loaded)
+
+
+def test_help_takes_a_moment_longer_than_python_itself() -> None:
+    def seconds(*arguments: str) -> float:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
+        return time.perf_counter() - started
+
+    ours, bare = ([seconds(*command) for _ in range(5)] for command in (["-m", "tireid", "--help"], ["-c", "pass"]))
+    assert min(ours) - min(bare) < 0.3
+
+
+def test_every_command_has_help_and_says_what_its_model_is(capsys: pytest.CaptureFixture[str]) -> None:
+    names = {"run", "train", "check-data", "generate", "evaluate", "index", "search", "sweep", "report", "pack"}
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    assert stopped.value.code == 0
+    assert names <= set(capsys.readouterr().out.split())
+    for command in ("evaluate", "index"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        shown = "".join(capsys.readouterr().out.split())
+        assert "ahubidofaCLIPmodel,oranIRRA.pth(default:tiny-street)" in shown
+
+
+@pytest.mark.parametrize("value", ["-1e-4", "-1", "-.5", "-1.5E+3", "-inf"])
+def test_a_negative_number_is_an_argument(value: str) -> None:
+    options = COMMANDS.parser.parse_args(["run", "book.ipynb", "-p", "x", value, "--timeout", value])
+    assert options.parameter == [["x", value]]
+    assert options.timeout == float(value)
+
+
+def test_the_home_folder_is_expanded_in_every_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    home = "/home/somebody/x"
+    sub = next(action for action in COMMANDS.parser._actions if action.choices and "run" in action.choices)
+    assert sub.choices
+    found = 0
+    for parser in dict(sub.choices).values():  # type: ignore[call-overload]
+        for action in parser._actions:
+            if action.type is not None and action.type not in (int, float):
+                assert str(action.type("~/x")) == home
+                assert str(action.type("x/~")) == "x/~"
+                found += 1
+            elif action.dest in (
+                "root",
+                "model",
+                "output_dir",
+                "html",
+                "folder",
+                "notebook",
+                "study",
+                "results",
+                "runs",
+            ):
+                pytest.fail(f"{parser.prog} {action.dest} is a path")
+    assert found > 20
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["train"],
+        ["train", "--epochs", "x", "--output-dir", "y"],
+        ["search", "nowhere", "a man"],
+        ["sweep", "nowhere.yaml"],
+        ["report", "nowhere.yaml"],
+        ["run", "a\nb\x1b[2J.ipynb"],
+    ],
+)
+def test_an_error_is_one_line_and_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("error: ")
+    assert len(shown.err.splitlines()) == 1
+    assert shown.err[:-1].isprintable()
+
+
+def test_a_terminal_that_lacks_a_character_gets_an_escape(tmp_path: Path) -> None:
+    path = save(book(parameters('arrow: str = "→"  # to the right')), tmp_path)
+    command = [sys.executable, "-m", "tireid", "run", str(path), "--list"]
+    done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "cp1252"})
+    assert done.returncode == 0, done.stderr
+    assert rb"\u2192" in done.stdout

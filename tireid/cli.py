@@ -1,100 +1,97 @@
-"""The command line: `python -m tireid COMMAND --help`."""
+"""The command line: `tireid COMMAND --help`.
+
+Every command is a short function below its arguments. What it needs is imported when it runs: `tireid --help` must not
+wait for PyTorch.
+"""
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Callable, Sequence
+from argparse import Namespace as Options
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from tireid.basics.extras import MissingExtraError
-from tireid.options import PRESETS, Config
+from tireid.basics.commands import Commands, argument, name_or_path, path
+from tireid.basics.terminal import one_line
 
-DATASETS = ("synthetic", "CUHK-PEDES", "ICFG-PEDES", "RSTPReid")
+COMMANDS = Commands("tireid", "Text-to-image person re-identification.")
+LAYOUTS = ("CUHK-PEDES", "ICFG-PEDES", "RSTPReid")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status (2 for an error that the user can mend)."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
-    try:
-        return command(options)
-    except (ValueError, OSError, RuntimeError, MissingExtraError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    """Run one command; returns the exit status."""
+    return COMMANDS.run(arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
-    from tireid.studies import cli
+MODEL_HELP = "a bundled model (tiny-street or tiny), a folder, a hub id of a CLIP model, or an IRRA .pth"
+MODEL = argument("--model", type=name_or_path, default="tiny-street", help=MODEL_HELP)
+DATA = (
+    argument("--dataset", default="synthetic", help="synthetic, CUHK-PEDES, ICFG-PEDES or RSTPReid"),
+    argument("--root", type=name_or_path, help="folder that holds the data set's folder; the synthetic set needs none"),
+)
+PAIRS: dict[str, Any] = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
+STUDY = argument("study", type=path, help="YAML file: notebook, parameters, arms, grid, zip, seeds, sources")
+SOME = (
+    argument("--arms", nargs="+", metavar="ARM", help="only these"),
+    argument("--seeds", nargs="+", type=int, metavar="SEED", help="only these"),
+)
+RESULTS = argument("--results", type=path, default=Path("runs/studies/results"), help="folder of the result files")
 
-    parser = argparse.ArgumentParser(prog="python -m tireid", description="Text-to-image person re-identification.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, command: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=summary, description=summary)
-        sub.set_defaults(command=command)
-        return sub
+@COMMANDS.add(
+    "run",
+    "execute a notebook with checked parameters",
+    argument("notebook", type=path, help="the notebook to execute; it is not changed"),
+    argument("-p", "--parameter", help="converted by its declared type: -p epochs 5 -p seeds '[0, 1]'", **PAIRS),
+    argument("--profile", type=name_or_path, help="'ci' for profiles/ci.yaml beside the notebook, or such a file"),
+    argument("--output-dir", type=path, help="the run's folder (default: ../runs/NAME from the notebook)"),
+    argument("--timeout", type=float, metavar="SECONDS", help="limit for the whole run"),
+    argument("--no-html", action="store_true", help="write no report"),
+    argument("--quiet", action="store_true", help="do not show the notebook's output"),
+    argument("--skip-done", action="store_true", help="do nothing if the same run is already finished"),
+    argument("--list", action="store_true", help="show the notebook's parameters and stop"),
+)
+def _run(options: Options) -> int:
+    """0, 1 a cell failed, 2 parameters or paths, 124 time limit, 137 the kernel died."""
+    from tireid.runner.parameters import convert_texts, once, read_parameters
+    from tireid.runner.run import read_notebook, run
 
-    cli.add_arguments(add("run", cli.main, "execute a notebook with checked parameters"))
-    cli.add_sweep_arguments(add("sweep", cli.sweep_main, "run every task of a study that is not finished"))
-    cli.add_report_arguments(add("report", cli.report_main, "tables and figures of a study's finished runs"))
-
-    sub = add("train", _train, "train a preset on a data set; also under torchrun or accelerate launch -m")
-    sub.add_argument("--preset", default="paper", choices=PRESETS)
-    _data_arguments(sub)
-    sub.add_argument("--backbone", help="tiny, a directory, a hub id of a CLIP model, or an IRRA checkpoint")
-    sub.add_argument("--epochs", type=int)
-    sub.add_argument("--seed", type=int)
-    sub.add_argument("--config", type=Path, help="a config.json to take whole; no other option than --set then counts")
-    sub.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="e.g. loss.gamma=64")
-    sub.add_argument("--tensorboard", action="store_true", help="write the curves for TensorBoard too")
-    sub.add_argument("--output-dir", type=Path, required=True)
-
-    sub = add("check-data", _check_data, "read a data set once: what is there, what is missing, what is odd")
-    _data_arguments(sub)
-
-    sub = add("generate", _generate, "write synthetic pedestrians in the format of a real data set")
-    sub.add_argument("root", type=Path)
-    sub.add_argument("--layout", default="CUHK-PEDES", choices=DATASETS[1:])
-    sub.add_argument("--style", default="street", choices=("street", "studio", "night"))
-    sub.add_argument("--people", type=int, nargs=3, default=(1000, 100, 200), metavar=("TRAIN", "VAL", "TEST"))
-    sub.add_argument("--seed", type=int, default=0)
-
-    sub = add("evaluate", _evaluate, "R@k, mAP and mINP of a model on a split, both directions")
-    sub.add_argument("--model", default="tiny")
-    _data_arguments(sub)
-    sub.add_argument("--split", default="test", choices=("train", "val", "test"))
-    sub.add_argument("--output-dir", type=Path, help="write metrics.json and the per-query table here")
-
-    sub = add("index", _index, "encode a folder of pictures into a gallery")
-    sub.add_argument("folder", type=Path)
-    sub.add_argument("gallery", type=Path, help="directory to write")
-    sub.add_argument("--model", default="tiny")
-
-    sub = add("search", _search, "search a gallery by description")
-    sub.add_argument("gallery", type=Path)
-    sub.add_argument("text")
-    sub.add_argument("--model", default="tiny")
-    sub.add_argument("-k", type=int, default=10)
-    sub.add_argument("--html", type=Path, help="write the ranked pictures as one self-contained page")
-
-    sub = add("pretrain", _pretrain, "make the bundled models again")
-    sub.add_argument("--output-dir", type=Path, required=True)
-    sub.add_argument("--people", type=int, default=24_000)
-    sub.add_argument("--epochs", type=int, default=10)
-    sub.add_argument(
-        "--install", action="store_true", help="put tiny, and tiny-street fine-tuned from it, into the package"
+    declared = read_parameters(read_notebook(options.notebook))
+    if options.list:
+        for parameter in declared.values():
+            print(f"{parameter.name}: {parameter.type} = {parameter.default!r}  # {parameter.help}")
+        return 0
+    result = run(
+        options.notebook,
+        convert_texts(once(options.parameter), declared),
+        profile=options.profile,
+        output_dir=options.output_dir,
+        timeout=options.timeout,
+        html=not options.no_html,
+        log=not options.quiet,
+        check=False,
+        skip_done=options.skip_done,
     )
-    return parser
+    print(result if result.ok else f"error: {one_line(result.error)}\nkept: {result.notebook}", file=sys.stderr)
+    return result.error.exit_status if result.error else 0
 
 
-def _data_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dataset", default="synthetic", choices=DATASETS)
-    parser.add_argument("--root", help="folder that holds the data set's folder; the synthetic set needs none")
-
-
-def _train(options: argparse.Namespace) -> int:
+@COMMANDS.add(
+    "train",
+    "train a preset on a data set; also under torchrun or accelerate launch -m",
+    argument("--preset", type=name_or_path, default="paper", help="such as paper, irra or clip"),
+    *DATA,
+    argument("--backbone", type=name_or_path, help="tiny, a folder, a hub id of a CLIP model, or an IRRA checkpoint"),
+    argument("--epochs", type=int, help="passes over the pairs (default: the preset's)"),
+    argument("--seed", type=int, help="of weights, batches and augmentation (default: the preset's)"),
+    argument("--config", type=path, help="a config.json to take whole; no other option than --set then counts"),
+    argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="e.g. loss.gamma=64"),
+    argument("--tensorboard", action="store_true", help="write the curves for TensorBoard too"),
+    argument("--output-dir", type=path, required=True, help="the run's folder; the same command goes on there"),
+)
+def _train(options: Options) -> int:
+    from tireid.options import Config
     from tireid.train.loop import train
 
     names = ("dataset", "root", "backbone", "epochs", "seed")
@@ -107,7 +104,8 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_data(options: argparse.Namespace) -> int:
+@COMMANDS.add("check-data", "read a data set once: what is there, what is missing, what is odd", *DATA)
+def _check_data(options: Options) -> int:
     from tireid.data import load_dataset
 
     report = load_dataset(options.dataset, options.root).check()
@@ -115,7 +113,16 @@ def _check_data(options: argparse.Namespace) -> int:
     return 0 if report.ok else 1
 
 
-def _generate(options: argparse.Namespace) -> int:
+@COMMANDS.add(
+    "generate",
+    "write synthetic pedestrians in the format of a real data set",
+    argument("root", type=path, help="folder to write the data set's folder into"),
+    argument("--layout", default="CUHK-PEDES", choices=LAYOUTS, help="whose format"),
+    argument("--style", default="street", choices=("street", "studio", "night"), help="of the people"),
+    argument("--people", type=int, nargs=3, default=(1000, 100, 200), metavar=("TRAIN", "VAL", "TEST")),
+    argument("--seed", type=int, default=0, help="other people for another seed"),
+)
+def _generate(options: Options) -> int:
     from tireid.basics.progress import Progress
     from tireid.pedestrians import write_dataset
 
@@ -132,7 +139,15 @@ def _generate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate(options: argparse.Namespace) -> int:
+@COMMANDS.add(
+    "evaluate",
+    "R@k, mAP and mINP of a model on a split, both directions",
+    MODEL,
+    *DATA,
+    argument("--split", default="test", choices=("train", "val", "test"), help="whose people"),
+    argument("--output-dir", type=path, help="write metrics.json and the per-query table here"),
+)
+def _evaluate(options: Options) -> int:
     from tireid.data import load_dataset
     from tireid.model import TIReID
     from tireid.search import evaluate
@@ -141,13 +156,20 @@ def _evaluate(options: argparse.Namespace) -> int:
     if split is None:
         raise ValueError(f"{options.dataset} has no {options.split} split")
     score = evaluate(TIReID.from_pretrained(options.model), split)
-    print(score)
     if options.output_dir is not None:
         score.save(options.output_dir)
+    print(score)
     return 0
 
 
-def _index(options: argparse.Namespace) -> int:
+@COMMANDS.add(
+    "index",
+    "encode a folder of pictures into a gallery",
+    argument("folder", type=path, help="folder of pictures, searched with its subfolders"),
+    argument("gallery", type=path, help="directory to write"),
+    MODEL,
+)
+def _index(options: Options) -> int:
     from tireid.model import TIReID
     from tireid.search import Gallery
 
@@ -157,7 +179,16 @@ def _index(options: argparse.Namespace) -> int:
     return 0
 
 
-def _search(options: argparse.Namespace) -> int:
+@COMMANDS.add(
+    "search",
+    "search a gallery by description",
+    argument("gallery", type=path, help="directory that `tireid index` wrote"),
+    argument("text", help="whom to find, such as 'a man in a blue shirt with a backpack'"),
+    MODEL,
+    argument("-k", type=int, default=10, metavar="K", help="how many pictures"),
+    argument("--html", type=path, help="write the ranked pictures as one self-contained page"),
+)
+def _search(options: Options) -> int:
     from tireid.model import TIReID
     from tireid.search import Gallery
 
@@ -169,7 +200,98 @@ def _search(options: argparse.Namespace) -> int:
     return 0
 
 
-def _pretrain(options: argparse.Namespace) -> int:
+@COMMANDS.add(
+    "sweep",
+    "run every task of a study that is not finished",
+    STUDY,
+    argument("--runs", type=path, default=Path("runs/studies"), help="folder of the runs"),
+    argument("--results", type=path, help="folder of the small result files (default: RUNS/results)"),
+    argument("--jobs", type=int, default=1, help="tasks at a time"),
+    argument("--threads", type=int, default=1, help="processor threads of each task"),
+    argument("--cluster", choices=("local", "slurm"), default="local", help="where"),
+    argument("--option", help="for submitit: --option slurm_partition gpu --option mem_gb 16", **PAIRS),
+    argument("--timeout", type=float, metavar="SECONDS", help="limit of each task"),
+    *SOME,
+    argument("--list", action="store_true", help="show the tasks and stop"),
+)
+def _sweep(options: Options) -> int:
+    """0, or 1 when some tasks failed twice."""
+    from tireid.basics.yaml import parse_yaml
+    from tireid.studies.study import Study
+    from tireid.studies.sweep import Outcome, sweep
+
+    study = Study.read(options.study).select(options.arms, options.seeds)
+    if options.list:
+        for task in study.tasks:
+            print(f"{task.key}  {one_line(task)}  {dict(task.parameters)}")
+        return 0
+
+    def say(outcome: Outcome, over: int, total: int) -> None:
+        message = f": {outcome.message}" if outcome.message else ""
+        line = f"{over}/{total} {outcome.task}: {outcome.status} ({outcome.seconds:.0f} s){message}"
+        print(one_line(line), flush=True)
+
+    done = sweep(
+        study,
+        runs=options.runs,
+        results=options.results,
+        jobs=options.jobs,
+        threads=options.threads,
+        cluster=options.cluster,
+        options={name: parse_yaml(value) for name, value in options.option},
+        timeout=options.timeout,
+        on_outcome=say,
+    )
+    print(done)
+    return 0 if done.ok else 1
+
+
+@COMMANDS.add(
+    "report",
+    "tables and figures of a study's finished runs",
+    STUDY,
+    RESULTS,
+    argument("--output-dir", type=path, help="folder to write (default: runs/reports/NAME)"),
+    argument("--baseline", metavar="ARM", help="what the other arms are compared with (default: the first)"),
+    argument("--metrics", nargs="+", metavar="METRIC", help="default: test/best/t2i/R@1 test/best/t2i/mAP"),
+    *SOME,
+)
+def _report(options: Options) -> int:
+    """0, also when some runs are missing: the report names them."""
+    from tireid.studies.report import write_report
+    from tireid.studies.results import load
+    from tireid.studies.study import Study
+    from tireid.studies.tables import METRICS
+
+    study = Study.read(options.study).select(options.arms, options.seeds)
+    folder = options.output_dir or Path("runs/reports") / study.name
+    results = load(study, options.results)
+    print(write_report(results, folder, options.baseline, options.metrics or METRICS))
+    if results.missing:
+        print(f"{len(results.missing)} of {len(study.tasks)} runs are missing", file=sys.stderr)
+    return 0
+
+
+@COMMANDS.add("pack", "move the results of a study's finished runs into one small file", STUDY, RESULTS, *SOME)
+def _pack(options: Options) -> int:
+    from tireid.studies.store import PACK, Store
+    from tireid.studies.study import Study
+
+    study, store = Study.read(options.study).select(options.arms, options.seeds), Store(options.results)
+    print(f"{store.pack(study.tasks)} results packed: {store.folder / PACK}")
+    return 0
+
+
+@COMMANDS.add(
+    "pretrain",
+    "make the bundled models again",
+    argument("--output-dir", type=path, required=True, help="folder of the runs"),
+    argument("--people", type=int, default=24_000, help="drawn people to train with"),
+    argument("--epochs", type=int, default=10, help="passes over them"),
+    argument("--install", action="store_true", help="put tiny, and tiny-street fine-tuned from it, into the package"),
+)
+def _pretrain(options: Options) -> int:
+    from tireid.options import Config
     from tireid.train.loop import train
     from tireid.train.pretraining import install, pretrain
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,19 +97,19 @@ PIECES = st.text(st.sampled_from("[]{}:,-? \n#&*!|>'\"%@`ab01.eE~<=\t\\\x85\u202
 @given(PIECES | st.text(max_size=60) | PIECES.map(lambda text: text * 50))
 @example("? - ? - :")
 def test_no_other_exception_and_never_long(text: str) -> None:
+    message = ""
     started = time.process_time()
     try:
         parse_yaml(text)
     except YAMLError as error:
-        assert "\n" not in str(error)
+        message = str(error)
     assert time.process_time() - started < 1
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("worst", ["[", "{", "{a,", "a: b\n", "- [a, b]\n", "? ", "- ", "'", "a ", '"\\', "\n"])
 def test_the_longest_text_takes_less_than_a_second(worst: str) -> None:
     started = time.process_time()
-    try:
+    with suppress(YAMLError):
         parse_yaml(worst * (LONGEST // len(worst)))
-    except YAMLError:
-        pass
     assert time.process_time() - started < 1

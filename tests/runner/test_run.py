@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -12,9 +11,9 @@ import pytest
 from nbformat import v4
 
 from tests.runner.books import book, code, parameters, save
+from tireid.cli import main
 from tireid.experiments import RunResult, run
 from tireid.runner.execution import NotebookError
-from tireid.studies.cli import add_arguments, main
 
 LOOK = """import json, os, sys
 from pathlib import Path
@@ -94,9 +93,7 @@ def test_skip_done_reads_back_the_same_run_only(finished: RunResult) -> None:
 def test_a_failing_cell_is_named_and_the_rest_is_kept(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     cells = [parameters(), code(SHOW + "\nprint('before')"), code("\n# first\n1 / 0"), code("print('never')")]
     path = save(book(v4.new_markdown_cell("# T"), *cells), tmp_path)
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    assert main(parser.parse_args([str(path), "-p", "epochs", "3", "--output-dir", str(tmp_path / "out")])) == 1
+    assert main(["run", str(path), "-p", "epochs", "3", "--output-dir", str(tmp_path / "out")]) == 1
     shown = capfd.readouterr()
     assert "book.ipynb, cell 4 ('# first'): ZeroDivisionError: division by zero" in shown.err
     assert "WARNING" not in shown.err

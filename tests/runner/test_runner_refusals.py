@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pytest
 
 from tests.runner.books import book, code, parameters, save
+from tireid.cli import main
 from tireid.experiments import ParameterError, run
-from tireid.studies.cli import add_arguments, main
 
 
 def command(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    return main(parser.parse_args(list(arguments)))
+    return main(["run", *arguments])
 
 
 def test_bad_parameters_write_nothing(tmp_path: Path) -> None:

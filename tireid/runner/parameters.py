@@ -21,7 +21,7 @@ import copy
 import io
 import math
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,6 +106,16 @@ def convert_texts(texts: Mapping[str, str], declared: Mapping[str, Parameter]) -
     return check_values(
         {name: _from_text(text, declared[name]) if name in declared else text for name, text in texts.items()}, declared
     )
+
+
+def once(pairs: Iterable[Sequence[str]]) -> dict[str, str]:
+    """Pairs of name and text as a mapping; raises :class:`ParameterError` for a name that is given twice."""
+    texts: dict[str, str] = {}
+    for name, text in pairs:
+        if name in texts:
+            raise ParameterError(f"parameter '{name}' is given twice")
+        texts[name] = text
+    return texts
 
 
 def load_profile(profile: str | Path, notebook: Path) -> dict[str, Any]:

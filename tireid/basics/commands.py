@@ -1,0 +1,94 @@
+"""Commands of a command line: a function below its arguments becomes one, errors become one line."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tireid.basics.extras import MissingExtraError
+from tireid.basics.terminal import one_line, say_anything
+
+Function = Callable[[argparse.Namespace], int]
+Argument = tuple[tuple[str, ...], dict[str, Any]]
+BAD_USAGE, INTERRUPTED = 2, 130
+
+
+class Commands:
+    """The commands of a program; each takes the parsed options and returns the exit status.
+
+    >>> commands = Commands("greet", "Greets.")
+    >>> @commands.add("hello", "greet somebody", argument("name"), argument("--times", type=int, default=1))
+    ... def hello(options):
+    ...     print(" ".join(["hello", options.name] * options.times))
+    ...     return 0
+    >>> commands.run(["hello", "you", "--times", "1"])
+    hello you
+    0
+    """
+
+    def __init__(self, program: str, summary: str) -> None:
+        self.parser = _Parser(prog=program, description=summary)
+        self._commands = self.parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+
+    def add(self, name: str, summary: str, *arguments: Argument) -> Callable[[Function], Function]:
+        """Decorate the function of the command `name`."""
+        sub = self._commands.add_parser(name, help=summary, description=summary)
+        for names, options in arguments:
+            sub.add_argument(*names, **options)
+
+        def register(function: Function) -> Function:
+            sub.set_defaults(function=function)
+            return function
+
+        return register
+
+    def run(self, arguments: Sequence[str] | None = None) -> int:
+        """Run one command; the exit status is 2, with one line on stderr, for an error that the user can mend."""
+        say_anything()
+        try:
+            options = self.parser.parse_args(arguments)
+            function: Function = options.function
+            return function(options)
+        except (ValueError, OSError, RuntimeError, MissingExtraError) as error:
+            print(f"error: {one_line(error)}", file=sys.stderr)
+            return BAD_USAGE
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return INTERRUPTED
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes `-1e-4` for a number, as `-1` is, and reports in one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, formatter_class=_Defaults)
+        self._negative_number_matcher = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|-(inf|nan)$", re.ASCII)
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message}; see `{self.prog} --help`")
+
+
+class _Defaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults that say something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False, []) else super()._get_help_string(action)
+
+
+def argument(*names: str, **options: Any) -> Argument:
+    """What `add_argument` of :mod:`argparse` takes."""
+    return names, options
+
+
+def path(text: str) -> Path:
+    """A path, with `~` for the home folder."""
+    return Path(text).expanduser()
+
+
+def name_or_path(text: str) -> str:
+    """A name, or a path with `~` for the home folder."""
+    return str(path(text)) if text.startswith("~") else text
