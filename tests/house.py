@@ -30,6 +30,22 @@ OTHER_STYLE = re.compile(r":param |:returns?:|:rtype:|^(?:Parameters|Returns|Rai
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
+ONLY_THE_CORE = """
+import sys
+from importlib.machinery import PathFinder
+
+absent = set({absent!r})
+
+
+class Core(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.partition(".")[0] in absent else super().find_spec(name, path, target)
+
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Core
+"""
+
 
 def trees() -> Iterator[tuple[str, ast.Module]]:
     """Every module of the package: its path from the root of the repository, and its syntax."""
@@ -206,3 +222,9 @@ def modules_of_the_core() -> set[str]:
     return {
         module for module, homes in packages_distributions().items() if {canonicalize_name(n) for n in homes} & found
     }
+
+
+def only_the_core() -> str:
+    """Source that hides, from the process that runs it, every package that only an extra or nobody here brings."""
+    absent = packages_distributions().keys() - modules_of_the_core() - {"tireid"}
+    return ONLY_THE_CORE.format(absent=sorted(absent))
