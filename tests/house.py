@@ -109,11 +109,27 @@ def third_party(names: set[str]) -> set[str]:
     return names - sys.stdlib_module_names - {"tireid", "tests", "tools"}
 
 
+def pyproject() -> dict[str, Any]:
+    """What pyproject.toml says."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def project() -> dict[str, Any]:
+    """Its section on the project."""
+    found: dict[str, Any] = pyproject()["project"]
+    return found
+
+
+def layers() -> list[str]:
+    """Modules of the package from the top layer to the lowest, as import-linter is told."""
+    (rooms,) = [contract for contract in pyproject()["tool"]["importlinter"]["contracts"] if contract["id"] == "rooms"]
+    return [name.strip() for layer in rooms["layers"] for name in layer.split("|")]
+
+
 def extras() -> dict[str, list[str]]:
     """The extras of pyproject.toml."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    found: dict[str, list[str]] = project["optional-dependencies"]
-    return found | {"": project["dependencies"]}
+    found: dict[str, list[str]] = project()["optional-dependencies"]
+    return found | {"": project()["dependencies"]}
 
 
 def requirements(*names: str) -> list[Requirement]:
