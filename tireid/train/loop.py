@@ -2,7 +2,7 @@
 
 One loop for the bundled model on a laptop and for CLIP on several GPUs: accelerate moves it between devices, casts to
 bfloat16, averages gradients and keeps the state for a resume. The recipe (four parameter groups, warm-up, cosine) is
-IRRA's, see :class:`tireid.options.config.OptimizerConfig`.
+IRRA's, see :class:`tireid.options.OptimizerConfig`.
 """
 
 from __future__ import annotations
@@ -156,7 +156,8 @@ class _Loop:
         self.total_steps = config.epochs * self.steps_per_epoch
         self.stop_at = min(self.total_steps, config.training.max_steps or self.total_steps)
         self.augment = Augment(size, config.image.flip, config.image.pad, config.image.erase).to(accelerator.device)
-        optimizer = torch.optim.Adam(model.parameter_groups(config.optimizer), eps=config.optimizer.eps)
+        options = config.optimizer
+        optimizer = torch.optim.Adam(model.parameter_groups(options), betas=options.betas, eps=options.eps)
         schedule = build_schedule(optimizer, config, self.steps_per_epoch)
         self.model, self.optimizer, self.schedule = accelerator.prepare(model, optimizer, schedule)
         self.history: list[dict[str, float]] = []
