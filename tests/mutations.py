@@ -18,7 +18,7 @@ class Mutation(NamedTuple):
 MUTATIONS = [
     Mutation(
         "negated similarity",
-        "model/objective.py",
+        "losses/common.py",
         "return F.normalize(image, dim=-1) @",
         "return -F.normalize(image, dim=-1) @",
         "model/test_tireid.py::test_alignment_in_eval_mode_is_on_the_means",
@@ -116,22 +116,22 @@ MUTATIONS = [
     ),
     Mutation(
         "temperature ignored by SDM",
-        "losses/matching.py",
+        "losses/sdm.py",
         ".T / temperature\n    matches",
         ".T\n    matches",
         "losses/test_matching.py::test_sdm_equals_loops",
     ),
     Mutation(
         "temperature ignored by the recovery",
-        "model/tireid.py",
-        "                options.temperature,\n",
-        "                0.03,\n",
+        "losses/recovery.py",
+        '"infonce", self.temperature)',
+        '"infonce", 0.03)',
         "model/test_recovery.py::test_text_tokens_and_targets_equal_loops",
     ),
     Mutation(
         "temperature ignored by the model",
-        "model/objective.py",
-        "return infonce_loss(image, text, options.temperature)",
+        "losses/infonce.py",
+        "return infonce_loss(image, text, self.temperature)",
         "return infonce_loss(image, text)",
         "model/test_tireid.py::test_alignment_in_eval_mode_is_on_the_means",
     ),
@@ -152,8 +152,8 @@ MUTATIONS = [
     Mutation(
         "identity variance dropped",
         "model/gaussian.py",
-        "return lam * batch + (1 - lam) * identity",
-        "return (lam * batch).expand_as(features)",
+        "lam * batch + (1 - lam) * identity,",
+        "lam * batch,",
         "model/test_gaussian.py::test_variances_equal_loops",
     ),
     Mutation(
@@ -180,14 +180,14 @@ MUTATIONS = [
     ),
     Mutation(
         "recovery knows only the paired positive",
-        "losses/masked.py",
+        "losses/recovery.py",
         "same = same_person(person_ids)",
         "same = same_person(person_ids.new_ones(len(g)).cumsum(0))",
         "losses/test_masked.py::test_recovery_with_several_positives_equals_loops",
     ),
     Mutation(
         "recovery moves its target",
-        "losses/masked.py",
+        "losses/recovery.py",
         "F.normalize(target.detach(), dim=1)",
         "F.normalize(target, dim=1)",
         "losses/test_masked.py::test_gradients_by_finite_differences_and_none_to_the_target",

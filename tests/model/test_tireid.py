@@ -11,6 +11,7 @@ from tests.model.conftest import CAPTIONS, PERSON_IDS, Batch
 from tests.oracles import gaussian as gaussian_oracle
 from tests.oracles import losses as oracle
 from tireid.data.text import MaskedTokens
+from tireid.losses import CircleLoss
 from tireid.model import TIReID, TIReIDOutput
 from tireid.options import Config
 
@@ -64,9 +65,10 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(make: Make, batch: Batch) -> 
     torch.testing.assert_close(output.loss, expected)
 
 
-@pytest.mark.parametrize("alignment", ["circle", "sdm", "infonce", "cmpm"])
+@pytest.mark.parametrize("alignment", ["circle", "sdm", "infonce", "cmpm", "tal"])
 def test_alignment_in_eval_mode_is_on_the_means(alignment: str, make: Make, batch: Batch) -> None:
-    model = make(f"loss.alignment={alignment}", "loss.temperature=0.1").eval()
+    temperature = () if alignment in ("circle", "cmpm") else ("loss.temperature=0.1",)
+    model = make(f"loss.alignment={alignment}", *temperature).eval()
     value = run(model, batch).losses["align"].item()
     v, t = (f.pooled.tolist() for f in (model.backbone.encode_image(batch[0]), model.backbone.encode_text(batch[1])))
     ids = PERSON_IDS.tolist()
@@ -79,6 +81,7 @@ def test_alignment_in_eval_mode_is_on_the_means(alignment: str, make: Make, batc
         "sdm": lambda: oracle.sdm(v, t, ids, 0.1),
         "infonce": lambda: oracle.infonce(v, t, 0.1),
         "cmpm": lambda: oracle.cmpm(v, t, ids),
+        "tal": lambda: oracle.tal(v, t, ids, 0.4, 0.1),
     }[alignment]()
     assert value == pytest.approx(expected, rel=1e-4)
 
@@ -199,7 +202,8 @@ def test_alpha_and_gamma_warm_up(make: Make, batch: Batch) -> None:
     cosine = [run(model, batch, progress=p).diagnostics["cos_text_sample_mean"].item() for p in (0.0, 0.25, 0.5, 1.0)]
     assert cosine[0] == pytest.approx(1, abs=1e-6)
     assert cosine[0] > cosine[1] > cosine[2] == cosine[3]
-    assert [model._gamma(p) for p in (0.0, 0.25, 0.5, 1.0)] == [4.0, 10.0, 16.0, 16.0]
+    assert isinstance(model.config.loss, CircleLoss)
+    assert [model.config.loss.gamma_at(p) for p in (0.0, 0.25, 0.5, 1.0)] == [4.0, 10.0, 16.0, 16.0]
 
 
 def test_diagnostics_equal_loops(make: Make, batch: Batch) -> None:

@@ -46,7 +46,7 @@ def test_the_recipe_of_the_real_data_sets_is_the_documented_one() -> None:
     assert (config.optimizer.lr, config.optimizer.eps, config.optimizer.weight_decay) == (1e-5, 1e-3, 4e-5)
     assert (config.optimizer.head_lr_factor, config.optimizer.bias_lr_factor) == (5, 2)
     assert (config.sampler.batch_size, config.sampler.pairs_per_person) == (64, 4)
-    assert (config.loss.margin, config.loss.gamma, config.loss.temperature) == (0.25, 64, 0.02)
+    assert (config.loss.margin, config.loss.gamma) == (0.25, 64)
     assert (config.uncertainty.lam, config.uncertainty.alpha, config.recovery.temperature) == (0.5, 0.5, 0.03)
     assert config.seed == 1
 
@@ -112,9 +112,9 @@ def test_override_leaves_the_original_and_everything_else_alone() -> None:
 
 @given(st.sampled_from(PRESETS), st.integers(0, 2**31), st.floats(0.001, 1000), st.floats(0, 1))
 def test_json_round_trip(name: str, seed: int, gamma: float, lam: float) -> None:
-    config = Config.preset(name, seed=seed).override([f"loss.gamma={gamma!r}", f"uncertainty.lam={lam!r}"])
+    config = Config.preset(name, seed=seed).override([f"loss.align={gamma!r}", f"uncertainty.lam={lam!r}"])
     assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
-    assert config.loss.gamma == gamma
+    assert config.loss.align == gamma
 
 
 def test_saved_and_loaded(tmp_path: Path) -> None:

@@ -17,9 +17,8 @@ import torch
 from torch import Tensor
 
 from tireid.basics.hints import nearest
-from tireid.losses.common import same_person
+from tireid.losses.common import cosines, same_person
 from tireid.model.gaussian import reparameterise, uncertainty
-from tireid.model.objective import cosines
 from tireid.show.gaussians import Plane, plot_gaussians, plot_similarities
 from tireid.show.plots import plot_style
 

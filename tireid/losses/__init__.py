@@ -1,11 +1,31 @@
-"""Pure loss functions on tensors, always computed in float32 or better."""
+"""Pure loss functions on tensors, always computed in float32 or better, and the options that each of them has.
 
-from tireid.losses.circle import bidirectional_circle_loss, circle_loss, circle_weights
+One file per loss: its function, its options and its defaults. `ALIGNMENTS` is what `loss.alignment` can name.
+"""
+
+from tireid.basics.section import by_kind
+from tireid.losses.alignment import AlignmentLoss
+from tireid.losses.circle import CircleLoss, bidirectional_circle_loss, circle_loss, circle_weights
+from tireid.losses.cmpm import CMPMLoss, cmpm_loss
 from tireid.losses.identity import identity_loss
-from tireid.losses.masked import mlm_loss, recovery_loss
-from tireid.losses.matching import cmpm_loss, infonce_loss, sdm_loss, tal_loss
+from tireid.losses.infonce import InfoNCELoss, infonce_loss
+from tireid.losses.mlm import mlm_loss
+from tireid.losses.recovery import RECOVERIES, Recovery, recovery_loss
+from tireid.losses.sdm import SDMLoss, sdm_loss
+from tireid.losses.tal import TALLoss, tal_loss
+
+ALIGNMENTS: dict[str, type[AlignmentLoss]] = by_kind(CircleLoss, SDMLoss, InfoNCELoss, CMPMLoss, TALLoss)
 
 __all__ = [
+    "ALIGNMENTS",
+    "RECOVERIES",
+    "AlignmentLoss",
+    "CMPMLoss",
+    "CircleLoss",
+    "InfoNCELoss",
+    "Recovery",
+    "SDMLoss",
+    "TALLoss",
     "bidirectional_circle_loss",
     "circle_loss",
     "circle_weights",

@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from tireid.losses.common import check_mask, check_matrix, full_precision
+from tireid.losses.alignment import AlignmentLoss, ramp
+from tireid.losses.common import check_mask, check_matrix, cosines, full_precision, same_person
+
+
+class CircleLoss(AlignmentLoss):
+    """Options of :func:`bidirectional_circle_loss`, the loss of the paper."""
+
+    alignment: Literal["circle"] = "circle"
+    margin: float = Field(0.25, ge=0, le=1)
+    """m (inferred)."""
+    gamma: float = Field(64.0, gt=0)
+    """The scale (inferred)."""
+    gamma_warmup: float = Field(0.0, ge=0, le=1)
+    """Fraction of the training over which gamma rises from a quarter of its value."""
+    positives: Literal["identity", "pair"] = "identity"
+    """Every item of the same person is positive, or the paired one only."""
+
+    def compute(self, image: Tensor, text: Tensor, person_ids: Tensor, progress: float = 1.0) -> Tensor:
+        """:func:`bidirectional_circle_loss` of features (B, D), see :meth:`AlignmentLoss.compute`."""
+        same = same_person(person_ids)
+        positives = same if self.positives == "identity" else torch.eye(len(same), device=same.device).bool()
+        similarity, gamma = cosines(image, text), self.gamma_at(progress)
+        return bidirectional_circle_loss(similarity, positives, self.margin, gamma, negatives=~same)
+
+    def gamma_at(self, progress: float) -> float:
+        """Gamma when the part `progress` of the training is done."""
+        return self.gamma * (0.25 + 0.75 * ramp(progress, self.gamma_warmup))
+
+    def weights(self, similarity: Tensor, positives: Tensor) -> tuple[Tensor, Tensor]:
+        """:func:`circle_weights` (N, M) of similarities and bool positives (N, M), at this margin."""
+        return circle_weights(similarity, positives, self.margin)
 
 
 @full_precision

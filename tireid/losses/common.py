@@ -8,10 +8,13 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+EPSILON = 1e-8
+"""Inside the logarithm of a target distribution that is 0 in places."""
 HALF_TYPES = (torch.float16, torch.bfloat16)
 
 
@@ -69,3 +72,17 @@ def check_ids(name: str, ids: Tensor, count: int) -> None:
 def same_person(rows: Tensor, columns: Tensor | None = None) -> Tensor:
     """Bool (N, M): row and column have the same id."""
     return rows[:, None] == (rows if columns is None else columns)[None, :]
+
+
+@full_precision
+def cosines(image: Tensor, text: Tensor) -> Tensor:
+    """Cosine of every row of image (..., N, D) with every row of text (..., M, D): (..., N, M)."""
+    return F.normalize(image, dim=-1) @ F.normalize(text, dim=-1).transpose(-1, -2)
+
+
+def row_divergence(logits: Tensor, matches: Tensor) -> Tensor:
+    """Mean over rows of KL(softmax(logits) || matches / row count), for logits and bool matches (N, M)."""
+    log_p = logits.log_softmax(dim=1)
+    q = matches.to(logits.dtype)
+    q = q / q.sum(dim=1, keepdim=True)
+    return (log_p.exp() * (log_p - (q + EPSILON).log())).sum(dim=1).mean()

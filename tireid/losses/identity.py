@@ -13,7 +13,10 @@ def identity_loss(image_logits: Tensor, text_logits: Tensor, labels: Tensor) -> 
     """Half the sum of the cross-entropies of image and text logits, made by one shared classifier.
 
     Source: Zheng et al., Dual-Path (TOMM 2020), as IRRA uses it. Logits (B, C); `labels` (B,) integers in 0..C-1.
-    Returns a scalar; raises ValueError for wrong shapes or a label outside 0..C-1.
+    Returns a scalar.
+
+    Raises:
+        ValueError: wrong shapes, or a label outside 0..C-1.
 
     >>> import torch
     >>> round(identity_loss(torch.zeros(2, 4), torch.zeros(2, 4), torch.tensor([0, 3])).item(), 4)

@@ -14,16 +14,18 @@ small against it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tireid.basics.parts import is_part, resolve_function
 from tireid.losses.common import check_ids, check_matrix, full_precision, same_person
 
-Fusion = Literal["convex", "batch", "identity", "sum", "std"]
+Fusion = Callable[[Tensor, Tensor, float], Tensor]
+"""(variance of the batch (B, D), of the identities (B, D), lam) to the fused variance (B, D)."""
 EPSILON = 1e-6
 """Under every square root, so that a variance of 0 has a finite gradient."""
 
@@ -86,33 +88,49 @@ def identity_variance(features: Tensor, person_ids: Tensor, unbiased: bool = Fal
     return same @ centred.square() / (count - float(unbiased)).clamp(min=1)
 
 
+def _mixed_deviations(batch: Tensor, identity: Tensor, lam: float) -> Tensor:
+    return (lam * (batch + EPSILON).sqrt() + (1 - lam) * (identity + EPSILON).sqrt()).square()
+
+
+FUSIONS: Mapping[str, Fusion] = {
+    "convex": lambda batch, identity, lam: lam * batch + (1 - lam) * identity,
+    "batch": lambda batch, identity, lam: batch,
+    "identity": lambda batch, identity, lam: identity,
+    "sum": lambda batch, identity, lam: batch + identity,
+    "std": _mixed_deviations,
+}
+
+
 @full_precision
 def uncertainty(
-    features: Tensor, person_ids: Tensor, fusion: Fusion = "convex", lam: float = 0.5, unbiased: bool = False
+    features: Tensor, person_ids: Tensor, fusion: str = "convex", lam: float = 0.5, unbiased: bool = False
 ) -> Tensor:
     """Variance (B, D) of features (B, D), fused from the batch and the identity level.
 
     `convex`: lam * var_batch + (1 - lam) * var_id; `batch` or `identity`: one of them; `sum`: both added; `std`: the
-    square of lam * std_batch + (1 - lam) * std_id. `person_ids` (B,) are integers. Raises ValueError for wrong shapes
-    or an unknown fusion.
+    square of lam * std_batch + (1 - lam) * std_id. Or the import path of a function of one's own that is marked with
+    `@tireid.part("fusion")` and takes both variances (B, D) and lam. `person_ids` (B,) are integers. Raises ValueError
+    for wrong shapes or an unknown fusion, and :class:`tireid.basics.parts.PartError`.
 
     >>> x, ids = torch.tensor([[0.0], [2.0], [7.0], [7.0]]), torch.tensor([0, 0, 1, 1])
     >>> uncertainty(x, ids, fusion="convex", lam=0.5).flatten().tolist()
     [5.25, 5.25, 4.75, 4.75]
     """
-    if fusion not in get_args(Fusion):
-        raise ValueError(f"fusion must be one of {', '.join(get_args(Fusion))}, got {fusion!r}")
-    if fusion == "batch":
-        return batch_variance(features, unbiased).expand_as(features)
+    fuse = find_fusion(fusion)
     identity = identity_variance(features, person_ids, unbiased)
-    if fusion == "identity":
-        return identity
-    batch = batch_variance(features, unbiased)
-    if fusion == "sum":
-        return batch + identity
-    if fusion == "std":
-        return (lam * (batch + EPSILON).sqrt() + (1 - lam) * (identity + EPSILON).sqrt()).square()
-    return lam * batch + (1 - lam) * identity
+    fused = fuse(batch_variance(features, unbiased).expand_as(features), identity, lam)
+    if fused.shape != features.shape:
+        raise ValueError(f"fusion {fusion!r} must return {tuple(features.shape)}, got {tuple(fused.shape)}")
+    return fused
+
+
+def find_fusion(name: str) -> Fusion:
+    """The fusion of this name or import path."""
+    if name in FUSIONS:
+        return FUSIONS[name]
+    if is_part(name):
+        return resolve_function(name, "fusion", "uncertainty.fusion")
+    raise ValueError(f"fusion must be one of {', '.join(FUSIONS)} or an import path module:function, got {name!r}")
 
 
 @full_precision

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from tireid.data.text import MaskedTokens, Tokenizer
-from tireid.losses import identity_loss, mlm_loss, recovery_loss
+from tireid.losses import identity_loss, mlm_loss
+from tireid.losses.alignment import ramp
 from tireid.losses.common import at_least_float32
 from tireid.model import io
 from tireid.model.distributed import gather, shared_generator
@@ -96,22 +97,21 @@ class TIReID(nn.Module):
         generator = self._generator(generator)
         views = Views(self, pixel_values, input_ids, masked, generator)
         ids = gather(person_ids)
-        alpha, gamma = self._alpha(progress, generator), self._gamma(progress)
+        alpha = self._alpha(progress, generator)
         image = self._gaussian(views.image.pooled, ids, alpha, generator)
         seen = views.masked_text if self.config.loss.align_masked else views.text
         text = self._gaussian(seen.pooled, ids, alpha, generator)
 
         align = self.config.uncertainty.align if self.config.uncertainty.enabled else "samples"
-        losses = {"align": alignment_loss(image, text, ids, self.config.loss, gamma, align)}
+        losses = {"align": alignment_loss(self.config.loss, image, text, ids, progress, align)}
         if self.mlm_head is not None:
             losses["mlm"] = self._mlm(self.mlm_head, views)
         if self.recovery_head is not None:
-            losses["recovery"] = self._recovery(self.recovery_head, views, ids, gamma)
+            losses["recovery"] = self._recovery(self.recovery_head, views, ids, progress)
         if self.config.loss.identity and self.training:
             losses["identity"] = self._identity(image, text, ids)
-        weights = self.config.loss.model_dump()
-        loss = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
-        return TIReIDOutput(loss, losses, image, text, diagnostics(image, text, ids, self.config.loss.margin))
+        loss = torch.stack([getattr(self.config.loss, name) * value for name, value in losses.items()]).sum()
+        return TIReIDOutput(loss, losses, image, text, diagnostics(self.config.loss, image, text, ids))
 
     def interact(
         self,
@@ -150,22 +150,10 @@ class TIReID(nn.Module):
         # Over the global count, summed over processes: the same number everywhere, and the right averaged gradient.
         return gather(mlm_loss(logits, views.masked.labels[chosen], normalizer=total)[None]).sum()
 
-    def _recovery(self, head: RecoveryHead, views: Views, ids: Tensor, gamma: float) -> Tensor:
-        options = self.config.recovery
+    def _recovery(self, head: RecoveryHead, views: Views, ids: Tensor, progress: float) -> Tensor:
         recovered = gather(at_least_float32(head(views.recovered())))
-        terms = [
-            recovery_loss(
-                recovered,
-                gather(at_least_float32(target)),
-                ids,
-                options.loss,
-                options.temperature,
-                self.config.loss.margin,
-                gamma,
-            )
-            for target in views.targets()
-        ]
-        return torch.stack(terms).mean()
+        targets = [gather(at_least_float32(target)) for target in views.targets()]
+        return torch.stack([self.config.recovery.compute(recovered, t, ids, progress) for t in targets]).mean()
 
     def _identity(self, image: Gaussian, text: Gaussian, ids: Tensor) -> Tensor:
         """On features that are neither sampled nor normalised, as in IRRA (inferred for the paper's model)."""
@@ -183,16 +171,12 @@ class TIReID(nn.Module):
     def _alpha(self, progress: float, generator: torch.Generator | None) -> float | Tensor:
         """The noise scale now: 0 for a batch that is not perturbed."""
         options = self.config.uncertainty
-        alpha = options.alpha * _ramp(progress, options.alpha_warmup)
+        alpha = options.alpha * ramp(progress, options.alpha_warmup)
         if options.probability == 1 or not (self.training and options.enabled):
             return alpha
         device = self.device if generator is None else generator.device
         perturbed = torch.rand((), generator=generator, device=device) < options.probability
         return alpha * perturbed.to(self.device)
-
-    def _gamma(self, progress: float) -> float:
-        options = self.config.loss
-        return options.gamma * (0.25 + 0.75 * _ramp(progress, options.gamma_warmup))
 
     def _check_inputs(
         self,
@@ -310,11 +294,6 @@ class TIReID(nn.Module):
         Raises :class:`CheckpointError` if a weight is not finite; what was saved before stays.
         """
         io.save(self, Path(directory))
-
-
-def _ramp(progress: float, share: float) -> float:
-    """From 0 to 1 over the first `share` of the training."""
-    return 1.0 if share == 0 else min(1.0, progress / share)
 
 
 def _recovery_embedding(backbone: DualEncoder, token: str) -> nn.Parameter | None:

@@ -1,39 +1,29 @@
-"""One validated description of an experiment, and the presets of the paper and its peers."""
+"""One validated description of an experiment, and the presets of the paper and its peers as files beside it."""
 
-from tireid.options.config import (
-    DEFAULT_HUB_BACKBONE,
-    PRESETS,
-    TINY_RECIPE,
-    TINY_TUNING,
-    Config,
-    ConfigError,
+from tireid.basics.section import ConfigError, Section
+from tireid.options.config import DEFAULT_HUB_BACKBONE, Config
+from tireid.options.outside import DATASETS
+from tireid.options.presets import PRESETS
+from tireid.options.sections import (
     ImageConfig,
     InteractionConfig,
-    LossConfig,
     MaskingConfig,
     OptimizerConfig,
-    PresetName,
-    RecoveryConfig,
     SamplerConfig,
-    Section,
     TrainingConfig,
     UncertaintyConfig,
 )
 
 __all__ = [
+    "DATASETS",
     "DEFAULT_HUB_BACKBONE",
     "PRESETS",
-    "TINY_RECIPE",
-    "TINY_TUNING",
     "Config",
     "ConfigError",
     "ImageConfig",
     "InteractionConfig",
-    "LossConfig",
     "MaskingConfig",
     "OptimizerConfig",
-    "PresetName",
-    "RecoveryConfig",
     "SamplerConfig",
     "Section",
     "TrainingConfig",

@@ -136,7 +136,7 @@ def read_description(file: Path) -> _Description:
 
 def _config(saved: _Description, file: Path) -> Config:
     try:
-        return Config.from_dict(saved.config)
+        return Config.from_stored(saved.config)
     except (ConfigError, TypeError, ValueError) as error:
         raise CheckpointError(f"{file} cannot be used: config: {error}") from error
 

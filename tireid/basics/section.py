@@ -1,0 +1,50 @@
+"""Groups of validated options, and groups that come in several kinds with options of their own."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ConfigError(ValueError):
+    """A key that does not exist, a value of the wrong type or range, or a combination that makes no sense."""
+
+
+class Section(BaseModel):
+    """Frozen group of options; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Variant(Section):
+    """A group of options that comes in several kinds.
+
+    The field that `discriminator` names says which kind it is. Each kind is a subclass with options and defaults of
+    its own, beside those that all kinds share.
+    """
+
+    discriminator: ClassVar[str]
+
+    @classmethod
+    def kind(cls) -> str:
+        """What the discriminating field of this subclass is set to; "" where a subclass does not fix it."""
+        values: tuple[Any, ...] = get_args(cls.model_fields[cls.discriminator].annotation)
+        return str(values[0]) if values else ""
+
+
+V = TypeVar("V", bound=Variant)
+
+
+def by_kind(*classes: type[V]) -> dict[str, type[V]]:
+    """The classes by their kinds. Raises TypeError for one that has no kind or another's.
+
+    A subclass fixes its kind with a literal: `alignment: Literal["circle"] = "circle"`.
+    """
+    found: dict[str, type[V]] = {}
+    for cls in classes:
+        kind = cls.kind()
+        if not kind or kind in found:
+            raise TypeError(f"{cls.__name__}.{cls.discriminator} must be a literal of its own, got {kind!r}")
+        found[kind] = cls
+    return found

@@ -1,0 +1,41 @@
+"""Cross-modal projection matching."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from tireid.losses.alignment import AlignmentLoss
+from tireid.losses.common import check_ids, check_pairs, full_precision, row_divergence, same_person
+
+
+class CMPMLoss(AlignmentLoss):
+    """Options of :func:`cmpm_loss`: none."""
+
+    alignment: Literal["cmpm"] = "cmpm"
+
+    def compute(self, image: Tensor, text: Tensor, person_ids: Tensor, progress: float = 1.0) -> Tensor:
+        """:func:`cmpm_loss` of features (B, D), see :meth:`AlignmentLoss.compute`."""
+        return cmpm_loss(image, text, person_ids)
+
+
+@full_precision
+def cmpm_loss(image_features: Tensor, text_features: Tensor, person_ids: Tensor) -> Tensor:
+    """Cross-modal projection matching, both directions added.
+
+        p_ij = softmax_j( x_i . z_j / |z_j| ),  q = same person / row count,  L = mean_i sum_j p log(p / (q + 1e-8))
+
+    for images x projected on normalised texts z, and the reverse. Source: Zhang & Lu, ECCV 2018, equations 1-6. The
+    length of the projected feature is its temperature, so pass features that are *not* normalised.
+
+    >>> round(cmpm_loss(torch.eye(2), torch.eye(2), torch.tensor([0, 1])).item(), 3)
+    8.744
+    """
+    check_pairs("image_features", "text_features", image_features, text_features)
+    check_ids("person_ids", person_ids, len(image_features))
+    matches = same_person(person_ids)
+    image_on_text = image_features @ F.normalize(text_features, dim=1).T
+    text_on_image = text_features @ F.normalize(image_features, dim=1).T
+    return row_divergence(image_on_text, matches) + row_divergence(text_on_image, matches)

@@ -1,0 +1,135 @@
+"""The sections of a configuration that have one form: pictures, batches, uncertainty, masking, optimiser, loop.
+
+The sections `loss` and `recovery` come in several, see :mod:`tireid.losses`. Every number of the method is a named
+field, with the reason for its default.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from tireid.basics.section import Section
+from tireid.options.outside import FUSIONS, own_or_part
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class ImageConfig(Section):
+    """Input size in pixels and the augmentation of training pictures (source: IRRA, the peers' common recipe)."""
+
+    height: int = Field(384, ge=8)
+    width: int = Field(128, ge=8)
+    flip: float = Field(0.5, ge=0, le=1)
+    """Probability of a horizontal flip."""
+    pad: int = Field(10, ge=0)
+    """Zero padding on every side before a random crop back to the input size, in pixels; 0 turns it off."""
+    erase: float = Field(0.5, ge=0, le=1)
+    """Probability of random erasing (area 2% to 40%, filled with the mean colour)."""
+    position_interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    """How CLIP's position grid is resized: bilinear without antialias (IRRA) or bicubic with it (timm, open_clip)."""
+
+
+class SamplerConfig(Section):
+    """How training batches are drawn."""
+
+    kind: Literal["pk", "random"] = "pk"
+    """`pk`: P people with K pairs each; `random`: pairs shuffled, each once an epoch."""
+    batch_size: int = Field(64, ge=2)
+    """Pairs in the global batch, over all processes."""
+    pairs_per_person: int = Field(4, ge=1)
+    """K; P is batch_size / K."""
+
+
+class UncertaintyConfig(Section):
+    """Features as Gaussians (stated by the paper; the fusion is inferred)."""
+
+    enabled: bool = True
+    fusion: Annotated[str, own_or_part(FUSIONS, "fusion", "uncertainty.fusion")] = "convex"
+    """`convex`: lam * var_batch + (1 - lam) * var_id; `batch` or `identity`: one of the two; `sum`: both added; `std`:
+    the same mix of standard deviations; or the import path of one's own, see :mod:`tireid.model.gaussian`."""
+    lam: float = Field(0.5, ge=0, le=1)
+    alpha: float = Field(1.0, ge=0)
+    """Scale of the noise (inferred). It bounds the similarity of a perfect pair's samples: notebook 03 measures where
+    that falls under the circle loss's target 1 - margin, which is before 1. The presets `paper` and `paper-strong` take
+    0.5, which notebook 10 found better than 1."""
+    alpha_warmup: float = Field(0.0, ge=0, le=1)
+    """Fraction of the training over which alpha rises from 0."""
+    probability: float = Field(1.0, ge=0, le=1)
+    """Probability that a training batch is perturbed at all (DSU uses 0.5)."""
+    samples: int = Field(1, ge=1)
+    """Samples drawn per feature."""
+    unbiased: bool = False
+    """Divide by n - 1 instead of n."""
+    detach: bool = False
+    """Stop the gradient through the standard deviation."""
+    align: Literal["samples", "both"] = "samples"
+    """What the alignment loss sees: samples only, or the mean of its values on samples and on means."""
+
+
+class MaskingConfig(Section):
+    """Masked language modelling (source: BERT's shares, as IRRA uses them)."""
+
+    probability: float = Field(0.15, gt=0, le=1)
+    """Share of the real tokens that is chosen; at least one per caption."""
+    mask_share: float = Field(0.8, ge=0, le=1)
+    """Of the chosen: replaced by the mask token."""
+    random_share: float = Field(0.1, ge=0, le=1)
+    """Of the chosen: replaced by a random token; the rest stays."""
+
+    @model_validator(mode="after")
+    def _shares(self) -> MaskingConfig:
+        if self.mask_share + self.random_share > 1:
+            raise ValueError("mask_share + random_share must not exceed 1")
+        return self
+
+
+class InteractionConfig(Section):
+    """The cross-modal encoder: one cross-attention and a small pre-norm transformer (source: IRRA)."""
+
+    layers: int = Field(4, ge=1)
+    heads: int | None = Field(None, ge=1)
+    """None: one head per 64 channels."""
+
+
+class OptimizerConfig(Section):
+    """Adam with four parameter groups and a linear warm-up into a cosine (source: IRRA)."""
+
+    lr: float = Field(1e-5, gt=0)
+    head_lr_factor: float = Field(5.0, gt=0)
+    """For the interaction encoder, the heads and the classifier, biases included."""
+    bias_lr_factor: float = Field(2.0, gt=0)
+    """For the biases of the towers, which have no weight decay."""
+    weight_decay: float = Field(4e-5, ge=0)
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    """Decay of the running means of the gradient and of its square."""
+    eps: float = Field(1e-3, gt=0)
+    """A hyper-parameter as much as the precision is: with pure half-precision weights 1e-3 moves about a tenth as far
+    per step as with float32 master weights, which this project always keeps."""
+    warmup_epochs: float = Field(5.0, ge=0)
+    warmup_start: float = Field(0.1, ge=0, le=1)
+    """Factor of the learning rate at step 0."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+
+
+class TrainingConfig(Section):
+    """The loop."""
+
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto`: bfloat16 autocast on a GPU that has it, float32 elsewhere; master weights are always float32."""
+    accumulate: int = Field(1, ge=1)
+    """Batches per optimiser step; each batch has its own loss, so negatives do not grow with it."""
+    clip_norm: float | None = Field(None, gt=0)
+    evaluate_every: int = Field(1, ge=1)
+    """Epochs between validations."""
+    select_on: Literal["val", "test"] = "val"
+    """Split that selects the best checkpoint. `test` reproduces the peers' habit and is labelled as such."""
+    metrics: tuple[Annotated[str, own_or_part((), "metric", "training.metrics")], ...] = ()
+    """Import paths of retrieval metrics of one's own, reported beside R@k, mAP and mINP on the test split."""
+    log_every: int = Field(20, ge=1)
+    """Steps between rows of the history."""
+    workers: int = Field(0, ge=0)
+    """Loader processes. Batches come from a memory-mapped cache, so 0 is usually fastest."""
+    max_steps: int | None = Field(None, ge=1)
+    """Stop after this many steps (a smoke run)."""
