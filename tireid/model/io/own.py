@@ -47,7 +47,7 @@ class _Version(Strict):
     format_version: int
 
 
-class _Description(Strict):
+class Description(Strict):
     """What config.json says."""
 
     model_type: Literal["tireid"]
@@ -98,7 +98,7 @@ def load(
     saved = read_description(path / CONFIG)
     exact = config is None and num_identities is None
     people = saved.num_identities if num_identities is None else num_identities
-    own_config = _config(saved, path / CONFIG) if config is None else config
+    own_config = read_config(saved, path / CONFIG) if config is None else config
     clip_config = saved.clip_config.clip_config()
     set_activation(clip_config, own_config.activation)
     file = path / WEIGHTS
@@ -124,21 +124,22 @@ def load(
     return Parts(backbone, words, own_config, people, file, heads, exact=exact)
 
 
-def read_description(file: Path) -> _Description:
+def read_description(file: Path) -> Description:
     """Validate config.json; :class:`CheckpointError` names the file and each field."""
     version = parse(_Version, file).format_version
     if version != FORMAT_VERSION:
         raise CheckpointError(
             f"{file}: format version {version}, this tireid reads {FORMAT_VERSION}; use the version that wrote it"
         )
-    return parse(_Description, file)
+    return parse(Description, file)
 
 
-def _config(saved: _Description, file: Path) -> Config:
+def read_config(saved: Description, file: Path) -> Config:
+    """Its options; :class:`CheckpointError` names the file and the option."""
     try:
         return Config.from_stored(saved.config)
     except (ConfigError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{file} cannot be used: config: {error}") from error
+        raise CheckpointError(f"{file} cannot be used: config: {str(error)[:500]}") from error
 
 
 def _check_same_save(path: Path) -> None:

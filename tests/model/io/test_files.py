@@ -1,0 +1,111 @@
+"""What lies where weights should be, and the commands that the messages give."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tireid.model import CheckpointError
+from tireid.model.io.files import read_tensors, to_safetensors, without_prefix
+
+ODD = 'it\'s $HOME "quoted" `x`'
+"""A folder whose name a careless command breaks at."""
+
+
+def run(command: str) -> None:
+    """In a shell, as a user would."""
+    subprocess.run(command.replace("python", sys.executable, 1), shell=True, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("wrapper", [None, "model", "state_dict"])
+def test_torch_files_of_both_kinds(wrapper: str | None, legacy: bool, tmp_path: Path) -> None:
+    state: Any = {"module.a": torch.arange(3.0).half(), "module.n": torch.tensor(7)}
+    path = tmp_path / "a.pth"
+    torch.save({wrapper: state} if wrapper else state, path, _use_new_zipfile_serialization=not legacy)
+    read = read_tensors(path)
+    assert {name: value.dtype for name, value in read.items()} == {"a": torch.float32, "n": torch.int64}
+    assert read["a"].tolist() == [0.0, 1.0, 2.0]
+
+
+def test_the_content_decides_not_the_name(tmp_path: Path) -> None:
+    save_file({"a": torch.ones(2)}, tmp_path / "a.pth")
+    torch.save({"b": torch.ones(2)}, tmp_path / "b.safetensors")
+    assert list(read_tensors(tmp_path / "a.pth")) == ["a"]
+    assert list(read_tensors(tmp_path / "b.safetensors")) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty: the download or copy did not finish; fetch it again"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "is a Git LFS pointer.*git lfs pull"),
+        (b"\n<!DOCTYPE html><html><body>Sign in", "is a web page, not weights"),
+        (b"<html>", "is a web page, not weights"),
+        (b'{"error": "not found"}', "is neither safetensors nor PyTorch weights: it begins with"),
+        (b"PK\x03\x04" + b"x" * 40, "is truncated: an archive that ends after 44 bytes; fetch it again"),
+        ((10**6).to_bytes(8, "little") + b'{"a": {', r"is truncated: it ends, after 15 bytes, in its header"),
+        (b"\x80\x02garbage", "is damaged or holds more than weights"),
+    ],
+)
+@pytest.mark.parametrize("name", ["best.pth", "model.safetensors"])
+def test_what_is_no_weights_says_what_it_is(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=message) as error:
+        read_tensors(tmp_path / name)
+    assert str(tmp_path / name) in str(error.value)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+@pytest.mark.parametrize("name", ["a.safetensors", "a.pth"])
+def test_a_file_that_ends_too_soon(name: str, share: float, tmp_path: Path) -> None:
+    path = tmp_path / name
+    state = {"a": torch.randn(50, 50)}
+    save_file(state, path) if name.endswith("safetensors") else torch.save(state, path)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(CheckpointError, match=r"(truncated|damaged).*[Ff]etch it again"):
+        read_tensors(path)
+
+
+def test_an_archive_of_something_else(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.pth", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(CheckpointError, match=r"an archive of 1 files \(\['readme.txt'\]\), not weights; unpack it"):
+        read_tensors(tmp_path / "a.pth")
+
+
+def test_prefixes_of_wrappers_go_only_if_every_key_has_them() -> None:
+    one = torch.zeros(1)
+    assert list(without_prefix({"module._orig_mod.a": one, "module._orig_mod.b": one})) == ["a", "b"]
+    assert list(without_prefix({"module.a": one, "b": one})) == ["module.a", "b"]
+
+
+def test_a_file_with_objects_is_converted_by_the_command(tmp_path: Path) -> None:
+    folder = tmp_path / ODD
+    folder.mkdir()
+    path = folder / "with args.pth"
+    code = (
+        "import argparse, sys, torch; "
+        "torch.save({'model': {'w': torch.ones(2)}, 'args': argparse.Namespace(a=1)}, sys.argv[1])"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    with pytest.raises(CheckpointError, match="holds more than weights") as error:
+        read_tensors(path)
+    run(str(error.value).partition("convert it once: ")[2])
+    assert read_tensors(folder / "with args.weights.pt")["w"].tolist() == [1.0, 1.0]
+
+
+def test_a_pickle_becomes_safetensors_by_the_command(tmp_path: Path) -> None:
+    folder = tmp_path / ODD
+    folder.mkdir()
+    weight = torch.randn(3, 2)
+    torch.save({"a": weight, "b": weight.T}, folder / "pytorch_model.bin")  # shared and not contiguous
+    run(to_safetensors(folder / "pytorch_model.bin", folder / "model.safetensors"))
+    assert torch.equal(load_file(folder / "model.safetensors")["b"], weight.T)
