@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from tests.explain.coverage import coverage
 from tests.search.fakes import ColourModel
 from tireid.explain.calibration import KnownCaptions, ranks_of
 from tireid.explain.confidence import FLAT_ABOVE, FLAT_LEVEL, UNCALIBRATED, QuerySpread, how_sure
-from tireid.explain.coverage import coverage
 from tireid.search import Gallery
 
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from tests.explain.coverage import coverage
 from tireid.data import load_dataset
 from tireid.explain.confidence import QuerySpread, how_sure
-from tireid.explain.coverage import coverage
 from tireid.explain.phrases import BANK, add_phrase, mentioned
 from tireid.explain.questions import PhraseBank, suggest
 from tireid.explain.reasons import person_attributes

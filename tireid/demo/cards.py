@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tireid.demo.parts import safe
-from tireid.demo.search import Answer
+from tireid.demo.source import Answer
 from tireid.search.gallery import Gallery
 
 WORDS = {True: "right", False: "wrong", None: ""}

@@ -19,7 +19,7 @@ from torch import Tensor
 from tireid.basics.hints import nearest
 from tireid.losses.common import cosines, same_person
 from tireid.model.gaussian import reparameterise, uncertainty
-from tireid.show.gaussians import Plane, plot_gaussians, plot_similarities
+from tireid.show.plane import Plane, plot_gaussians, plot_similarities
 from tireid.show.plots import plot_style
 
 try:

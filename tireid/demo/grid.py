@@ -8,7 +8,7 @@ from typing import Any
 
 from tireid.demo.cards import cards
 from tireid.demo.parts import block, html, widgets
-from tireid.demo.search import Answer
+from tireid.demo.source import Answer
 from tireid.demo.thumbnails import Thumbnails
 from tireid.search.gallery import Gallery
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from tireid.demo.grid import ResultGrid
 from tireid.demo.parts import bind, block, html, labelled, row, safe, slider, widgets
-from tireid.demo.plane import Layout, background, map_html, map_words
-from tireid.demo.search import Answer, Source
+from tireid.demo.source import Answer, Source
 from tireid.demo.state import PLANES, Store, View
 from tireid.demo.thumbnails import Thumbnails
+from tireid.show.picture_map import Layout, background, map_html, map_words
 
 SHOWN = 12
 

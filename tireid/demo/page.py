@@ -10,7 +10,7 @@ import tireid
 from tireid.demo.cards import SIGNS, moves
 from tireid.demo.parts import STYLE, block, safe
 from tireid.demo.query import summary
-from tireid.demo.search import Answer
+from tireid.demo.source import Answer
 from tireid.demo.state import FIND, View, plain
 from tireid.show.cards import printable
 

@@ -19,7 +19,7 @@ from tireid.demo.parts import (
     slider,
     widgets,
 )
-from tireid.demo.search import Answer, Source
+from tireid.demo.source import Answer, Source
 from tireid.demo.state import ALL, FIND, MOST, PANELS, Store, View
 
 CHOICES, LABEL, NOTHING = 200, 90, -1

@@ -12,12 +12,12 @@ import pandas as pd
 from tireid.basics.files import write_atomically
 from tireid.data.dataset import Split
 from tireid.demo import page
-from tireid.demo.browser import FailureBrowser
+from tireid.demo.failures import FailureBrowser
 from tireid.demo.grid import ResultGrid
 from tireid.demo.map import MapPanel
 from tireid.demo.parts import STYLE, labelled, row, safe, widgets
 from tireid.demo.query import QueryBar
-from tireid.demo.search import Answer, Source, side_by_side
+from tireid.demo.source import Answer, Source, side_by_side
 from tireid.demo.state import FIND, GALLERIES, KEYS, Known, Store, View, plain
 from tireid.demo.sure import SurePanel
 from tireid.demo.thumbnails import Thumbnails

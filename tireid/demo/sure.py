@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tireid.demo.parts import bind, block, html, labelled, row, safe, slider, table_html, widgets
-from tireid.demo.search import Answer, Source, kept_text
+from tireid.demo.source import Answer, Source, kept_text
 from tireid.demo.state import FIND, Store, View
 from tireid.explain.confidence import QuerySpread, Sureness, how_sure
 from tireid.explain.questions import PhraseBank, Suggestion, add_phrase, suggest

@@ -9,7 +9,7 @@ import numpy as np
 
 from tireid.data.images import open_image
 from tireid.demo.parts import block, html, labelled, row, safe, shortened, table_html, widgets
-from tireid.demo.search import Answer, Source, words_of
+from tireid.demo.source import Answer, Source, words_of
 from tireid.demo.state import FIND, Store, View
 from tireid.demo.thumbnails import thumbnail
 from tireid.explain.reasons import Ablation, nearest_captions, word_ablation, word_heat

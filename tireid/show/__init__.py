@@ -1,6 +1,6 @@
 """Pictures, cards and plots in one style, with alternative text; no widgets."""
 
-from tireid.show.gaussians import Plane, plot_gaussians, plot_similarities
+from tireid.show.plane import Plane, plot_gaussians, plot_similarities
 from tireid.show.plots import bars, curves, picture_grid, plot_style, show, show_picture
 
 __all__ = [

@@ -12,7 +12,7 @@ import pandas as pd
 from tireid.basics.files import write_atomically
 from tireid.data.dataset import Split
 from tireid.demo.parts import bind, block, html, labelled, row, safe, shortened, table_html, widgets
-from tireid.demo.search import Answer, Source
+from tireid.demo.source import Answer, Source
 from tireid.demo.state import FIND, SORTS, Store, View
 from tireid.explain.failures import failures
 from tireid.search.evaluation import evaluate_features

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tireid.demo.parts import safe
 from tireid.search.encoder import Float32s
 from tireid.search.metrics import Floats, Ints
-from tireid.show.gaussians import Plane, ellipse
+from tireid.show.plane import Plane, ellipse
 
 WIDTH, HEIGHT, MARGIN, NEIGHBOURS = 560, 420, 0.04, 10
 PALETTE = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc")

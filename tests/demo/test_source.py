@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.search.fakes import ColourModel, Crops
-from tireid.demo.search import Source, first_rank, kept_text, ranks_of, side_by_side, words_of
+from tireid.demo.source import Source, first_rank, kept_text, ranks_of, side_by_side, words_of
 from tireid.demo.state import View
 from tireid.search import Gallery
 

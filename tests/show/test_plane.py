@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from sklearn.decomposition import PCA
 
-from tireid.show.gaussians import Plane, ellipse, plot_gaussians, plot_similarities
+from tireid.show.plane import Plane, ellipse, plot_gaussians, plot_similarities
 
 RNG = np.random.default_rng(3)
 FEATURES = RNG.standard_normal((40, 6)) * [5, 3, 1, 1, 1, 1] + 7

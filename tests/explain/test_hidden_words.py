@@ -8,9 +8,9 @@ from torch.nn import functional as F
 
 from tests.model.conftest import CAPTIONS, PERSON_IDS, small_model
 from tireid.data.text import Tokenizer
+from tireid.explain.hidden_words import predict_masked, recover_global, token_words, top_words
 from tireid.losses import recovery_loss
 from tireid.model import TIReID
-from tireid.show.masked import predict_masked, recover_global, token_words, top_words
 
 
 @pytest.fixture(scope="module")

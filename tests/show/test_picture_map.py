@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from tireid.demo.plane import HEIGHT, WIDTH, Layout, map_html
+from tireid.show.picture_map import HEIGHT, WIDTH, Layout, map_html
 
 
 @pytest.fixture(scope="module")
