@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from tireid.show.picture_map import HEIGHT, WIDTH, Layout, map_html
+from tireid.show.picture_map import HEIGHT, WIDTH, PictureMap, map_html
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +18,11 @@ def features() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def layout(features: np.ndarray) -> Layout:
-    return Layout.of("PCA", features[:20], features[20:])
+def layout(features: np.ndarray) -> PictureMap:
+    return PictureMap.of("PCA", features[:20], features[20:])
 
 
-def test_places_are_principal_components_up_to_scale(layout: Layout, features: np.ndarray) -> None:
+def test_places_are_principal_components_up_to_scale(layout: PictureMap, features: np.ndarray) -> None:
     expected = PCA(2, svd_solver="full").fit_transform(features.astype(np.float64))
     shares = np.concatenate([layout.pictures, layout.captions])
     for axis in range(2):
@@ -30,14 +30,14 @@ def test_places_are_principal_components_up_to_scale(layout: Layout, features: n
     assert 0 < shares.min() < shares.max() < 1
 
 
-def test_a_query_lies_where_its_feature_does(layout: Layout, features: np.ndarray) -> None:
+def test_a_query_lies_where_its_feature_does(layout: PictureMap, features: np.ndarray) -> None:
     np.testing.assert_allclose(layout.place(features[3].astype(np.float64)), layout.pictures[3], atol=1e-6)
     assert layout.place(100 * features[3].astype(np.float64)).max() <= 1
 
 
 def test_without_a_formula_it_stands_among_its_nearest_pictures(features: np.ndarray) -> None:
     grid = np.random.default_rng(1).random((20, 2))
-    free = Layout("UMAP", grid, np.zeros((0, 2)), features[:20], None, np.zeros(2), np.ones(2))
+    free = PictureMap("UMAP", grid, np.zeros((0, 2)), features[:20], None, np.zeros(2), np.ones(2))
     query = features[5].astype(np.float64)
     scores = features[:20].astype(np.float64) @ query
     best = sorted(range(20), key=lambda row: -scores[row])[:10]
@@ -46,7 +46,7 @@ def test_without_a_formula_it_stands_among_its_nearest_pictures(features: np.nda
     np.testing.assert_allclose(free.place(query), expected, atol=1e-5)
 
 
-def test_a_region_holds_what_lies_inside(layout: Layout) -> None:
+def test_a_region_holds_what_lies_inside(layout: PictureMap) -> None:
     left, bottom = np.quantile(layout.pictures, 0.25, axis=0)
     region = [float(left), 1.0, float(bottom), 1.0]
     expected = [row for row, (x, y) in enumerate(layout.pictures) if x >= left and y >= bottom]
@@ -55,7 +55,7 @@ def test_a_region_holds_what_lies_inside(layout: Layout) -> None:
     assert layout.inside([]).tolist() == []
 
 
-def test_marks_are_drawn_at_their_places(layout: Layout) -> None:
+def test_marks_are_drawn_at_their_places(layout: PictureMap) -> None:
     people = np.repeat([1, 2], 10)
     page = map_html(layout, "data:,", np.array([0.25, 0.5]), np.array([3, 12]), people, [0.1, 0.2, 0.3, 0.4])
     for number, row in ((1, 3), (2, 12)):
@@ -72,15 +72,15 @@ def test_marks_are_drawn_at_their_places(layout: Layout) -> None:
 
 def test_what_cannot_be_drawn_is_said(features: np.ndarray) -> None:
     with pytest.raises(ValueError, match="three pictures or captions, this gallery has 2"):
-        Layout.of("PCA", features[:1], features[:1])
+        PictureMap.of("PCA", features[:1], features[:1])
     with pytest.raises(ValueError, match="PCA or UMAP, not 'tsne'"):
-        Layout.of("tsne", features, features[:0])
+        PictureMap.of("tsne", features, features[:0])
 
 
 @pytest.mark.slow
 def test_umap_keeps_neighbours_and_repeats(features: np.ndarray) -> None:
     clusters = np.repeat(features[:3], 12, axis=0) + 0.01 * np.random.default_rng(2).standard_normal((36, 6))
-    first, again = (Layout.of("UMAP", clusters.astype(np.float32), features[:0]) for _ in range(2))
+    first, again = (PictureMap.of("UMAP", clusters.astype(np.float32), features[:0]) for _ in range(2))
     np.testing.assert_array_equal(first.pictures, again.pictures)
     for row, point in enumerate(first.pictures):
         nearest = np.argsort(((first.pictures - point) ** 2).sum(axis=1))[1]

@@ -17,25 +17,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Hit:
+class Hit(cards.Card):
     """One picture of a ranked list."""
 
-    rank: int
-    """From 1."""
-    path: Path
-    name: str
-    """The path relative to the gallery's folder, with forward slashes."""
-    score: float
-    """Cosine similarity with the query, -1..1."""
-    person_id: int | None = None
     camera: int | None = None
-    correct: bool | None = None
-    """Whether it shows the person that was searched for; None where that is not known."""
-
-    @property
-    def mark(self) -> str:
-        """``✓``, ``✗`` or nothing."""
-        return {True: "✓", False: "✗", None: ""}[self.correct]
+    row: int = -1
+    """Its place in the gallery; -1 where it comes from none."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +40,10 @@ class Hits(Sequence[Hit]):
     """The description that was searched for."""
     image: Any = field(default=None, repr=False)
     """The picture that was searched for: a path or a PIL picture."""
+    among: int = 0
+    """How many pictures were ranked: those that the filters leave."""
+    first_right: int | None = None
+    """Rank of the first right picture among them all; None where nobody knows who is right, or where nobody is."""
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -60,7 +51,7 @@ class Hits(Sequence[Hit]):
     def __getitem__(self, index: slice) -> Hits: ...
     def __getitem__(self, index: int | slice) -> Hit | Hits:
         if isinstance(index, slice):
-            return Hits(self.items[index], self.text, self.image)
+            return Hits(self.items[index], self.text, self.image, self.among, self.first_right)
         return self.items[index]
 
     def __len__(self) -> int:
@@ -85,22 +76,16 @@ class Hits(Sequence[Hit]):
         return f"{len(self)} hit{'' if len(self) == 1 else 's'} for {' and '.join(parts) or 'a query'}"
 
     def __str__(self) -> str:
-        marked = any(hit.mark for hit in self)
-        lines = [cards.printable(self.title)]
-        for hit in self:
-            mark = f"  {hit.mark or ' '}" if marked else ""
-            person = f"  person {hit.person_id}" if hit.person_id is not None else ""
-            lines.append(f"{hit.rank:2d}  {hit.score:.2f}{mark}  {cards.printable(hit.name)}{person}")
-        return "\n".join(lines)
+        return cards.listing(self.title, self)
 
-    def show(self, columns: int = 5, width: int = 96) -> cards.View:
+    def show(self, columns: int = 5, width: int = 96) -> cards.Rendered:
         """The pictures in rank order, to be the last line of a notebook cell; elsewhere it prints the list.
 
         Args:
             columns: pictures in a row.
             width: of a picture, in pixels.
         """
-        return cards.View(cards.hits_html(self, columns=columns, width=width), str(self))
+        return cards.Rendered(self._html(columns, width), str(self))
 
     def figure(self, columns: int = 5, width: float = 1.3) -> Figure:
         """The same as a matplotlib figure, `width` inches a picture; its attribute `alt_text` describes it.
@@ -108,13 +93,15 @@ class Hits(Sequence[Hit]):
         Raises:
             ImportError: matplotlib is missing; names the extra that brings it.
         """
-        return cards.hits_figure(self, columns=columns, width=width)
+        return cards.figure(self.title, self, columns=columns, width=width)
 
     def save_html(self, path: str | Path, columns: int = 5, width: int = 96) -> Path:
         """Write a page that holds its pictures and opens without a network; returns its path."""
-        page = cards.html_page(self.title, cards.hits_html(self, columns=columns, width=width))
-        write_atomically(path, page)
+        write_atomically(path, cards.html_page(self.title, self._html(columns, width)))
         return Path(path)
+
+    def _html(self, columns: int, width: int) -> str:
+        return cards.grid_html(self.title, self, query=self.image, columns=columns, width=width)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.show()._repr_mimebundle_()

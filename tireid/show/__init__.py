@@ -1,7 +1,7 @@
 """Pictures, cards and plots in one style, with alternative text; no widgets."""
 
-from tireid.show.plane import Plane, plot_gaussians, plot_similarities
-from tireid.show.plots import bars, curves, picture_grid, plot_style, show, show_picture
+from tireid.show.plane import Plane, plot_gaussians
+from tireid.show.plots import bars, curves, picture_grid, plot_similarities, plot_style, show, show_picture
 
 __all__ = [
     "Plane",

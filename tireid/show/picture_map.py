@@ -1,9 +1,7 @@
-"""The map: gallery and captions in a plane, drawn once; results, query and ellipses drawn over it as SVG."""
+"""A map of pictures and captions: drawn once; results, query and ellipses drawn over it as SVG."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,18 +9,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tireid.demo.parts import safe
-from tireid.search.encoder import Float32s
-from tireid.search.metrics import Floats, Ints
-from tireid.show.plane import Plane, ellipse
+from tireid.basics.extras import extra
+from tireid.show.cards import data_address, safe
+from tireid.show.plane import Array, Floats, Plane, ellipse
+from tireid.show.plots import PALETTE
 
+Ints = npt.NDArray[np.int64]
 WIDTH, HEIGHT, MARGIN, NEIGHBOURS = 560, 420, 0.04, 10
-PALETTE = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc")
-"""seaborn's `colorblind`."""
+PEOPLE = 5
+"""So many of the results' people have an ellipse."""
 
 
 @dataclass(frozen=True)
-class Layout:
+class PictureMap:
     """Everything's place in a plane, as shares of its width and height in 0..1 from the lower left corner."""
 
     name: str
@@ -30,7 +29,7 @@ class Layout:
     """(N, 2)"""
     captions: Floats
     """(M, 2)"""
-    features: Float32s
+    features: Array
     """(N, D) of the pictures."""
     plane: Plane | None
     """Of principal components; None where the map has no formula."""
@@ -38,7 +37,7 @@ class Layout:
     high: Floats
 
     @classmethod
-    def of(cls, name: str, pictures: Float32s, captions: Float32s) -> Layout:
+    def of(cls, name: str, pictures: Array, captions: Array) -> PictureMap:
         """Principal components ("PCA") or UMAP of pictures (N, D) and captions (M, D), in one plane.
 
         Raises ValueError for fewer than three pictures and captions, or for a name that is neither.
@@ -87,27 +86,25 @@ class Layout:
         return rows
 
 
-def background(layout: Layout) -> str:
+def background(places: PictureMap) -> str:
     """All pictures and captions as small marks: a data address of a PNG of `WIDTH` x `HEIGHT`, drawn once."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100)
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.scatter(
-        layout.captions[:, 0], layout.captions[:, 1], s=9, marker="x", color="#a06a00", linewidths=0.6, alpha=0.5
+    marks: tuple[tuple[Floats, dict[str, Any]], ...] = (
+        (places.captions, {"marker": "x", "color": "#a06a00", "linewidths": 0.6, "alpha": 0.5}),
+        (places.pictures, {"marker": "o", "color": "#5f6b76", "linewidths": 0, "alpha": 0.7}),
     )
-    axes.scatter(
-        layout.pictures[:, 0], layout.pictures[:, 1], s=9, marker="o", color="#5f6b76", linewidths=0, alpha=0.7
-    )
+    for points, look in marks:
+        axes.scatter(points[:, 0], points[:, 1], s=9, **look)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.set_axis_off()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor="white")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_address(figure, "PNG", facecolor="white")
 
 
 def map_html(
-    layout: Layout,
+    places: PictureMap,
     ground: str,
     query: Floats | None,
     rows: Ints,
@@ -118,7 +115,7 @@ def map_html(
 
     An ellipse covers two standard deviations of the person's pictures in this plane.
     """
-    shapes = [] if people is None else _ellipses(layout, rows, people)
+    shapes = [] if people is None else _ellipses(places, rows, people)
     if region:
         left, top = _pixels((region[0], region[3]))
         right, bottom = _pixels((region[1], region[2]))
@@ -126,11 +123,11 @@ def map_html(
         shapes.append(
             f'<rect x="{left:.1f}" y="{top:.1f}" {size} fill="#1565c0" fill-opacity="0.08" stroke="#1565c0"/>'
         )
-    shapes += [_number(layout.pictures[place], number) for number, place in reversed(list(enumerate(rows, start=1)))]
+    shapes += [_number(places.pictures[place], number) for number, place in reversed(list(enumerate(rows, start=1)))]
     if query is not None:
         x, y = _pixels(query)
         shapes.append(f'<path d="{_star(x, y)}" fill="#c0262d" stroke="#fff" stroke-width="1.5"/>')
-    alt = map_words(layout, query, rows)
+    alt = map_words(places, query, rows)
     return (
         f'<div style="position:relative;max-width:{WIDTH}px">'
         f'<img alt="{safe(alt)}" src="{ground}" style="width:100%;display:block">'
@@ -139,24 +136,24 @@ def map_html(
     )
 
 
-def map_words(layout: Layout, query: Floats | None, rows: Ints) -> str:
+def map_words(places: PictureMap, query: Floats | None, rows: Ints) -> str:
     """What the map shows, in words; the query's place in percent of width and height."""
-    axes = "" if layout.plane is None else f" ({layout.plane.share.sum():.0%} of the variance)"
+    axes = "" if places.plane is None else f" ({places.plane.share.sum():.0%} of the variance)"
     where = "" if query is None else f"; the query (red star) at {query[0]:.0%} across, {query[1]:.0%} up"
     results = f"; results as numbers 1 to {len(rows)}" if len(rows) else ""
-    captions = f" and {len(layout.captions)} captions (crosses)" if len(layout.captions) else ""
-    return f"{layout.name}{axes} of {len(layout.pictures)} pictures (dots){captions}{where}{results}"
+    captions = f" and {len(places.captions)} captions (crosses)" if len(places.captions) else ""
+    return f"{places.name}{axes} of {len(places.pictures)} pictures (dots){captions}{where}{results}"
 
 
-def _ellipses(layout: Layout, rows: Ints, people: npt.NDArray[Any]) -> list[str]:
-    shown = list(dict.fromkeys(int(people[place]) for place in rows))[: len(PALETTE)]
+def _ellipses(places: PictureMap, rows: Ints, people: npt.NDArray[Any]) -> list[str]:
+    shown = list(dict.fromkeys(int(people[place]) for place in rows))[:PEOPLE]
     shapes = []
     for person, colour in zip(shown, PALETTE, strict=False):
-        points = np.array([_pixels(point) for point in layout.pictures[people == person]])
+        points = np.array([_pixels(point) for point in places.pictures[people == person]])
         if len(points) < 2:
             continue
         x, y = points.mean(axis=0)
-        width, height, angle = ellipse(np.cov(points.T, bias=True))
+        width, height, angle = ellipse(np.cov(points.T, bias=True), 2)
         shapes.append(
             f'<ellipse cx="{x:.1f}" cy="{y:.1f}" rx="{width / 2:.1f}" ry="{height / 2:.1f}" fill="none" '
             f'stroke="{colour}" stroke-width="2" transform="rotate({angle:.1f} {x:.1f} {y:.1f})">'
@@ -182,11 +179,9 @@ def _pixels(point: Sequence[float] | Floats) -> tuple[float, float]:
     return float(point[0]) * WIDTH, (1 - float(point[1])) * HEIGHT
 
 
-def _umap(features: Float32s) -> Floats:
-    try:
+def _umap(features: Array) -> Floats:
+    with extra("maps"):
         from umap import UMAP
-    except ImportError as error:
-        raise ValueError("UMAP needs umap-learn: pip install 'tireid[notebooks]'") from error
     neighbours = min(15, len(features) - 1)
     start = "spectral" if len(features) > 10 else "random"  # the spectral one needs more points than it has dimensions
     mapper = UMAP(n_neighbors=neighbours, metric="cosine", init=start, random_state=0, n_jobs=1)

@@ -1,6 +1,6 @@
 """Plots in one place and one style: each a function of arrays to an Axes; :func:`show` adds the alternative text.
 
-seaborn's `colorblind` palette throughout.
+The palette is seaborn's `colorblind` throughout, whose colours people with any colour vision can tell apart.
 """
 
 from __future__ import annotations
@@ -9,28 +9,48 @@ import base64
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 from PIL import Image
 
+from tireid.basics.extras import extra
 from tireid.data import IMAGE_MEAN, IMAGE_STD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+Array = npt.NDArray[Any]
+PALETTE = (
+    "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9",
+)  # fmt: skip
+SMALL, NORMAL = 9.35, 10.2
+"""Sizes of text in points."""
+STYLE: dict[Any, Any] = {
+    "axes.axisbelow": True, "axes.edgecolor": "0.8", "axes.facecolor": "white", "axes.grid": True,
+    "axes.labelcolor": "0.15", "axes.labelsize": NORMAL, "axes.linewidth": 1.25, "axes.spines.right": False,
+    "axes.spines.top": False, "axes.titlesize": NORMAL, "figure.dpi": 90, "figure.facecolor": "white",
+    "font.size": NORMAL, "grid.color": "0.8", "grid.linewidth": 1, "legend.fontsize": SMALL,
+    "legend.title_fontsize": NORMAL, "lines.solid_capstyle": "round",
+    "patch.edgecolor": "white", "patch.force_edgecolor": True, "savefig.bbox": "tight", "text.color": "0.15",
+    "xtick.bottom": False, "xtick.color": "0.15", "xtick.labelsize": SMALL, "ytick.color": "0.15",
+    "ytick.labelsize": SMALL, "ytick.left": False,
+}  # fmt: skip
 
 
 @contextmanager
 def plot_style() -> Iterator[None]:
     """The project's look, for the figures drawn inside the block."""
-    import matplotlib.pyplot as plt
-    import seaborn as sns
+    with extra("notebooks"):
+        import matplotlib as mpl
+        from matplotlib.rcsetup import cycler
 
-    look = sns.axes_style("whitegrid") | sns.plotting_context("notebook", font_scale=0.85)
-    look |= {"axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 90, "savefig.bbox": "tight"}
-    with plt.rc_context(look), sns.color_palette("colorblind"):
+    with mpl.rc_context(STYLE | {"axes.prop_cycle": cycler(color=PALETTE)}):
         yield
 
 
@@ -92,6 +112,64 @@ def bars(table: pd.DataFrame, axes: Axes, order: Sequence[str] | None = None, y:
     axes.grid(axis="x", visible=False)
     axes.legend(frameon=False)
     return axes
+
+
+def plot_similarities(
+    positive: npt.ArrayLike, negative: npt.ArrayLike, axes: Axes, target: float | None = None, bins: int = 50
+) -> Axes:
+    """Histograms (densities) of cosines of positive and of negative pairs, and a line at `target` if given."""
+    edges = np.linspace(-1, 1, bins + 1).tolist()
+    styles = (("negative pairs", negative, "C3", "//"), ("positive pairs", positive, "C0", ""))
+    for label, values, colour, hatch in styles:
+        flat = np.asarray(values, dtype=np.float64).ravel()
+        axes.hist(flat, edges, density=True, histtype="stepfilled", alpha=0.5, color=colour, hatch=hatch, label=label)
+    if target is not None:
+        axes.axvline(target, color="black", linestyle="--", linewidth=1, label=f"target 1 - m = {target:g}")
+    axes.set(xlabel="cosine of image and text", ylabel="density", xlim=(-1, 1), xticks=(-1, -0.5, 0, 0.5, 1))
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
+def interval_plot(table: pd.DataFrame, axes: Axes, x: str) -> Axes:
+    """One line per row: a dot at column `estimate` and a bar from `low` to `high`; `x` names the quantity.
+
+    A row whose interval leaves out 0 is drawn filled, the others hollow.
+    """
+    for place, (_, row) in enumerate(table.iterrows()):
+        sure = row["low"] > 0 or row["high"] < 0
+        axes.plot([row["low"], row["high"]], [place, place], color="C0", linewidth=1.5)
+        axes.plot(row["estimate"], place, "o", color="C0", markerfacecolor="C0" if sure else "white", markersize=6)
+    axes.axvline(0, color="0.4", linewidth=1)
+    axes.set_yticks(range(len(table)), [str(name) for name in table.index])
+    axes.invert_yaxis()
+    axes.set_xlabel(x)
+    axes.grid(axis="y", visible=False)
+    return axes
+
+
+def attention_overlay(picture: Array, attention: Array, axes: Axes, highest: float | None = None) -> AxesImage:
+    """Attention (h, w) over the patches of a picture uint8 (H, W, 3), as a heat map that lets the picture through.
+
+    `highest` is the attention of the strongest colour (default: the largest); give several maps the same one to
+    compare them. Each patch is drawn as the square it is. Returns the heat map, for a colour bar.
+    """
+    if picture.ndim != 3 or picture.shape[2] != 3 or attention.ndim != 2:
+        raise ValueError(f"expected a picture (H, W, 3) and attention (h, w), got {picture.shape}, {attention.shape}")
+    height, width = picture.shape[:2]
+    grey = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
+    axes.imshow((0.5 * picture + 0.5 * grey).astype(np.uint8), extent=(0, width, height, 0))
+    heat = axes.imshow(
+        attention,
+        extent=(0, width, height, 0),
+        cmap="inferno",
+        alpha=0.6,
+        vmin=0,
+        vmax=float(attention.max()) if highest is None else highest,
+        interpolation="nearest",
+    )
+    axes.set_xticks([])
+    axes.set_yticks([])
+    return heat
 
 
 def picture_grid(pixel_values: torch.Tensor, columns: int = 8) -> Image.Image:

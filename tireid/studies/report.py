@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from tireid.basics.files import atomic_path, write_atomically
-from tireid.show.maps import interval_plot
-from tireid.show.plots import plot_style
+from tireid.show.plots import interval_plot, plot_style
 from tireid.studies import tables
 from tireid.studies.typesetting import to_latex, to_markdown
 
