@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tireid.explain.calibration import KnownCaptions, ranks_of
+from tireid.explain.calibration import KnownCaptions
 from tireid.explain.confidence import QuerySpread, how_sure
 from tireid.search.encoder import encode
 from tireid.search.gallery import Gallery
+from tireid.search.index import ranks_of
 from tireid.search.metrics import Features, Ids, to_numpy
 
 

@@ -11,12 +11,8 @@ import torch
 
 from tests.search.fakes import picture
 from tireid.explain.reasons import (
-    compare,
     failures,
-    gallery_rows,
-    nearest_captions,
     person_attributes,
-    rank_captions,
     word_ablation,
     word_heat,
 )
@@ -36,14 +32,6 @@ def gallery(model, crops) -> Gallery:
 def searched(gallery: Gallery, text: str, k: int = 99) -> pd.DataFrame:
     hits = gallery.search(text, k=k)
     return pd.DataFrame({"name": [hit.name for hit in hits], "score": [hit.score for hit in hits]})
-
-
-def test_rows_of_hits(gallery, model, crops):
-    rows = gallery_rows(gallery, gallery.search("red", k=5))
-    assert [gallery.names[row] for row in rows] == [hit.name for hit in gallery.search("red", k=5)]
-    other = Gallery(model, gallery.features[:1], gallery.paths[:1])
-    with pytest.raises(ValueError, match="not in this gallery"):
-        gallery_rows(other, gallery.search("red"))
 
 
 @pytest.mark.parametrize("off", [(), (3,), (0, 5)])
@@ -114,32 +102,6 @@ def test_ablation_names_what_is_wrong(gallery, text, options, message):
         word_ablation(gallery, text, **options)
 
 
-def test_nearest_captions_are_those_of_a_loop(gallery, model, crops):
-    captions, ids = crops.split.captions, crops.split.caption_person_ids
-    features = model.encode_texts(captions)
-    table = nearest_captions(gallery, 4, captions, 2 * features, k=6, person_ids=ids)
-    scores = [float(np.dot(gallery.features[4], feature)) for feature in features.numpy()]
-    order = sorted(range(len(captions)), key=lambda i: -scores[i])[:6]
-    np.testing.assert_allclose(table["score"], [scores[i] for i in order], atol=1e-6)
-    assert table["rank"].tolist() == [1, 2, 3, 4, 5, 6]
-    assert table["caption"].tolist() == [captions[i] for i in table["index"]]
-    assert table["correct"].tolist() == [ids[i] == crops.split.image_person_ids[4] for i in table["index"]]
-    again = rank_captions(
-        gallery, gallery.paths[4], captions, features, 6, person_ids=ids, person_id=crops.split.image_person_ids[4]
-    )
-    pd.testing.assert_frame_equal(table, again, atol=1e-6)
-
-
-def test_captions_without_people_and_fewer_than_asked(gallery, model):
-    table = rank_captions(gallery, picture("red"), ["blue", "red"], model.encode_texts(["blue", "red"]), k=9)
-    assert table["caption"].tolist() == ["red", "blue"]
-    assert table[["person_id", "correct"]].isna().all(axis=None)
-    for wrong in ({"row": 99}, {"k": 0}, {"features": np.eye(4)}):
-        options = {"row": 0, "split_captions": ["a"], "features": np.ones((1, 4)), "k": 1, **wrong}
-        with pytest.raises(ValueError, match=r"row must|positive|as many"):
-            nearest_captions(gallery, **options)
-
-
 def test_failures_are_the_worst_queries_with_what_stood_above(gallery, model, crops):
     score = evaluate(model, crops.split)
     attributes = {int(person): {"colour": str(person), "age": "adult"} for person in crops.split.label_of}
@@ -190,22 +152,6 @@ def test_attributes_are_read_from_the_ground_truth(tmp_path):
     assert person_attributes(tmp_path) == {7: {"age": "adult"}}
     with pytest.raises(FileNotFoundError, match="synthetic"):
         person_attributes(tmp_path / "imgs")
-
-
-def test_compare_matches_by_picture(gallery, crops):
-    a = gallery.search("red", k=5, person_id=10)
-    b = gallery.search("red and pink", k=5, person_id=10)
-    table = compare(a, b)
-    ranks_a, ranks_b = ({hit.name: hit.rank for hit in hits} for hits in (a, b))
-    assert table["name"].tolist() == [*ranks_a, *(name for name in ranks_b if name not in ranks_a)]
-    for row in table.itertuples():
-        first, second = ranks_a.get(row.name), ranks_b.get(row.name)
-        assert (None if pd.isna(row.rank_a) else row.rank_a, None if pd.isna(row.rank_b) else row.rank_b) == (
-            first,
-            second,
-        )
-        assert pd.isna(row.change) if None in (first, second) else row.change == first - second
-        assert row.correct == ("red" in row.name)
 
 
 @pytest.fixture(scope="module")

@@ -7,22 +7,14 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from tireid.search.encoder import Float32s, encode
 from tireid.search.gallery import Gallery
+from tireid.search.index import Mask, ranks_of
 from tireid.search.metrics import Features, Floats, Ids, Ints, normalised_rows, to_numpy
 
-Bools = npt.NDArray[np.bool_]
 NEVER = 2.0
 """A share of the draws that no number of them reaches."""
-
-
-def ranks_of(scores: npt.NDArray[np.floating]) -> Ints:
-    """(N,) rank of every picture, from 1; equal scores share the better rank."""
-    ascending = np.sort(scores)
-    ranks: Ints = 1 + len(scores) - np.searchsorted(ascending, scores, "right")
-    return ranks
 
 
 def count_above(scores: Float32s, thresholds: Float32s) -> Ints:
@@ -42,9 +34,9 @@ class KnownCaptions:
 
     scores: Float32s
     """(M, N)"""
-    right: Bools
+    right: Mask
     """(M, N) whether caption and picture show the same person"""
-    same: Bools
+    same: Mask
     """(M, M) whether two captions tell of the same person"""
     queries: Ints
     """Captions to be searched for."""

@@ -23,9 +23,10 @@ from typing import Self
 
 import numpy as np
 
-from tireid.explain.calibration import Bools, KnownCaptions, count_above, ranks_of
+from tireid.explain.calibration import KnownCaptions, count_above
 from tireid.search.encoder import Encoder, Float32s, encode
 from tireid.search.gallery import Gallery
+from tireid.search.index import Mask, ranks_of
 from tireid.search.metrics import Features, Floats, Ids, Ints, normalised_rows, to_numpy
 
 INTERVAL_MEANS = (
@@ -218,7 +219,7 @@ def how_sure(
     draws: int = 200,
     seed: int = 0,
     *,
-    allowed: Bools | None = None,
+    allowed: Mask | None = None,
     feature: Features | None = None,
 ) -> Sureness:
     """How sure the answer `rows` to `text` is.

@@ -1,4 +1,4 @@
-"""Why a picture was found: words left out, captions nearby, failures, two rankings compared, the heat of a word."""
+"""Why a picture was found: words left out, failures, the heat of a word."""
 
 from __future__ import annotations
 
@@ -13,43 +13,25 @@ import torch
 
 from tireid.data.images import load_image, normalize
 from tireid.data.text import real_token_mask
-from tireid.explain.calibration import Bools, ranks_of
 from tireid.explain.failures import attribute_difference, failures, person_attributes
 from tireid.model import TIReID
 from tireid.model.encoding import evaluating
 from tireid.search.encoder import encode
 from tireid.search.gallery import Gallery
-from tireid.search.hits import Hits
-from tireid.search.metrics import Features, Floats, Ids, Ints, normalised_rows, to_numpy
+from tireid.search.index import Mask, ranks_of
+from tireid.search.metrics import Floats, normalised_rows
 
 __all__ = [
     "Ablation",
     "attribute_difference",
-    "compare",
     "failures",
-    "gallery_rows",
-    "nearest_captions",
     "person_attributes",
-    "rank_captions",
     "word_ablation",
     "word_heat",
 ]
 
 CLIP_CONTEXT = 77
 """Tokens that are read by a model that does not say how many it reads."""
-
-
-def gallery_rows(gallery: Gallery, hits: Hits) -> Ints:
-    """(k,) rows of `gallery` that `hits` show, in their order.
-
-    Raises:
-        ValueError: a hit that is not in the gallery; names it.
-    """
-    place = {path: row for row, path in enumerate(gallery.paths)}
-    missing = [hit.name for hit in hits if hit.path not in place]
-    if missing:
-        raise ValueError(f"{missing[0]} is not in this gallery: the hits are of another one")
-    return np.array([place[hit.path] for hit in hits], np.int64)
 
 
 @dataclass(frozen=True)
@@ -73,7 +55,7 @@ class Ablation:
 
 
 def word_ablation(
-    gallery: Gallery, text: str, k: int = 10, off: Collection[int] = (), *, allowed: Bools | None = None
+    gallery: Gallery, text: str, k: int = 10, off: Collection[int] = (), *, allowed: Mask | None = None
 ) -> Ablation:
     """What single words do: the answer without those in `off`, and with one word more left out at a time.
 
@@ -165,96 +147,6 @@ def _influence(
         change = float(scores[variant, best[0]] - scores[0, best[0]])
         rows.append((word, place in off, kept, moved, change, int(scores[variant].argmax())))
     return pd.DataFrame(rows, columns=["word", "off", "kept", "moved", "score", "first"])
-
-
-def nearest_captions(
-    gallery: Gallery,
-    row: int,
-    split_captions: Sequence[str],
-    features: Features,
-    k: int = 5,
-    *,
-    person_ids: Ids | None = None,
-) -> pd.DataFrame:
-    """The k captions nearest to the picture `row` of a gallery.
-
-    Args:
-        gallery: pictures.
-        row: one of them.
-        split_captions: M captions.
-        features: (M, D) of them, from the gallery's model.
-        k: how many; all where there are fewer.
-        person_ids: (M,) whom they describe, where known.
-
-    Returns:
-        rank, caption, score (cosine), index (of the caption), person_id, correct (missing where not known).
-
-    Raises:
-        ValueError: a row that is not there, k < 1, or lengths that do not fit.
-    """
-    if not 0 <= row < len(gallery):
-        raise ValueError(f"row must lie in 0..{len(gallery) - 1}, got {row}")
-    person = None if gallery.person_ids is None else int(gallery.person_ids[row])
-    return _ranked_captions(gallery.features[row], split_captions, features, k, person_ids, person)
-
-
-def rank_captions(
-    gallery: Gallery,
-    image: Any,
-    captions: Sequence[str],
-    features: Features,
-    k: int = 10,
-    *,
-    person_ids: Ids | None = None,
-    person_id: int | None = None,
-) -> pd.DataFrame:
-    """Image to text: the k captions nearest to any picture, as :func:`nearest_captions`.
-
-    `image` is a path, a PIL picture or an array; `person_id` says whom it shows, where that is known.
-    """
-    feature = encode(gallery.model.encode_images, [image], batch_size=1)[0]
-    return _ranked_captions(feature, captions, features, k, person_ids, person_id)
-
-
-def _ranked_captions(
-    picture: Features, captions: Sequence[str], features: Features, k: int, ids: Ids | None, person_id: int | None
-) -> pd.DataFrame:
-    rows = normalised_rows(features, "features")
-    if isinstance(k, bool) or k < 1:
-        raise ValueError(f"k must be a positive integer, not {k!r}")
-    if len(rows) != len(captions) or (ids is not None and len(ids) != len(captions)):
-        raise ValueError(f"{len(captions)} captions need as many features and person_ids, got {len(rows)} features")
-    scores = rows @ normalised_rows(to_numpy(picture)[None], "picture feature")[0]
-    best = np.argsort(-scores, kind="stable")[:k]
-    table = pd.DataFrame({"rank": np.arange(1, len(best) + 1), "caption": [captions[i] for i in best]})
-    people = [None] * len(best) if ids is None else to_numpy(ids)[best].tolist()
-    known = ids is not None and person_id is not None
-    correct = [person == person_id if known else None for person in people]
-    told = {"person_id": pd.Series(people, dtype="Int64"), "correct": pd.Series(correct, dtype="boolean")}
-    return table.assign(score=scores[best], index=best, **told)
-
-
-def compare(hits_a: Hits, hits_b: Hits) -> pd.DataFrame:
-    """Two ranked lists of one query side by side, in the order of the first, then of the second.
-
-    Returns:
-        name, rank_a, rank_b, change (rank_a - rank_b: positive stands higher in b), score_a, score_b, correct; what
-        only one of the lists holds is missing in the other.
-
-    >>> from pathlib import Path
-    >>> from tireid.search import Hit
-    >>> before, after = Hits((Hit(2, Path("a.jpg"), "a.jpg", 0.5),)), Hits((Hit(1, Path("a.jpg"), "a.jpg", 0.7),))
-    >>> compare(before, after)["change"].tolist()
-    [1]
-    """
-    keys = ["path", "name"]
-    a, b = (hits.table[[*keys, "rank", "score", "correct"]] for hits in (hits_a, hits_b))
-    both = a.merge(b, on=keys, how="outer", suffixes=("_a", "_b"))
-    both = both.astype({"rank_a": "Int64", "rank_b": "Int64"})
-    both["change"] = both["rank_a"] - both["rank_b"]
-    both["correct"] = both["correct_a"].fillna(both["correct_b"])
-    both = both.sort_values(["rank_a", "rank_b"], na_position="last", ignore_index=True)
-    return both[["name", "rank_a", "rank_b", "change", "score_a", "score_b", "correct"]]
 
 
 def word_heat(model: TIReID, image: Any, text: str, word_index: int) -> npt.NDArray[np.float32]:

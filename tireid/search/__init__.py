@@ -4,7 +4,8 @@ from tireid.search.encoder import Encoder, fingerprint
 from tireid.search.evaluation import Score, evaluate, evaluate_features
 from tireid.search.gallery import Gallery, GalleryError
 from tireid.search.hits import Hit, Hits
-from tireid.search.metrics import bootstrap_interval, per_query_table, rank_relevant, retrieval_metrics, summarise
+from tireid.search.intervals import bootstrap_interval
+from tireid.search.metrics import per_query_table, rank_relevant, retrieval_metrics, summarise
 
 __all__ = [
     "Encoder",

@@ -67,6 +67,9 @@ def fingerprint(model: Any) -> str:
 
     BLAKE2b over the names, dtypes, shapes and bytes of the state dict in sorted order. A model may bring its own as an
     attribute or method `fingerprint`.
+
+    Raises:
+        TypeError: a model that has neither that nor a state dict.
     """
     own = getattr(model, "fingerprint", None)
     if own is not None:

@@ -12,33 +12,43 @@ import os
 import warnings
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from PIL import Image
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from tireid.basics.files import atomic_path, write_atomically
-from tireid.data.images import ImageError, open_image
 from tireid.search.encoder import Encoder, Float32s, OnProgress, encode, file_digest, fingerprint
 from tireid.search.evaluation import common_folder, relative_names
 from tireid.search.hits import Hit, Hits
-from tireid.search.index import ExactIndex, FaissIndex, Index
-from tireid.search.metrics import Features, Ints, normalised_rows, to_numpy
-from tireid.search.pictures import EXTENSIONS, find_pictures
+from tireid.search.index import Index, Mask
+from tireid.search.metrics import Features, Floats, Ints, normalised_rows, to_numpy
+from tireid.search.pictures import find_pictures, read_batches
+from tireid.search.query import check_k, encode_query, parse
 
 if TYPE_CHECKING:
     from tireid.data.dataset import Split
 
 FORMAT = 1
-IndexName = Literal["exact", "faiss"]
 
 
 class GalleryError(ValueError):
     """A saved gallery that is damaged, incomplete, or of another model."""
+
+
+class Filters(TypedDict, total=False):
+    """Which pictures may be found."""
+
+    exclude: Iterable[str | Path]
+    """Paths, or names as in `names`, that are not to be found, as the query's own picture; those that are not in the
+    gallery do not matter."""
+    person_ids: Collection[int] | None
+    """Only the pictures of these people."""
+    cameras: Collection[int] | None
+    """Only the pictures of these cameras."""
 
 
 class Gallery:
@@ -51,7 +61,6 @@ class Gallery:
         person_ids: (N,) integers, or None where unknown.
         cameras: (N,) integers, single ones None where unknown; or None.
         root: folder that names are relative to; the deepest that holds all pictures where absent.
-        index: ``"exact"`` or ``"faiss"``; both find the same, see :meth:`use_faiss`.
 
     Raises:
         ValueError: lengths that do not fit, an empty gallery, NaN, infinite or zero features.
@@ -66,7 +75,6 @@ class Gallery:
         cameras: Sequence[int | None] | None = None,
         *,
         root: str | Path | None = None,
-        index: IndexName = "exact",
     ) -> None:
         if len(paths) == 0:
             raise ValueError("the gallery is empty: it needs at least one picture")
@@ -83,13 +91,7 @@ class Gallery:
         self.root = Path(root) if root is not None else common_folder(self.paths)
         self.names = relative_names(self.paths, self.root)
         """Per picture its path relative to `root`, with forward slashes."""
-        place = np.empty(len(self), np.int64)
-        place[sorted(range(len(self)), key=self.names.__getitem__)] = np.arange(len(self))
-        self._index: Index = ExactIndex(self.features, place)
-        if index == "faiss":
-            self.use_faiss()
-        elif index != "exact":
-            raise ValueError(f"index must be 'exact' or 'faiss', not {index!r}")
+        self.index = Index(self.features, self.names)
 
     @classmethod
     def from_split(
@@ -99,19 +101,21 @@ class Gallery:
         *,
         images: Any = None,
         batch_size: int = 64,
-        index: IndexName = "exact",
         on_progress: OnProgress | None = None,
     ) -> Self:
         """The pictures of a split, with person ids and, where the data has them, cameras.
 
         `images` may be the split's pictures already decoded, as in :func:`tireid.evaluate`.
+
+        Raises:
+            ValueError: an empty split, or `images` of another length.
         """
         pictures = list(split.image_paths) if images is None else images
         if len(pictures) != split.num_images or not len(pictures):
             raise ValueError(f"{len(pictures)} pictures for the {split.num_images} of split {split.name!r}")
         features = encode(model.encode_images, pictures, batch_size=batch_size, on_progress=on_progress)
         cameras = [record.camera for record in split.records]
-        return cls(model, features, split.image_paths, split.image_person_ids, cameras, index=index)
+        return cls(model, features, split.image_paths, split.image_person_ids, cameras)
 
     @classmethod
     def from_folder(
@@ -123,34 +127,30 @@ class Gallery:
         patterns: Sequence[str] | str = "*",
         strict: bool = False,
         batch_size: int = 64,
-        index: IndexName = "exact",
         on_progress: OnProgress | None = None,
     ) -> Self:
         """Every picture of a folder; which files count is told by :func:`~tireid.search.pictures.find_pictures`.
 
         Pictures that cannot be read are left out, listed in `skipped`, and counted in a warning; with `strict` the
         first one raises :class:`~tireid.data.images.ImageError`. `on_progress` is called with (read, found).
+
+        Raises:
+            NotADirectoryError: no such folder.
+            FileNotFoundError: no picture in it.
+            ValueError: none of the pictures can be read.
         """
         root = Path(folder)
         found = find_pictures(root, recursive=recursive, patterns=patterns)
         paths: list[Path] = []
         parts: list[Float32s] = []
         skipped: list[tuple[Path, str]] = []
-        for begin in range(0, len(found), batch_size):
-            batch = found[begin : begin + batch_size]
-            pictures = []
-            for path in batch:
-                try:
-                    pictures.append(open_image(path))
-                    paths.append(path)
-                except ImageError as error:
-                    if strict:
-                        raise
-                    skipped.append((path, str(error).removeprefix(f"{path}: ")))
-            if pictures:
-                parts.append(encode(model.encode_images, pictures, batch_size=batch_size))
+        for batch in read_batches(found, batch_size, strict=strict):
+            skipped += batch.unreadable
+            if batch.pictures:
+                paths += batch.paths
+                parts.append(encode(model.encode_images, batch.pictures, batch_size=batch_size))
             if on_progress is not None:
-                on_progress(begin + len(batch), len(found))
+                on_progress(len(paths) + len(skipped), len(found))
         if skipped:
             path, reason = skipped[0]
             if not paths:
@@ -160,18 +160,9 @@ class Gallery:
                 f"gallery.skipped; the first is {path}: {reason}",
                 stacklevel=2,
             )
-        gallery = cls(model, np.concatenate(parts), paths, root=root, index=index)
+        gallery = cls(model, np.concatenate(parts), paths, root=root)
         gallery.skipped = skipped
         return gallery
-
-    def use_faiss(self) -> Self:
-        """Search with a faiss `IndexFlatIP` from now on: the same hits, faster where the gallery is large.
-
-        Raises:
-            ImportError: faiss is missing; names the extra that brings it.
-        """
-        self._index = FaissIndex(self._index.features, self._index.place)
-        return self
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -197,10 +188,8 @@ class Gallery:
         image: Any = None,
         k: int = 10,
         text_weight: float = 0.5,
-        exclude: Iterable[str | Path] = (),
-        person_ids: Collection[int] | None = None,
-        cameras: Collection[int] | None = None,
         person_id: int | None = None,
+        **filters: Unpack[Filters],
     ) -> Hits:
         """The k most similar pictures, best first; pictures of equal score by their name.
 
@@ -211,23 +200,70 @@ class Gallery:
                 text_weight * text + (1 - text_weight) * picture, each of length one, brought to length one again.
             k: how many; all where the gallery has fewer.
             text_weight: 0..1, used where both are given.
-            exclude: paths, or names as in `names`, that are not to be found, as the query's own picture; those that
-                are not in the gallery do not matter.
-            person_ids: search only the pictures of these people.
-            cameras: search only the pictures of these cameras.
             person_id: whom the query describes, where known: hits are then marked as right or wrong.
+            filters: `exclude`, `person_ids` and `cameras`, see :class:`Filters`.
 
         Raises:
             ValueError: no query or two, an empty description, a picture that cannot be read, k < 1, a weight outside
                 0..1, filters that the gallery has no data for or that leave nothing.
         """
-        text, image = _parse_query(query, text, image)
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-            raise ValueError(f"k must be a positive integer, not {k!r}")
-        vector = self._encode_query(text, image, text_weight)
-        rows, scores = self._index.search(vector, int(k), self._allowed(exclude, person_ids, cameras))
-        hits = (self._hit(rank, *pair, person_id) for rank, pair in enumerate(zip(rows, scores, strict=True), start=1))
-        return Hits(tuple(hits), text, image)
+        text, image = parse(query, text, image)
+        k = check_k(k)
+        vector = encode_query(self.model, text, image, text_weight, width=self.features.shape[1])
+        found = self.nearest(vector, k, self.allowed(**filters), person_id)
+        return Hits(found.items, text, image, found.among, found.first_right)
+
+    def nearest(self, vector: Floats, k: int, allowed: Mask | None = None, person_id: int | None = None) -> Hits:
+        """As :meth:`search`, with a query (D,) of length one and a mask (N,) of the pictures that may be found.
+
+        Scores are float64 cosines with the features (N, D); without `allowed` every picture may be found.
+        """
+        rows, scores = self.index.search(vector, k, allowed)
+        first = None
+        if self.person_ids is not None and person_id is not None:
+            first = self.index.first(vector, self.person_ids == person_id, rows, allowed)
+        hits = tuple(self.hit(rank, *pair, person_id) for rank, pair in enumerate(zip(rows, scores, strict=True), 1))
+        return Hits(hits, among=len(self) if allowed is None else int(allowed.sum()), first_right=first)
+
+    def hit(self, rank: int, row: int, score: float | None, person_id: int | None = None) -> Hit:
+        """A picture with what the gallery knows of it; right or wrong where `person_id` is wanted."""
+        shown = None if self.person_ids is None else int(self.person_ids[row])
+        return Hit(
+            rank,
+            self.paths[row],
+            self.names[row],
+            None if score is None else float(score),
+            shown,
+            None if shown is None or person_id is None else shown == person_id,
+            camera=None if self.cameras is None else self.cameras[row],
+            row=int(row),
+        )
+
+    def allowed(self, **filters: Unpack[Filters]) -> Mask | None:
+        """(N,) which pictures the filters leave; None for all.
+
+        Raises:
+            ValueError: filters that the gallery has no data for or that leave nothing.
+        """
+        exclude = filters.get("exclude", ())
+        unwanted = {str(exclude)} if isinstance(exclude, str | Path) else {str(path) for path in exclude}
+        allowed = np.ones(len(self), np.bool_)
+        if unwanted:
+            pairs = zip(self.names, self.paths, strict=True)
+            allowed &= np.array([name not in unwanted and str(path) not in unwanted for name, path in pairs])
+        known: tuple[tuple[str, Sequence[int | None] | Ints | None, Collection[int] | None], ...] = (
+            ("person_ids", self.person_ids, filters.get("person_ids")),
+            ("cameras", self.cameras, filters.get("cameras")),
+        )
+        for word, own, wanted in known:
+            if wanted is not None and own is None:
+                raise ValueError(f"this gallery has no {word}, so it cannot be searched by them")
+            if wanted is not None and own is not None:
+                chosen = set(wanted)
+                allowed &= np.array([value in chosen for value in own])
+        if not allowed.any():
+            raise ValueError("no picture is left: the filters exclude all of them")
+        return None if allowed.all() else allowed
 
     def save(self, directory: str | Path) -> Path:
         """Write ``features.safetensors`` and ``gallery.json`` into `directory`, which is made; returns it.
@@ -251,9 +287,7 @@ class Gallery:
         return directory
 
     @classmethod
-    def load(
-        cls, directory: str | Path, model: Encoder, *, root: str | Path | None = None, index: IndexName = "exact"
-    ) -> Self:
+    def load(cls, directory: str | Path, model: Encoder, *, root: str | Path | None = None) -> Self:
         """Read what :meth:`save` wrote; `root` says where the pictures lie, where they have moved.
 
         Pictures that are gone are still found, and shown as a box with their path.
@@ -281,54 +315,9 @@ class Gallery:
             root = content["root"] if root is None else root
             paths = [Path(root or "", name) for name in content["paths"]]
             features = load_file(features_file)["features"]
-            return cls(model, features, paths, content["person_ids"], content["cameras"], root=root, index=index)
+            return cls(model, features, paths, content["person_ids"], content["cameras"], root=root)
         except (json.JSONDecodeError, KeyError, TypeError, SafetensorError) as error:
             raise GalleryError(f"{directory} is damaged ({error!r}): index again") from error
-
-    def _encode_query(self, text: str | None, image: Any, text_weight: float) -> npt.NDArray[np.float64]:
-        """(D,) float64 of length one."""
-        if not 0 <= text_weight <= 1:
-            raise ValueError(f"text_weight must be between 0 and 1, not {text_weight}")
-        parts = []
-        if text is not None:
-            parts.append(normalised_rows(encode(self.model.encode_texts, [text], batch_size=1), "text feature"))
-        if image is not None:
-            parts.append(normalised_rows(encode(self.model.encode_images, [image], batch_size=1), "picture feature"))
-        for part in parts:
-            if part.shape[1] != self.features.shape[1]:
-                raise ValueError(
-                    f"the model's features have {part.shape[1]} dimensions, the gallery's {self.features.shape[1]}: "
-                    "the gallery belongs to another model"
-                )
-        mixed = parts[0] if len(parts) == 1 else text_weight * parts[0] + (1 - text_weight) * parts[1]
-        vector: npt.NDArray[np.float64] = normalised_rows(mixed, "query")[0]
-        return vector
-
-    def _allowed(
-        self, exclude: Iterable[str | Path], person_ids: Collection[int] | None, cameras: Collection[int] | None
-    ) -> npt.NDArray[np.bool_] | None:
-        """(N,) which pictures may be found; None for all."""
-        unwanted = {str(exclude)} if isinstance(exclude, str | Path) else {str(path) for path in exclude}
-        if not unwanted and person_ids is None and cameras is None:
-            return None
-        pairs = zip(self.names, self.paths, strict=True)
-        allowed = np.array([name not in unwanted and str(path) not in unwanted for name, path in pairs])
-        for word, own, wanted in (("person_ids", self.person_ids, person_ids), ("cameras", self.cameras, cameras)):
-            if wanted is None:
-                continue
-            if own is None:
-                raise ValueError(f"this gallery has no {word}, so it cannot be searched by them")
-            chosen = set(wanted)
-            allowed &= np.array([value in chosen for value in own])
-        if not allowed.any():
-            raise ValueError("exclude, person_ids and cameras together leave no picture to search")
-        return allowed
-
-    def _hit(self, rank: int, row: int, score: float, person_id: int | None) -> Hit:
-        shown = None if self.person_ids is None else int(self.person_ids[row])
-        camera = None if self.cameras is None else self.cameras[row]
-        correct = None if shown is None or person_id is None else shown == person_id
-        return Hit(rank, self.paths[row], self.names[row], float(score), shown, camera, correct)
 
 
 def _unit_rows(features: Features) -> Float32s:
@@ -336,30 +325,3 @@ def _unit_rows(features: Features) -> Float32s:
     given, unit = to_numpy(features), normalised_rows(features, "features")
     same = np.abs(given - unit).max(axis=1, keepdims=True) < 1e-6
     return np.where(same, given, unit).astype(np.float32)
-
-
-def _parse_query(query: Any, text: str | None, image: Any) -> tuple[str | None, Any]:
-    """(description or None, picture or None), at least one of them there."""
-    if query is not None:
-        if text is not None or image is not None:
-            raise ValueError("give either query or text= and image=, not both")
-        if isinstance(query, tuple):
-            if len(query) != 2 or not isinstance(query[0], str):
-                raise ValueError("a query of two parts is (description, picture)")
-            text, image = query
-        elif isinstance(query, str):
-            text = query
-        else:
-            image = query
-    if text is None and image is None:
-        raise ValueError("nothing to search for: give a description, a picture, or both")
-    if text is not None:
-        if not isinstance(text, str) or not text.strip():
-            raise ValueError(f"the description must be text that is not empty, not {text!r}")
-        if image is None and text.lower().endswith(EXTENSIONS) and Path(text).is_file():
-            raise ValueError(f"{text!r} is a picture's file, not a description: pass image= or a pathlib.Path")
-    if isinstance(image, str | Path):
-        image = open_image(image)
-    elif image is not None and not isinstance(image, Image.Image):
-        image = Image.fromarray(np.asarray(image, np.uint8)).convert("RGB")
-    return text, image

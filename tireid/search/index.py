@@ -1,12 +1,12 @@
-"""Nearest neighbours by cosine: exact, and with faiss.
+"""Nearest neighbours by cosine.
 
-Both first collect every row that could be among the k best, in float32, and then score those few again in float64,
-row by row. So they return the same rows in the same order, and equal features tie exactly.
+All rows that could be among the k best are collected in float32, and those few are scored again in float64, row by
+row. So equal features tie exactly, whatever the order of the rows, and ties stand in the order of their names.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,29 +20,46 @@ MARGIN = 1e-4
 """How far float32 scores of unit vectors may be off, generously: D = 512 products err by less than 4e-5."""
 
 
-class Index(Protocol):
-    """Finds rows of `features`, which have length one."""
+class Index:
+    """Ranks `features` (N, D), rows of length one that are called `names`."""
 
-    features: Float32s
-    place: Ints
-    """(N,) order among rows of equal score."""
+    def __init__(self, features: Float32s, names: Sequence[str]) -> None:
+        self.features, self.names = features, names
 
     def search(self, query: Floats, k: int, allowed: Mask | None = None) -> tuple[Ints, Floats]:
         """Rows and float64 scores of the k best (all, where there are fewer) among the `allowed`, best first."""
+        rows = self._candidates(query, k, allowed)
+        scores = np.concatenate([self._exact(part, query) for part in np.array_split(rows, 1 + len(rows) // 16384)])
+        if k < len(rows):
+            kept = scores >= np.partition(scores, -k)[-k]
+            rows, scores = rows[kept], scores[kept]
+        order = sorted(range(len(rows)), key=lambda i: (-scores[i], self.names[int(rows[i])]))[:k]
+        return rows[order], scores[order]
 
+    def ranks(self, query: Floats, rows: Ints, allowed: Mask | None = None) -> Ints:
+        """Rank, from 1, that each of `rows` has among the allowed rows: one more than score better.
 
-class ExactIndex:
-    """Compares with every row."""
+        >>> Index(np.eye(3, dtype=np.float32), "abc").ranks(np.array([0.0, 1.0, 0.5]), np.array([2, 0]))
+        array([2, 3])
+        """
+        scores = self.scores(query)
+        return ranks_of(scores, scores[rows], allowed)
 
-    def __init__(self, features: Float32s, place: Ints) -> None:
-        self.features, self.place = features, place
+    def first(self, query: Floats, right: Mask, found: Ints, allowed: Mask | None = None) -> int | None:
+        """Rank of the first right row, among `found` (the best ones) or behind; None if no allowed one is right."""
+        among = np.flatnonzero(right[found])
+        if len(among):
+            return int(among[0]) + 1
+        others = np.flatnonzero(right if allowed is None else right & allowed)
+        return max(len(found) + 1, int(self.ranks(query, others, allowed).min())) if len(others) else None
 
-    def search(self, query: Floats, k: int, allowed: Mask | None = None) -> tuple[Ints, Floats]:
-        """See :class:`Index`."""
-        return _best(self.features, self.place, query, k, self._candidates(query.astype(np.float32), k, allowed))
+    def scores(self, query: Floats) -> Float32s:
+        """(N,) float32 cosines."""
+        scores: Float32s = self.features @ query.astype(np.float32)
+        return scores
 
-    def _candidates(self, query: Float32s, k: int, allowed: Mask | None) -> Ints:
-        scores = self.features @ query
+    def _candidates(self, query: Floats, k: int, allowed: Mask | None) -> Ints:
+        scores = self.scores(query)
         rows = np.arange(len(scores)) if allowed is None else np.flatnonzero(allowed)
         if k >= len(rows):
             return rows
@@ -50,43 +67,19 @@ class ExactIndex:
         near: Ints = rows[among >= np.partition(among, -k)[-k] - 2 * MARGIN]
         return near
 
+    def _exact(self, rows: Ints, query: Floats) -> Floats:
+        exact: Floats = (self.features[rows] * query).sum(axis=1)  # the same for equal rows, unlike BLAS
+        return exact
 
-class FaissIndex(ExactIndex):
-    """As :class:`ExactIndex`, with faiss' `IndexFlatIP` to collect the candidates.
 
-    Raises:
-        ImportError: faiss is missing.
+def ranks_of(
+    scores: npt.NDArray[np.floating], of: npt.NDArray[np.floating] | None = None, allowed: Mask | None = None
+) -> Ints:
+    """Rank of each score, or of each score in `of`, from 1; equal scores share the better rank.
+
+    >>> ranks_of(np.array([0.5, 0.9, 0.5]))
+    array([2, 1, 2])
     """
-
-    def __init__(self, features: Float32s, place: Ints) -> None:
-        super().__init__(features, place)
-        try:
-            import faiss
-        except ImportError as error:
-            raise ImportError("index='faiss' needs faiss: pip install 'tireid[faiss]'") from error
-        self._faiss: Any = faiss
-        self._flat: Any = faiss.IndexFlatIP(features.shape[1])
-        self._flat.add(np.ascontiguousarray(features))
-
-    def _candidates(self, query: Float32s, k: int, allowed: Mask | None) -> Ints:
-        rows = None if allowed is None else np.flatnonzero(allowed)
-        limit = len(self.features) if rows is None else len(rows)
-        chosen = None
-        if rows is not None:
-            chosen = self._faiss.SearchParameters(sel=self._faiss.IDSelectorBatch(rows))
-        asked = k
-        while True:  # until all that may tie with the k-th are there
-            asked = min(2 * asked, limit)
-            scores, found = self._flat.search(query[None], asked, params=chosen)
-            if asked == limit or scores[0, -1] < scores[0, k - 1] - 2 * MARGIN:
-                return np.asarray(found[0], np.int64)
-
-
-def _best(features: Float32s, place: Ints, query: Floats, k: int, rows: Ints) -> tuple[Ints, Floats]:
-    """The k best of `rows`: score descending, then place."""
-    scores = np.empty(len(rows))
-    for begin in range(0, len(rows), 16384):
-        part = rows[begin : begin + 16384]
-        scores[begin : begin + len(part)] = (features[part] * query).sum(axis=1)  # the same for equal rows, unlike BLAS
-    order = np.lexsort((place[rows], -scores))[:k]
-    return rows[order], scores[order]
+    ascending = np.sort(scores if allowed is None else scores[allowed])
+    ranks: Ints = 1 + len(ascending) - np.searchsorted(ascending, scores if of is None else of, side="right")
+    return ranks

@@ -117,9 +117,12 @@ def rank_relevant(
     *,
     chunk_size: int = 1024,
 ) -> Ranking:
-    """Ranks of every query's relevant items; arguments and errors as in :func:`retrieval_metrics`.
+    """Ranks of every query's relevant items; arguments as in :func:`retrieval_metrics`.
 
     The j-th best relevant item has the rank j + (wrong items that score at least as high).
+
+    Raises:
+        ValueError: shapes, dimensions or kinds of ids that do not fit, an empty side, features without a direction.
 
     >>> rank_relevant(np.eye(2), np.eye(2)[::-1], [0, 1], [0, 1]).ranks
     [array([2]), array([2])]
@@ -133,8 +136,8 @@ def rank_relevant(
         )
     if isinstance(chunk_size, bool) or not isinstance(chunk_size, int | np.integer) or chunk_size < 1:
         raise ValueError(f"chunk_size must be a positive integer, not {chunk_size!r}")
-    wanted = _checked_ids(query_ids, "query_ids", len(queries))
-    owned = _checked_ids(gallery_ids, "gallery_ids", len(gallery))
+    wanted = checked_ids(query_ids, "query_ids", len(queries))
+    owned = checked_ids(gallery_ids, "gallery_ids", len(gallery))
     if (wanted.dtype.kind in "US") != (owned.dtype.kind in "US"):
         raise ValueError(f"query_ids are {wanted.dtype} and gallery_ids {owned.dtype}: both must be of one kind")
 
@@ -237,53 +240,6 @@ def summarise(table: pd.DataFrame, ks: Sequence[int] = (1, 5, 10)) -> dict[str, 
     return metrics | {"mAP": 100 * float(counted["AP"].mean()), "mINP": 100 * float(counted["INP"].mean())}
 
 
-def bootstrap_interval(
-    per_query_values: npt.ArrayLike,
-    *,
-    confidence: float = 0.95,
-    repeats: int = 1000,
-    seed: int = 0,
-    groups: Ids | None = None,
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean (Efron & Tibshirani 1993, ch. 13), in the unit of the values.
-
-    Args:
-        per_query_values: (Q,), for instance ``table["AP"]`` or ``table["first_rank"] <= 1``; NaN is left out.
-        confidence: probability in (0, 1).
-        repeats: resamples.
-        seed: the interval is a function of it.
-        groups: (Q,) identities: whole identities are then resampled, since the queries of one person are not
-            independent and the interval without `groups` is too narrow.
-
-    Raises:
-        ValueError: no value, or an argument out of its range.
-
-    >>> bootstrap_interval([1.0, 1.0, 1.0])
-    (1.0, 1.0)
-    """
-    values = np.asarray(per_query_values, dtype=np.float64)
-    if values.ndim != 1:
-        raise ValueError(f"per_query_values must have one dimension, not the shape {values.shape}")
-    if not 0 < confidence < 1 or repeats < 1:
-        raise ValueError(f"need 0 < confidence < 1 and repeats >= 1, not {confidence} and {repeats}")
-    keys = np.arange(len(values)) if groups is None else _checked_ids(groups, "groups", len(values))
-    kept = ~np.isnan(values)
-    if not kept.any():
-        raise ValueError("per_query_values holds no number")
-    _, member = np.unique(keys[kept], return_inverse=True)
-    sums, counts = np.bincount(member, values[kept]), np.bincount(member)
-
-    generator = np.random.default_rng(seed)
-    means = np.empty(repeats)
-    step = max(1, BLOCK_BYTES // (8 * len(sums)))
-    for begin in range(0, repeats, step):
-        drawn = generator.integers(len(sums), size=(min(step, repeats - begin), len(sums)))
-        means[begin : begin + step] = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
-
-
 def normalised_rows(features: Features, name: str) -> Floats:
     """(N, D) float64 rows of length one, as a new array.
 
@@ -313,7 +269,8 @@ def to_numpy(values: Any) -> npt.NDArray[Any]:
     return np.asarray((values.float() if values.dtype == torch.bfloat16 else values).numpy())
 
 
-def _checked_ids(ids: Ids, name: str, length: int) -> npt.NDArray[Any]:
+def checked_ids(ids: Ids, name: str, length: int) -> npt.NDArray[Any]:
+    """(length,) integers or strings as an array. Raises ValueError for another shape or kind."""
     array = to_numpy(ids)
     if array.shape != (length,):
         raise ValueError(f"{name} must have the shape ({length},), one per row, not {array.shape}")

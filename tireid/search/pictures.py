@@ -1,11 +1,16 @@
-"""Find the pictures of a folder."""
+"""Find the pictures of a folder and read them batch by batch."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+from PIL import Image
+
+from tireid.data.images import ImageError, open_image
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Accepted file names, in upper or lower case."""
@@ -42,6 +47,34 @@ def find_pictures(folder: str | Path, *, recursive: bool = True, patterns: Seque
         matching = "" if wanted == ["*"] else f" that match {wanted}"
         raise FileNotFoundError(f"no pictures{matching} in {root}{below}; accepted are {', '.join(EXTENSIONS)}")
     return [path for _, path in sorted(found)]
+
+
+@dataclass
+class Batch:
+    """Pictures that were read, their paths, and those that cannot be read with the reason."""
+
+    paths: list[Path] = field(default_factory=list)
+    pictures: list[Image.Image] = field(default_factory=list)
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def read_batches(paths: Sequence[Path], batch_size: int, *, strict: bool = False) -> Iterator[Batch]:
+    """The pictures at `paths`, so many at a time.
+
+    Raises:
+        ImageError: a picture that cannot be read, where `strict`.
+    """
+    for begin in range(0, len(paths), batch_size):
+        batch = Batch()
+        for path in paths[begin : begin + batch_size]:
+            try:
+                batch.pictures.append(open_image(path))
+                batch.paths.append(path)
+            except ImageError as error:
+                if strict:
+                    raise
+                batch.unreadable.append((path, str(error).removeprefix(f"{path}: ")))
+        yield batch
 
 
 def _ignored(name: str) -> bool:

@@ -1,0 +1,84 @@
+"""What is searched for: a description, a picture, or both, as one vector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tireid.data.images import open_image
+from tireid.search.encoder import Encoder, encode
+from tireid.search.metrics import Floats, normalised_rows
+from tireid.search.pictures import EXTENSIONS
+
+
+def parse(query: Any = None, text: str | None = None, image: Any = None) -> tuple[str | None, Image.Image | None]:
+    """(description or None, picture or None), at least one of them there.
+
+    Args:
+        query: a description (str), a picture (:class:`pathlib.Path`, PIL or array), or a pair (description, picture).
+        text: a description, instead of `query`.
+        image: a picture, which may also be a path as text, instead of `query`.
+
+    Raises:
+        ValueError: no query or two, an empty description, a picture that cannot be read.
+
+    >>> parse("a man in red")
+    ('a man in red', None)
+    """
+    if query is not None:
+        if text is not None or image is not None:
+            raise ValueError("give either query or text= and image=, not both")
+        if isinstance(query, tuple) and (len(query) != 2 or not isinstance(query[0], str)):
+            raise ValueError("a query of two parts is (description, picture)")
+        parts = query if isinstance(query, tuple) else (query, None) if isinstance(query, str) else (None, query)
+        text, image = parts
+    if text is None and image is None:
+        raise ValueError("nothing to search for: give a description, a picture, or both")
+    if text is not None and (not isinstance(text, str) or not text.strip()):
+        raise ValueError(f"the description must be text that is not empty, not {text!r}")
+    if text is not None and image is None and text.lower().endswith(EXTENSIONS) and Path(text).is_file():
+        raise ValueError(f"{text!r} is a picture's file, not a description: pass image= or a pathlib.Path")
+    return text, None if image is None else _picture(image)
+
+
+def _picture(image: Any) -> Image.Image:
+    if isinstance(image, str | Path):
+        return open_image(image)
+    return image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image, np.uint8)).convert("RGB")
+
+
+def encode_query(
+    model: Encoder, text: str | None = None, image: Any = None, text_weight: float = 0.5, *, width: int | None = None
+) -> Floats:
+    """(D,) float64 of length one: text_weight * text + (1 - text_weight) * picture, each of length one, or one alone.
+
+    Raises:
+        ValueError: a weight outside 0..1, features without a direction or of another width than `width`.
+    """
+    if not 0 <= text_weight <= 1:
+        raise ValueError(f"text_weight must be between 0 and 1, not {text_weight}")
+    parts = []
+    if text is not None:  # halves of a character, which a browser may send, cannot be encoded: question marks
+        readable = text.encode("utf-8", "replace").decode()
+        parts.append(normalised_rows(encode(model.encode_texts, [readable], batch_size=1), "text feature"))
+    if image is not None:
+        parts.append(normalised_rows(encode(model.encode_images, [image], batch_size=1), "picture feature"))
+    for part in parts:
+        if width is not None and part.shape[1] != width:
+            raise ValueError(
+                f"the model's features have {part.shape[1]} dimensions, the gallery's {width}: "
+                "the gallery belongs to another model"
+            )
+    if len(parts) == 1:
+        return np.asarray(parts[0][0])
+    return np.asarray(normalised_rows(text_weight * parts[0] + (1 - text_weight) * parts[1], "query")[0])
+
+
+def check_k(k: Any) -> int:
+    """A number of results. Raises ValueError if it is no positive integer."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise ValueError(f"k must be a positive integer, not {k!r}")
+    return int(k)
