@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,6 +19,9 @@ from PIL import Image
 from tests.demo.conftest import PEOPLE
 from tests.search.fakes import ColourModel, Crops, picture
 from tireid.data.dataset import Split
+from tireid.demo.answer import Answer
+from tireid.demo.source import Source
+from tireid.demo.state import Store, View
 from tireid.demo.sure import verdict
 from tireid.explain.confidence import QuerySpread, Sureness
 from tireid.interactive import RetrievalDemo
@@ -198,11 +202,11 @@ def test_the_map_follows_the_query_and_a_region_shows_its_pictures(demo: Retriev
     at_red = demo.map.picture.value
     demo.bar.text.value = "a man in blue"
     assert demo.map.picture.value != at_red
-    layout = demo.map._layouts[next(iter(demo.map._layouts))][0]
+    places = demo.map._maps[next(iter(demo.map._maps))][0]
     demo.map.across.value = (0.5, 1.0)
     demo.map.up.value = (0.0, 0.5)
     assert demo.state["region"] == [0.5, 1.0, 0.0, 0.5]
-    inside = [demo._source.gallery.names[row] for row, (x, y) in enumerate(layout.pictures) if x >= 0.5 and y <= 0.5]
+    inside = [demo._source.gallery.names[row] for row, (x, y) in enumerate(places.pictures) if x >= 0.5 and y <= 0.5]
     shown = [re.search(r'title="([^"]+)"', card)[1] for card in demo.map.grid.pictures]
     assert sorted(shown) == sorted(inside)[:12]
     demo.map.grid.buttons[0].click()
@@ -440,22 +444,22 @@ def test_large_pictures_do_not_hold_up_the_ranking(tmp_path: Path) -> None:
     """The list is there with boxes for what is not decoded yet; the pictures follow."""
     import threading
 
-    from tireid.demo import thumbnails
+    from tireid.show import cards
 
     release = threading.Event()
-    slow = thumbnails.thumbnail
+    slow = cards.thumbnail
     gallery = Gallery(ColourModel(), np.eye(4)[:2], [tmp_path / "a.png", tmp_path / "b.png"])
     for path in gallery.paths:
         Image.new("RGB", (10, 30)).save(path)
     demo = RetrievalDemo(gallery)
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        patch.setattr(thumbnails, "thumbnail", lambda path: release.wait(20) and slow(path))
+        patch.setattr(cards, "thumbnail", lambda path: release.wait(20) and slow(path))
         demo.bar.text.value = "red"
         assert len(demo.results) == 2
         assert "<img" not in "".join(demo.grid.pictures)
         assert "rank 1, score" in demo.grid.pictures[0]
         release.set()
-        demo._thumbnails.finish()
+        demo._source.thumbnails.finish()
         assert all("<img" in card for card in demo.grid.pictures)
 
 
@@ -470,3 +474,44 @@ def test_large_pictures_do_not_hold_up_the_ranking(tmp_path: Path) -> None:
 def test_the_verdict_promises_a_share_only_where_it_was_calibrated(within: int, calibrated: bool, words: str) -> None:
     ranks = np.array([1])
     assert verdict(Sureness(ranks, ranks, np.array([1.0]), within, False, 0.8, 200, calibrated)) == words
+
+
+class Colours(widgets.HTML):
+    """A panel of one's own: how many results are of each person, and a button that asks for more."""
+
+    name, title = "colours", "Colours"
+
+    def __init__(self, store: Store, source: Source) -> None:
+        super().__init__()
+        self.store, self.source = store, source
+
+    def draw(self, view: View, answer: Answer) -> None:
+        people = [card.person_id for card in answer.cards]
+        self.value = f"<p>{view.text}: {people.count(10)} of {len(self.source.gallery)} red</p>"
+
+    def static(self) -> list[str]:
+        return [self.value]
+
+    def more(self) -> None:
+        self.store.attempt(lambda: self.store.change(k=self.store.view.k + 1))
+
+
+def test_a_panel_of_ones_own(gallery: Gallery, tmp_path: Path) -> None:
+    demo = RetrievalDemo(gallery, panels=[Colours], state={"text": "red", "k": 2, "panel": "colours"})
+    panel = demo.panels["colours"]
+    assert ("Colours", "colours") in demo.bar.panel.options
+    assert panel in widgets_of(demo)
+    assert panel.value == "<p>red: 2 of 12 red</p>"
+    demo.bar.k.value = 5
+    assert panel.value == "<p>red: 3 of 12 red</p>"
+    panel.more()
+    assert len(demo.results) == 6
+    assert panel.value in demo.save_html(tmp_path / "view.html").read_text()
+    demo.bar.panel.value = "none"
+    demo.bar.text.value = "blue"
+    assert panel not in widgets_of(demo)
+    assert "red: 3" in panel.value, "a closed panel is not drawn"
+    with pytest.raises(ValueError, match="names of their own"):
+        RetrievalDemo(gallery, panels=[Colours, Colours])
+    with pytest.raises(ValueError, match="panel"):
+        RetrievalDemo(gallery, state={"panel": "colours"})

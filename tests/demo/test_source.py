@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from tests.search.fakes import ColourModel, Crops
-from tireid.demo.source import Source, first_rank, kept_text, ranks_of, side_by_side, words_of
+from tireid.demo.source import Source, feature_of, kept_text, words_of
 from tireid.demo.state import View
 from tireid.search import Gallery
+from tireid.search.index import Index
 
 
 @pytest.fixture
 def source(gallery: Gallery, crops: Crops, second: Gallery) -> Source:
-    return Source(gallery, [crops.split], second)
+    return Source(gallery, crops.split, second)
 
 
 @pytest.mark.parametrize(
@@ -40,8 +41,10 @@ def test_image_to_image_leaves_the_query_out(source: Source) -> None:
     name = source.gallery.names[4]
     answer = source.answer(View(find="image→image", picture=name, k=5))
     expected = source.gallery.search(image=source.gallery.paths[4], exclude=[name], k=5)
-    assert answer.columns["name"] == [hit.name for hit in expected]
-    assert answer.columns["correct"] == [hit.person_id == source.gallery.person_ids[4] for hit in expected]
+    assert answer.names == [hit.name for hit in expected]
+    assert [card.correct for card in answer.cards] == [
+        hit.person_id == source.gallery.person_ids[4] for hit in expected
+    ]
 
 
 def test_image_to_text_ranks_every_caption(source: Source) -> None:
@@ -50,29 +53,44 @@ def test_image_to_text_ranks_every_caption(source: Source) -> None:
     texts = ColourModel().encode_texts(source.captions).double().numpy()
     scores = texts @ source.gallery.features[0].astype(np.float64)
     order = sorted(range(len(scores)), key=lambda row: (-round(scores[row], 6), source.captions[row]))
-    assert [round(score, 5) for score in answer.columns["score"]] == [round(scores[row], 5) for row in order[:4]]
-    assert answer.columns["caption"] == [source.captions[row] for row in order[:4]]
+    assert [round(score, 5) for score in [card.score for card in answer.cards]] == [
+        round(scores[row], 5) for row in order[:4]
+    ]
+    assert answer.names == [source.captions[row] for row in order[:4]]
     person = int(source.gallery.person_ids[0])
-    assert answer.columns["correct"] == [source.caption_people[row] == person for row in answer.rows]
+    assert [card.correct for card in answer.cards] == [source.caption_people[row] == person for row in answer.rows]
 
 
 def test_words_that_are_off_do_not_count(source: Source) -> None:
     view = View(text="a man in red and blue", off=[5])
     answer = source.answer(view)
-    assert answer.columns["name"] == source.answer(View(text="a man in red and")).columns["name"]
-    before = source.answer(View(text=view.text, k=50)).columns["name"]
-    assert answer.columns["moved"] == [before.index(n) + 1 - r for r, n in enumerate(answer.columns["name"], start=1)]
+    assert answer.names == source.answer(View(text="a man in red and")).names
+    before = source.answer(View(text=view.text, k=50)).names
+    assert answer.moved == [before.index(n) + 1 - r for r, n in enumerate(answer.names, start=1)]
 
 
 def test_places_won_by_the_second_model(source: Source) -> None:
     view = View(text="a man in red", k=4, compare=True)
-    first, other = side_by_side(source.answer(view), source.answer(view, second=True), source, view)
+    first, other = source.both(view)
     whole = View(text="a man in red", k=50)
-    ranks = [source.answer(whole).columns["name"], source.answer(whole, second=True).columns["name"]]
+    ranks = [source.answer(whole).names, source.answer(whole, second=True).names]
     scores = {name: (ranks[0].index(name), ranks[1].index(name)) for name in ranks[0]}
     for answer in (first, other):
-        for name, change in zip(answer.columns["name"], answer.columns["change"], strict=True):
+        for name, change in zip(answer.names, answer.change, strict=True):
             assert change == scores[name][0] - scores[name][1], name
+
+
+def test_captions_of_a_picture_come_with_their_people(source: Source) -> None:
+    query, person = feature_of(source.gallery, 4), int(source.gallery.person_ids[4])
+    table = source.nearest_captions(source.gallery, query, 6, person).table
+    assert table["rank"].tolist() == [1, 2, 3, 4, 5, 6]
+    for _, line in table.iterrows():
+        numbers = [number for number, text in enumerate(source.captions) if text == line["caption"]]
+        assert line["person_id"] in {source.caption_people[number] for number in numbers}
+        assert line["correct"] == (line["person_id"] == person)
+    unknown = source.nearest_captions(source.gallery, query, 99, None)
+    assert len(unknown.cards) == len(source.captions)
+    assert unknown.table["correct"].isna().all()
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -88,10 +106,11 @@ def test_ranks_and_the_first_right_one_against_a_loop(seed: int) -> None:
     scores = features.astype(np.float64) @ query
     order = [row for row in np.argsort(-scores) if allowed[row]]
     rows = np.array(order[:3])
-    np.testing.assert_array_equal(ranks_of(features, query, np.array(order), allowed), np.arange(1, len(order) + 1))
+    index = Index(features, [str(row) for row in range(40)])
+    np.testing.assert_array_equal(index.ranks(query, np.array(order), allowed), np.arange(1, len(order) + 1))
     expected = next(rank for rank, row in enumerate(order, start=1) if right[row])
-    assert first_rank(rows, right, features, query, allowed) == expected
-    assert first_rank(rows, right & False, features, query, allowed) is None
+    assert index.first(query, right, rows, allowed) == expected
+    assert index.first(query, right & False, rows, allowed) is None
 
 
 @pytest.mark.parametrize(
@@ -114,7 +133,7 @@ def test_what_cannot_be_searched_gives_a_message(source: Source, values: dict, m
 def test_filters_need_data(crops: Crops) -> None:
     bare = Gallery(ColourModel(), np.eye(4), [f"{i}.png" for i in range(4)])
     source = Source(bare)
-    assert "no person numbers" in source.answer(View(text="red", people=[1])).message
+    assert "no person_ids" in source.answer(View(text="red", people=[1])).message
     assert "no cameras" in source.answer(View(text="red", cameras=[1])).message
     assert "give the demo a split" in source.answer(View(find="image→text", picture="0.png")).message
 
@@ -125,14 +144,14 @@ def test_the_filter_by_split(gallery: Gallery, crops: Crops) -> None:
     halves = Split("val", crops.split.records[:6]), Split("test", crops.split.records[6:])
     answer = Source(gallery, halves).answer(View(text="a man in red", split="test", k=50))
     assert answer.among == 6
-    assert set(answer.columns["split"]) == {"test"}
-    assert set(answer.columns["person_id"]) == {12, 13}
+    assert set(answer.splits) == {"test"}
+    assert {card.person_id for card in answer.cards} == {12, 13}
 
 
 def test_a_second_gallery_of_other_pictures_is_refused(gallery: Gallery) -> None:
     other = Gallery(ColourModel(), gallery.features[:3], gallery.paths[:3])
     with pytest.raises(ValueError, match="same pictures in the same order: 3 pictures, the gallery has 12"):
-        Source(gallery, (), other)
+        Source(gallery, None, other)
 
 
 def test_words_are_what_white_space_separates() -> None:

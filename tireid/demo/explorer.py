@@ -17,21 +17,17 @@ import torch
 from torch import Tensor
 
 from tireid.basics.hints import nearest
+from tireid.demo.parts import widgets
 from tireid.losses.common import cosines, same_person
 from tireid.model.gaussian import reparameterise, uncertainty
-from tireid.show.plane import Plane, plot_gaussians, plot_similarities
-from tireid.show.plots import plot_style
-
-try:
-    import ipywidgets as widgets
-except ImportError as error:
-    raise ImportError("GaussianExplorer needs ipywidgets: pip install 'tireid[notebooks]'") from error
+from tireid.show.plane import Plane, plot_gaussians
+from tireid.show.plots import plot_similarities, plot_style
 
 LARGEST_ALPHA, DRAWS, SHOWN = 4.0, 16, 5
 
 
 @dataclass(frozen=True)
-class View:
+class Gaussians:
     """The batch under one setting: K pairs of every person, their variances, and draws (S, B, D)."""
 
     ids: Tensor
@@ -161,7 +157,7 @@ class GaussianExplorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no
         self._picture.value = self._draw(view, samples, positives)
         self._words.value = self._table_html()
 
-    def _view(self) -> View:
+    def _view(self) -> Gaussians:
         """K pairs of everyone who has as many; fewer of the others."""
         kept = _first_of_each(self._ids, self.k.value)
         image, text, ids = self._image[kept], self._text[kept], self._ids[kept]
@@ -171,9 +167,9 @@ class GaussianExplorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no
             reparameterise(features, variance, self.alpha.value, DRAWS, generator=noise)
             for features, variance in zip((image, text), variances, strict=True)
         ]
-        return View(ids, image, text, *variances, *draws)
+        return Gaussians(ids, image, text, *variances, *draws)
 
-    def _draw(self, view: View, samples: Tensor, positives: Tensor) -> bytes:
+    def _draw(self, view: Gaussians, samples: Tensor, positives: Tensor) -> bytes:
         from matplotlib.figure import Figure
 
         with plot_style():
@@ -244,7 +240,7 @@ def _first_of_each(ids: Tensor, number: int) -> Tensor:
     return (earlier < number).nonzero().flatten()
 
 
-def _table(view: View, means: Tensor, samples: Tensor, positives: Tensor, target: float) -> pd.DataFrame:
+def _table(view: Gaussians, means: Tensor, samples: Tensor, positives: Tensor, target: float) -> pd.DataFrame:
     def to_mean(draws: Tensor, mean: Tensor) -> float:
         return float(torch.cosine_similarity(draws, mean, dim=-1).mean())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,13 @@ import pandas as pd
 
 from tireid.basics.files import write_atomically
 from tireid.data.dataset import Split
-from tireid.demo.parts import bind, block, html, labelled, row, safe, shortened, table_html, widgets
-from tireid.demo.source import Answer, Source
+from tireid.demo.answer import Answer
+from tireid.demo.parts import bind, block, html, labelled, row, shortened, table_html, widgets
+from tireid.demo.source import Source
 from tireid.demo.state import FIND, SORTS, Store, View
 from tireid.explain.failures import failures
 from tireid.search.evaluation import evaluate_features
+from tireid.show.cards import safe
 
 PAGE, MOST_PAGES, TEXT = 8, 100_000, 110
 NO_CHOICE = ("a caption of this page", -1)
@@ -44,8 +45,10 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
     `export` writes the whole table as CSV into the file named in `file`. Computed when the panel is first opened.
     """
 
-    def __init__(self, store: Store, source: Source, attributes: Mapping[int, Mapping[str, str]] | None = None) -> None:
-        self._store, self._source, self._attributes = store, source, attributes
+    name, title = "failures", "Failures"
+
+    def __init__(self, store: Store, source: Source) -> None:
+        self._store, self._source = store, source
         self.sort = labelled(widgets.Dropdown, "Sort by", "24em", options=[(SORT_NAMES[key], key) for key in SORTS])
         self.ascending = widgets.Checkbox(description="Smallest first", indent=False)
         self.ascending.layout.width = "auto"
@@ -71,9 +74,8 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         """
         split = self._split()
         gallery = self._source.gallery
-        score = evaluate_features(gallery.features, self._source.caption_features(gallery), split)
-        attributes = None if self._attributes is None else dict(self._attributes)
-        return failures(score, gallery, split=split, attributes=attributes, limit=split.num_captions)
+        score = evaluate_features(gallery.features, self._source.caption_index(gallery).features, split)
+        return failures(score, gallery, split=split, attributes=self._source.attributes, limit=split.num_captions)
 
     def draw(self, view: View, answer: Answer) -> None:
         """Show one page of the table."""
@@ -97,6 +99,10 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         options += [(f"{number}: {shortened(text, 90)}", int(number)) for number, text in named]
         if list(self.chosen.options) != options:
             self.chosen.options = options
+
+    def static(self) -> list[str]:
+        """The page of the table that is shown."""
+        return [self.table.value]
 
     def save(self, path: str | Path) -> Path:
         """Write the whole table as CSV (UTF-8); returns the path."""

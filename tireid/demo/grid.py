@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from tireid.demo.cards import cards
+from tireid.demo.answer import Answer
 from tireid.demo.parts import block, html, widgets
-from tireid.demo.source import Answer
 from tireid.demo.thumbnails import Thumbnails
-from tireid.search.gallery import Gallery
+from tireid.show.cards import WORDS, Card, card_html, picture_html, safe
 
 COLUMNS = {"pictures": "repeat(auto-fill, 118px)", "captions": "1fr"}
 
@@ -30,7 +30,7 @@ class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._open, self._thumbnails, self._of = open_result, thumbnails, of
         self._cards: list[Any] = []
         self._writing = RLock()
-        self._shown: tuple[Answer, Gallery, str] | None = None
+        self._shown: tuple[Answer, str] | None = None
         self.heading = html()
         self.box = widgets.GridBox(layout=widgets.Layout(grid_gap="8px", width="100%", overflow="visible"))
         super().__init__([self.heading, self.box], layout=widgets.Layout(flex="1 1 300px", overflow="visible"))
@@ -45,9 +45,9 @@ class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """The buttons of the cards that are shown, best result first."""
         return [card.children[1] for card in self.box.children]
 
-    def draw(self, answer: Answer, gallery: Gallery, picked: str = "", heading: str = "") -> None:
-        """Show an answer of `gallery`; `picked` is the name of the picture to mark, `heading` HTML."""
-        self._shown = (answer, gallery, picked)
+    def draw(self, answer: Answer, picked: str = "", heading: str = "") -> None:
+        """Show an answer; `picked` is the name of the picture to mark, `heading` HTML."""
+        self._shown = (answer, picked)
         self.heading.value = block(heading)
         self.heading.layout.display = "" if heading else "none"
         self._fill(self._later)
@@ -65,12 +65,13 @@ class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _fill(self, later: Callable[[], None] | None) -> None:
         if (shown := self._shown) is None:
             return
-        answer, gallery, picked = shown
-        wanted = [] if answer.kind == "captions" else [gallery.paths[place] for place in answer.rows]
-        made = self._thumbnails.now(wanted, later)
+        answer, picked = shown
+        made = self._thumbnails.now([card.path for card in answer.cards if card.path is not None], later)
+        notes = answer.notes or [""] * len(answer.cards)
+        drawn = [_drawn(card, note, made, picked) for card, note in zip(answer.cards, notes, strict=True)]
         with self._writing:
             if self._shown is shown:  # nothing else was asked for in the meantime
-                self._write(answer.kind, cards(answer, gallery, made, picked))
+                self._write(answer.kind, drawn)
 
     def _write(self, kind: str, contents: list[str]) -> None:
         while len(self._cards) < len(contents):
@@ -93,3 +94,17 @@ class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _clicked(self, place: int) -> None:
         if self._shown is not None and place < len(self._shown[0].rows):
             self._open(self._shown[0], place)
+
+
+def _drawn(card: Card, note: str, made: Mapping[Path, str | None], picked: str) -> str:
+    """HTML of a card; `made` holds the thumbnails that are there already, None where one cannot be read."""
+    if card.path is None:
+        return card_html(card, attributes=f'class="{WORDS[card.correct]}"', foot=f" {safe(card.name)}")
+    if card.path in made:
+        missing = f"picture cannot be read: {card.name}"
+        picture = picture_html(made[card.path], card.alt, missing, "", "font-size:11px")
+    else:
+        picture = f'<span role="img" aria-label="{safe(card.alt)}">…</span>'
+    kinds = f"{WORDS[card.correct]} {'picked' if card.name == picked else ''}".strip()
+    attributes = f'class="{kinds}" title="{safe(card.name)}"'
+    return card_html(card, f'<div class="picture">{picture}</div>', attributes=attributes, note=note)

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from tireid.demo.answer import Answer
 from tireid.demo.grid import ResultGrid
-from tireid.demo.parts import bind, block, html, labelled, row, safe, slider, widgets
-from tireid.demo.source import Answer, Source
+from tireid.demo.parts import bind, block, html, labelled, row, slider, widgets
+from tireid.demo.source import Source
 from tireid.demo.state import PLANES, Store, View
-from tireid.demo.thumbnails import Thumbnails
-from tireid.show.picture_map import Layout, background, map_html, map_words
+from tireid.show.cards import safe
+from tireid.show.picture_map import PictureMap, background, map_html, map_words
 
 SHOWN = 12
 
@@ -23,9 +24,11 @@ class MapPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     it. `grid` shows the region's pictures, which can be clicked like results, and `words` tells what is shown.
     """
 
-    def __init__(self, store: Store, source: Source, thumbnails: Thumbnails) -> None:
+    name, title = "map", "Map"
+
+    def __init__(self, store: Store, source: Source) -> None:
         self._store, self._source = store, source
-        self._layouts: dict[tuple[int, str], tuple[Layout, str]] = {}
+        self._maps: dict[tuple[int, str], tuple[PictureMap, str]] = {}
         options = [("PCA (at once)", PLANES[0]), ("UMAP (takes a while)", PLANES[1])]
         self.plane = labelled(widgets.Dropdown, "Plane", "22em", options=options)
         sides: dict[str, Any] = {"min": 0.0, "max": 1.0, "step": 0.01}
@@ -37,7 +40,7 @@ class MapPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.everything = widgets.Button(description="No region", layout=widgets.Layout(width="auto"))
         self.picture, self.note, self.words = html(), html(), ""
         self.picture.layout.flex = "1 1 320px"
-        self.grid = ResultGrid(self._open, thumbnails, " of the region")
+        self.grid = ResultGrid(self._open, source.thumbnails, " of the region")
         controls = row(self.plane, self.region, self.everything, self.across, self.up)
         lower = row(self.picture, self.grid, align_items="flex-start")
         super().__init__([controls, self.note, lower], layout=widgets.Layout(width="100%"))
@@ -52,42 +55,42 @@ class MapPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Show the results and the query in the plane, and the pictures of the region."""
         gallery = self._source.searched(view)
         try:
-            layout, ground = self._layout(view)
-        except ValueError as error:
+            places, ground = self._map(view)
+        except (ValueError, ImportError) as error:  # ImportError: UMAP is not installed
             self.picture.value, self.note.value = "", block(f'<p class="complaint">{safe(error)}</p>')
-            self.grid.draw(Answer.none(""), gallery)
+            self.grid.draw(Answer("pictures"))
             return
         try:
-            query = layout.place(self._source.query(view, gallery))
+            query = places.place(self._source.query(view, gallery))
         except ValueError:
             query = None
         rows = answer.rows if answer.kind == "pictures" else np.zeros(0, np.int64)
-        words = map_words(layout, query, rows)
-        self.picture.value = block(map_html(layout, ground, query, rows, gallery.person_ids, view.region))
-        inside = layout.inside(view.region)
+        self.picture.value = block(map_html(places, ground, query, rows, gallery.person_ids, view.region))
+        inside = places.inside(view.region)
         shown = f", the {SHOWN} most similar are shown" if len(inside) > SHOWN else ""
         number = f"{len(inside)} picture{'' if len(inside) == 1 else 's'} in the region{shown}."
         note = number if view.region else "Move the sliders to choose a region of the map."
-        self.words = f"{words}. {note}"
+        self.words = f"{map_words(places, query, rows)}. {note}"
         self.note.value = block(f"<p>{note}</p>")
-        inside, scores = self._source.likest(view, gallery, inside)
-        near = Answer.pictures(gallery, inside[:SHOWN], None if scores is None else scores[:SHOWN], among=len(inside))
-        self.grid.draw(near, gallery, view.picture)
+        self.grid.draw(self._source.likest(view, gallery, inside, SHOWN), view.picture)
 
-    def _layout(self, view: View) -> tuple[Layout, str]:
+    def static(self) -> list[str]:
+        """Its note and the map."""
+        return [self.note.value, self.picture.value]
+
+    def _map(self, view: View) -> tuple[PictureMap, str]:
         gallery = self._source.searched(view)
         key = (id(gallery), view.plane)
-        if key not in self._layouts:
+        if key not in self._maps:
             captions = np.zeros((0, gallery.features.shape[1]), np.float32)
             if self._source.captions and gallery is self._source.gallery:
-                captions = self._source.caption_features(gallery)
-            layout = Layout.of(view.plane, gallery.features, captions)
-            self._layouts[key] = layout, background(layout)
-        return self._layouts[key]
+                captions = self._source.caption_index(gallery).features
+            places = PictureMap.of(view.plane, gallery.features, captions)
+            self._maps[key] = places, background(places)
+        return self._maps[key]
 
     def _open(self, answer: Answer, place: int) -> None:
-        name = answer.columns["name"][place]
-        self._store.attempt(lambda: self._store.change(picture=name))
+        self._store.attempt(lambda: self._store.change(picture=answer.names[place]))
 
     def _choose(self, change: Any) -> None:
         sides = [round(float(value), 2) for value in (*self.across.value, *self.up.value)]

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
-import tireid
-from tireid.demo.cards import SIGNS, moves
-from tireid.demo.parts import STYLE, block, safe
-from tireid.demo.query import summary
-from tireid.demo.source import Answer
+from tireid.demo.answer import Answer
+from tireid.demo.parts import STYLE, block
 from tireid.demo.state import FIND, View, plain
-from tireid.show.cards import printable
+from tireid.show import cards
+from tireid.show.cards import printable, safe
+
+
+def summary(view: View, answer: Answer) -> str:
+    """How many were found, and the rank of the first right one.
+
+    >>> summary(View(), Answer("pictures"))
+    '0 of 0 pictures'
+    """
+    parts = [f"{len(answer.rows)} of {answer.among} {answer.kind}"]
+    if answer.first_right is not None:
+        parts.append(f"first right one at rank {answer.first_right}")
+    elif answer.judged:
+        parts.append("no right one among them all")
+    if view.off and view.find == FIND[0]:
+        parts.append(f"{len(view.off)} word{'s' if len(view.off) > 1 else ''} left out")
+    return ", ".join(parts)
 
 
 def listing(view: View, answer: Answer) -> str:
     """The ranked list as text: the same for the same view, so that stored outputs can be compared.
 
-    >>> print(listing(View(text="a man"), Answer.none("no picture is left")))
+    >>> print(listing(View(text="a man"), Answer("pictures", message="no picture is left")))
     pictures for "a man"
     no picture is left
     """
-    lines = [f"{answer.kind} for {asked(view)}", answer.message or summary(view, answer)]
-    for result in answer.results:
-        sign = f"  {SIGNS[result['correct']]}" if answer.judged else ""
-        person = "" if result["person_id"] is None else f"  person {result['person_id']}"
-        moved = f"  {moves(result)}" if moves(result) else ""
-        what = printable(str(result.get("name") or result.get("caption")))
-        lines.append(f"{result['rank']:2d}  {result['score']:.2f}{sign}  {what}{person}{moved}")
-    return "\n".join(lines)
+    title = f"{answer.kind} for {asked(view)}\n{answer.message or summary(view, answer)}"
+    return cards.listing(title, answer.cards, answer.notes)
 
 
 def asked(view: View) -> str:
@@ -52,7 +61,7 @@ def citation(view: View, answer: Answer, gallery: Any, fingerprint: str) -> str:
     changed = {key: value for key, value in plain(view).items() if value != plain(View())[key]}
     state = json.dumps(changed, ensure_ascii=True)
     return (
-        f"tireid {tireid.__version__}, RetrievalDemo: {answer.kind} for {asked(view)}; "
+        f"tireid {version('tireid')}, RetrievalDemo: {answer.kind} for {asked(view)}; "
         f"{summary(view, answer)}; gallery of {len(gallery)} pictures{model}.\nstate = {state}"
     )
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import Any
 
 import pandas as pd
 
+from tireid.basics.extras import extra
 from tireid.demo.state import Store
-from tireid.show.cards import printable
+from tireid.show.cards import COLOURS, safe
 
-try:
+with extra("notebooks"):
     import ipywidgets as widgets
-except ImportError as error:
-    raise ImportError("RetrievalDemo needs ipywidgets: pip install 'tireid[notebooks]'") from error
-
-RIGHT, WRONG = "#1b7f3b", "#c0262d"
-"""White text on either has a contrast of more than 5:1 (WCAG 2.2 asks for 4.5:1)."""
 
 STYLE = f"""<style>
 .tireid {{ color: var(--jp-ui-font-color1, #1a1a1a); font: 13px/1.45 var(--jp-ui-font-family, sans-serif); }}
@@ -26,21 +21,13 @@ STYLE = f"""<style>
 .tireid th, .tireid td {{ padding: 2px 10px 2px 0; text-align: left; vertical-align: top; }}
 .tireid th {{ border-bottom: 1px solid var(--jp-border-color1, #9e9e9e); font-weight: 600; }}
 .tireid td.number, .tireid th.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
-.tireid figure {{ margin: 0; padding: 4px; border: 3px solid var(--jp-border-color1, #9e9e9e); border-radius: 6px;
-  text-align: center; overflow-wrap: anywhere; font-size: 12px; line-height: 1.35; box-sizing: border-box; }}
-.tireid figure.right {{ border-color: {RIGHT}; }}
-.tireid figure.wrong {{ border-color: {WRONG}; }}
+.tireid figure {{ font-size: 12px; line-height: 1.35; box-sizing: border-box; }}
 .tireid figure.picked {{ outline: 3px solid var(--jp-brand-color1, #1565c0); outline-offset: 1px; }}
-.tireid figure.caption {{ text-align: left; padding: 4px 10px; font-size: 13px; }}
 .tireid figure .picture {{ height: 168px; display: flex; align-items: center; justify-content: center; }}
 .tireid figure img {{ max-width: 100%; max-height: 100%; margin: 0; width: auto; height: 168px; object-fit: contain; }}
-.tireid figure .missing {{ border: 1px dashed currentColor; padding: 4px; font-size: 11px; }}
-.tireid .right .badge {{ background: {RIGHT}; }}
-.tireid .wrong .badge {{ background: {WRONG}; }}
-.tireid .badge {{ color: #fff; padding: 0 6px; border-radius: 3px; font-weight: 600; white-space: nowrap; }}
 .tireid td.long {{ min-width: 14em; }}
 .tireid table caption {{ text-align: left; font-style: italic; padding: 2px 0; }}
-.tireid .complaint {{ border-left: 4px solid {WRONG}; padding-left: 8px; }}
+.tireid .complaint {{ border-left: 4px solid {COLOURS[False]}; padding-left: 8px; }}
 .tireid .bar {{ position: relative; width: 140px; height: 10px; background: var(--jp-layout-color3, #dcdcdc); }}
 .tireid .bar span {{ position: absolute; top: 0; bottom: 0; min-width: 3px;
   background: var(--jp-brand-color1, #1565c0); }}
@@ -67,21 +54,11 @@ __all__ = [
     "labelled",
     "numbers_in",
     "row",
-    "safe",
     "shortened",
     "slider",
     "table_html",
     "widgets",
 ]
-
-
-def safe(text: Any) -> str:
-    """Text for HTML, also between quotation marks.
-
-    >>> safe('<b> & "c"')
-    '&lt;b&gt; &amp; &quot;c&quot;'
-    """
-    return escape(printable(str(text)), quote=True)
 
 
 def html(content: str = "", **options: Any) -> Any:

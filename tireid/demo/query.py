@@ -6,24 +6,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from tireid.demo.parts import (
-    bind,
-    block,
-    html,
-    joined,
-    labelled,
-    numbers_in,
-    row,
-    safe,
-    shortened,
-    slider,
-    widgets,
-)
-from tireid.demo.source import Answer, Source
-from tireid.demo.state import ALL, FIND, MOST, PANELS, Store, View
+from tireid.demo.answer import Answer
+from tireid.demo.page import summary
+from tireid.demo.panel import Panel
+from tireid.demo.parts import bind, block, html, joined, labelled, numbers_in, row, shortened, slider, widgets
+from tireid.demo.source import Source
+from tireid.demo.state import ALL, FIND, MOST, NO_PANEL, Store, View
+from tireid.show.cards import safe
 
 CHOICES, LABEL, NOTHING = 200, 90, -1
-PANEL_NAMES = {"none": "None", "why": "Why", "sure": "How sure", "map": "Map", "failures": "Failures"}
 
 
 class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -34,7 +25,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     user's own pictures, and `message` is the line as text.
     """
 
-    def __init__(self, store: Store, source: Source) -> None:
+    def __init__(self, store: Store, source: Source, panels: Sequence[Panel] = ()) -> None:
         self._store, self._source = store, source
         self.text = labelled(widgets.Text, "Description", "auto", placeholder="a woman in a red coat with a backpack")
         self.caption = labelled(widgets.Dropdown, "Or a caption", "auto", options=self._choices(None))
@@ -51,7 +42,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.upload.layout.width = "auto"
         self.compare = widgets.Checkbox(description="Compare two models", indent=False)
         self.compare.layout.width = "auto"
-        names = [(name, key) for key, name in PANEL_NAMES.items() if key in PANELS]
+        names = [("None", NO_PANEL), *((panel.title, panel.name) for panel in panels)]
         self.panel = widgets.ToggleButtons(description="Panel", options=names)
         self.panel.layout.width = "auto"
         self.panel.style.button_width, self.panel.style.description_width = "auto", "6.5em"
@@ -60,12 +51,8 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._bind()
         self.upload_row = row(self.gallery, self.upload)
         filters = [control for control, wanted in self._optional() if wanted]
-        children = [
-            self.text,
-            *([self.caption] if source.captions else []),
-            row(self.find, self.k, self.k_slider),
-            *_rows(filters),
-        ]
+        children = [self.text, *([self.caption] if source.captions else []), row(self.find, self.k, self.k_slider)]
+        children += [row(*filters)] if filters else []
         super().__init__([*children, self.upload_row, self.panel, self.status], layout=widgets.Layout(width="100%"))
 
     def say(self, view: View, answer: Answer) -> None:
@@ -118,22 +105,6 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return [("free text", NOTHING), *named]
 
 
-def summary(view: View, answer: Answer) -> str:
-    """How many were found, and the rank of the first right one.
-
-    >>> summary(View(), Answer.none(""))
-    '0 of 0 pictures'
-    """
-    parts = [f"{len(answer.rows)} of {answer.among} {answer.kind}"]
-    if answer.first_right is not None:
-        parts.append(f"first right one at rank {answer.first_right}")
-    elif answer.judged:
-        parts.append("no right one among them all")
-    if view.off and view.find == FIND[0]:
-        parts.append(f"{len(view.off)} word{'s' if len(view.off) > 1 else ''} left out")
-    return ", ".join(parts)
-
-
 def _find_name(way: str) -> str:
     source, _, target = way.partition("→")
     target = {"image": "pictures", "text": "captions"}[target]
@@ -154,7 +125,3 @@ def _one_number(text: str) -> int | None:
     if len(numbers) > 1:
         raise ValueError("right person: one number, or nothing")
     return numbers[0] if numbers else None
-
-
-def _rows(controls: Sequence[Any]) -> list[Any]:
-    return [row(*controls)] if controls else []

@@ -10,23 +10,22 @@ from typing import Any
 import pandas as pd
 
 from tireid.basics.files import write_atomically
-from tireid.data.dataset import Split
 from tireid.demo import page
+from tireid.demo.answer import Answer
 from tireid.demo.failures import FailureBrowser
 from tireid.demo.grid import ResultGrid
 from tireid.demo.map import MapPanel
-from tireid.demo.parts import STYLE, labelled, row, safe, widgets
+from tireid.demo.panel import MakePanel, Panel
+from tireid.demo.parts import STYLE, labelled, row, widgets
 from tireid.demo.query import QueryBar
-from tireid.demo.source import Answer, Source, side_by_side
-from tireid.demo.state import FIND, GALLERIES, KEYS, Known, Store, View, plain
+from tireid.demo.source import Source
+from tireid.demo.state import FIND, KEYS, NO_PANEL, Store, View, plain
 from tireid.demo.sure import SurePanel
-from tireid.demo.thumbnails import Thumbnails
 from tireid.demo.uploads import received
 from tireid.demo.why import WhyPanel
-from tireid.explain.confidence import QuerySpread
 from tireid.search.encoder import Encoder, fingerprint
 from tireid.search.gallery import Gallery
-from tireid.show.cards import html_page
+from tireid.show.cards import html_page, safe
 
 ASKED = ("text", "off", "find", "gallery", "k", "people", "cameras", "split", "person", "compare")
 """What a ranked list depends on; with `picture`, where a picture is what is searched with."""
@@ -38,20 +37,18 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     Args:
         gallery: the pictures that are searched.
         model: what encodes descriptions; the gallery's own model, unless given. Another one is refused.
-        split: one or several, where captions, identities of captions and the filter by split come from.
-        compare: a gallery of the same pictures, encoded by a second model: both answer side by side.
-        names: of the model and the second model.
-        spread: how much descriptions of one person differ (see :class:`tireid.explain.confidence.QuerySpread`);
-            that of drawn people where absent.
-        attributes: per person what is known of it, to say in the failure browser how two people differ.
+        panels: more panels, each made by a call with (store, source): see :class:`~tireid.demo.panel.Panel`.
         state: values to start from.
+        known: `split`, `compare`, `names`, `spread` and `attributes`, see :class:`~tireid.demo.source.Source`.
 
-    The parts are :attr:`bar`, :attr:`grid`, :attr:`second` and the panels :attr:`why`, :attr:`sure`, :attr:`map` and
-    :attr:`failures`; their controls are attributes. :attr:`state` is a plain dict that restores a view, :attr:`results`
-    the ranked list as a table, :attr:`citation` a text to copy. What cannot be searched for gives a message in the
-    widget. Where widgets cannot be shown (an export, GitHub) the ranked list is shown as HTML or text.
+    The parts are :attr:`bar`, :attr:`grid`, :attr:`second` and the :attr:`panels` by name, of which :attr:`why`,
+    :attr:`sure`, :attr:`map` and :attr:`failures` are always there; their controls are attributes. :attr:`state` is a
+    plain dict that restores a view, :attr:`results` the ranked list as a table, :attr:`citation` a text to copy. What
+    cannot be searched for gives a message in the widget. Where widgets cannot be shown (an export, GitHub) the ranked
+    list is shown as HTML or text.
 
-    Raises ValueError for a model that is not the gallery's, a `compare` with other pictures, or a wrong `state`.
+    Raises ValueError for a model that is not the gallery's, a `compare` with other pictures, two panels of one name,
+    or a wrong `state`.
 
     >>> demo = RetrievalDemo(gallery, split=data.test)  # doctest: +SKIP
     >>> demo.bar.text.value = "a woman in a red coat"   # doctest: +SKIP
@@ -63,28 +60,26 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         gallery: Gallery,
         model: Encoder | None = None,
         *,
-        split: Split | Sequence[Split] | None = None,
-        compare: Gallery | None = None,
-        names: tuple[str, str] = ("the model", "the second model"),
-        spread: QuerySpread | None = None,
-        attributes: Mapping[int, Mapping[str, str]] | None = None,
+        panels: Sequence[MakePanel] = (),
         state: Mapping[str, Any] | None = None,
+        **known: Any,
     ) -> None:
         _check_model(gallery, model)
-        splits = () if split is None else (split,) if isinstance(split, Split) else tuple(split)
-        self._source, self._names = Source(gallery, splits, compare), names
-        self._store = Store(_known(self._source))
-        self._thumbnails = Thumbnails()
+        self._source = Source(gallery, **known)
+        self._store = Store(self._source.known)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._asked: tuple[Any, ...] | None = None
-        self._answers = (Answer.none(""), Answer.none(""))
-        self.bar = QueryBar(self._store, self._source)
-        self.grid = ResultGrid(self._open, self._thumbnails)
-        self.second = ResultGrid(self._open, self._thumbnails, f" of {names[1]}")
+        self._answers = (Answer("pictures"), Answer("pictures"))
         self.why = WhyPanel(self._store, self._source)
-        self.sure = SurePanel(self._store, self._source, spread)
-        self.map = MapPanel(self._store, self._source, self._thumbnails)
-        self.failures = FailureBrowser(self._store, self._source, attributes)
+        self.sure = SurePanel(self._store, self._source)
+        self.map = MapPanel(self._store, self._source)
+        self.failures = FailureBrowser(self._store, self._source)
+        own = [make(self._store, self._source) for make in panels]
+        self.panels = _by_name([self.why, self.sure, self.map, self.failures, *own])
+        self._store.learn(panels=(NO_PANEL, *self.panels))
+        self.bar = QueryBar(self._store, self._source, list(self.panels.values()))
+        self.grid = ResultGrid(self._open, self._source.thumbnails)
+        self.second = ResultGrid(self._open, self._source.thumbnails, f" of {self._source.names[1]}")
         self._panel = widgets.VBox(layout=widgets.Layout(width="100%"))
         self.copy = labelled(widgets.Textarea, "Cite view", "auto", rows=4)
         grids = row(self.grid, self.second, align_items="flex-start", overflow="visible")
@@ -113,7 +108,8 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     @property
     def results(self) -> pd.DataFrame:
-        """The ranked list: rank, name, score, person_id, camera, split, correct, moved (see :class:`Answer`).
+        """The ranked list: rank, name, score, person_id, camera, split, correct, moved (see
+        :class:`~tireid.demo.answer.Answer`).
 
         With `compare` also change (places won by the second model), and rank_second and score_second of the same
         picture where the second model shows it.
@@ -149,8 +145,7 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._search(view)
         self.bar.say(view, self._answers[0])
         self._draw(view)
-        panels: dict[str, Any] = {"why": self.why, "sure": self.sure, "map": self.map, "failures": self.failures}
-        panel = panels.get(view.panel)
+        panel = self.panels.get(view.panel)
         if panel is not None:
             panel.draw(view, self._answers[0])
         children = () if panel is None else (panel,)
@@ -161,30 +156,24 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     def _search(self, view: View) -> None:
         values = plain(view)
         wanted = (*(values[key] for key in ASKED), view.picture if view.find != FIND[0] else "")
-        if wanted == self._asked:
-            return
-        self._asked = wanted
-        first = self._source.answer(view)
-        if view.compare and view.gallery == "given":
-            self._answers = side_by_side(first, self._source.answer(view, second=True), self._source, view)
-        else:
-            self._answers = first, Answer.none("")
+        if wanted != self._asked:
+            self._asked = wanted
+            source = self._source
+            self._answers = source.both(view) if _compared(view) else (source.answer(view), Answer("pictures"))
 
     def _draw(self, view: View) -> None:
-        compared = view.compare and view.gallery == "given"
-        titles = [f"<b>{safe(name)}</b>" for name in self._names] if compared else ["", ""]
-        self.grid.draw(self._answers[0], self._source.searched(view), view.picture, titles[0])
-        self.second.layout.display = "" if compared else "none"
-        other = self._source.other if compared and self._source.other is not None else self._source.gallery
-        self.second.draw(self._answers[1], other, view.picture, titles[1])
+        titles = [f"<b>{safe(name)}</b>" for name in self._source.names] if _compared(view) else ["", ""]
+        self.second.layout.display = "" if _compared(view) else "none"
+        for grid, answer, title in zip((self.grid, self.second), self._answers, titles, strict=True):
+            grid.draw(answer, view.picture, title)
 
     def _open(self, answer: Answer, place: int) -> None:
         """A picture is looked at (and searched with, where pictures are); a caption becomes the description."""
         if answer.kind == "captions":
             self._store.attempt(lambda: self._store.change(caption=int(answer.rows[place]), find=FIND[0]))
             return
-        name = answer.columns["name"][place]
-        panel = "why" if self._store.view.panel == "none" else self._store.view.panel
+        name = answer.names[place]
+        panel = self.why.name if self._store.view.panel == NO_PANEL else self._store.view.panel
         self._store.attempt(lambda: self._store.change(picture=name, panel=panel))
 
     def _take(self, change: Any) -> None:
@@ -195,9 +184,8 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="tireid-uploads-")
         refused = received(files, Path(self._folder.name))
-        self._source.uploaded = Gallery.from_folder(self._source.gallery.model, self._folder.name)
-        names = frozenset([*self._source.gallery.names, *self._source.uploaded.names])
-        self._store.learn(galleries=GALLERIES, names=names)
+        known = self._source.receive(self._folder.name)
+        self._store.learn(galleries=known.galleries, names=known.names)
         self.bar.offer_uploads()
         self._asked = None
         self._store.change(gallery="uploaded")
@@ -209,19 +197,24 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         view = self._store.view
         lines = self.summary.splitlines()
         groups = [(self.grid.heading.value, self.grid.complete())]
-        if view.compare and view.gallery == "given":
+        if _compared(view):
             groups.append((self.second.heading.value, self.second.complete()))
-        notes = [f"<p>{safe(lines[1])}. Run the cell to search.</p>", *self._panel_html(view)]
+        panel = self.panels.get(view.panel)
+        notes = [f"<p>{safe(lines[1])}. Run the cell to search.</p>", *(panel.static() if panel is not None else [])]
         return page.static_html(lines[0], groups, [*notes, f"<pre>{safe(self.citation)}</pre>"])
 
-    def _panel_html(self, view: View) -> list[str]:
-        shown = {
-            "why": [self.why.influence, self.why.heat, self.why.captions],
-            "sure": [self.sure.words, self.sure.table],
-            "map": [self.map.note, self.map.picture],
-            "failures": [self.failures.table],
-        }
-        return [part.value for part in shown.get(view.panel, [])]
+
+def _compared(view: View) -> bool:
+    """Whether two models answer; the user's own pictures are encoded by the first one only."""
+    return view.compare and view.gallery == "given"
+
+
+def _by_name(panels: Sequence[Panel]) -> dict[str, Panel]:
+    named = {panel.name: panel for panel in panels}
+    if len(named) < len(panels) or NO_PANEL in named:
+        names = ", ".join(panel.name for panel in panels)
+        raise ValueError(f"panels must have names of their own, other than {NO_PANEL!r}, got {names}")
+    return named
 
 
 def _check_model(gallery: Gallery, model: Encoder | None) -> None:
@@ -230,17 +223,3 @@ def _check_model(gallery: Gallery, model: Encoder | None) -> None:
             "the gallery was encoded by another model, whose features cannot be compared with this one's; leave model "
             "out, or make the gallery with it: Gallery.from_split(model, split)"
         )
-
-
-def _known(source: Source) -> Known:
-    gallery = source.gallery
-    cameras = {camera for camera in gallery.cameras or () if camera is not None}
-    return Known(
-        captions=source.captions,
-        caption_people=source.caption_people.tolist(),
-        names=frozenset(gallery.names),
-        people=frozenset(() if gallery.person_ids is None else gallery.person_ids.tolist()),
-        cameras=frozenset(cameras),
-        splits=tuple(split.name for split in source.splits) if len(source.splits) > 1 else (),
-        compare=source.other is not None,
-    )

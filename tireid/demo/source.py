@@ -1,91 +1,26 @@
-"""What the demo searches: one gallery or two, their splits and captions, and the user's own pictures."""
+"""What the demo shows: one gallery or two, their splits and captions, and the user's own pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
 from tireid.data.dataset import Split
-from tireid.demo.state import FIND, View
-from tireid.search.encoder import Float32s, encode, fingerprint
+from tireid.demo.answer import Answer, Kind
+from tireid.demo.state import ALL, FIND, GALLERIES, Known, View
+from tireid.demo.thumbnails import Thumbnails
+from tireid.explain.confidence import QuerySpread
+from tireid.search.encoder import encode, fingerprint
 from tireid.search.gallery import Gallery
-from tireid.search.index import ExactIndex
-from tireid.search.metrics import Floats, Ints
-
-Mask = npt.NDArray[np.bool_]
-Kind = Literal["pictures", "captions"]
-TYPES = {
-    "rank": "int64",
-    "score": "float64",
-    "person_id": "Int64",
-    "camera": "Int64",
-    "correct": "boolean",
-    "moved": "Int64",
-    "change": "Int64",
-}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A ranked list, or the reason why there is none."""
-
-    kind: Kind
-    rows: Ints
-    """(k,) places in the gallery, or numbers of captions, best first."""
-    columns: dict[str, list[Any]]
-    """Of every result rank, name, score, person_id, camera, split, correct, moved; of captions caption, not name. None
-    where something is not known."""
-    among: int = 0
-    """How many items were ranked."""
-    first_right: int | None = None
-    """Rank of the first right one among them; None where nobody knows who is right, or where nobody is."""
-    message: str = ""
-
-    @classmethod
-    def none(cls, message: str, kind: Kind = "pictures") -> Answer:
-        """No results, with the reason."""
-        return cls(kind, np.zeros(0, np.int64), _columns(kind, 0), message=message)
-
-    @classmethod
-    def pictures(cls, gallery: Gallery, rows: Ints, scores: Floats | None, **more: Any) -> Answer:
-        """Rows of `gallery`, best first, with what the gallery knows of them."""
-        columns = _columns("pictures", len(rows))
-        columns["name"] = [gallery.names[row] for row in rows]
-        if scores is not None:
-            columns["score"] = scores.tolist()
-        if gallery.person_ids is not None:
-            columns["person_id"] = gallery.person_ids[rows].tolist()
-        if gallery.cameras is not None:
-            columns["camera"] = [gallery.cameras[row] for row in rows]
-        return cls("pictures", rows, columns, **more)
-
-    def with_columns(self, **columns: list[Any] | None) -> Answer:
-        """The same results with more, or other, columns; None leaves a column as it is."""
-        return replace(
-            self, columns=self.columns | {name: value for name, value in columns.items() if value is not None}
-        )
-
-    @property
-    def results(self) -> list[dict[str, Any]]:
-        """A dict per result."""
-        return [dict(zip(self.columns, values, strict=True)) for values in zip(*self.columns.values(), strict=True)]
-
-    @property
-    def judged(self) -> bool:
-        """Whether it is known which results are right."""
-        return any(correct is not None for correct in self.columns["correct"])
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """A row per result, with missing values where something is not known."""
-        kinds = {name: TYPES[name] for name in self.columns if name in TYPES}
-        return pd.DataFrame(self.columns).astype(kinds)
+from tireid.search.hits import Hits
+from tireid.search.index import Index, Mask
+from tireid.search.metrics import Floats, Ints, normalised_rows
+from tireid.search.query import encode_query
+from tireid.show.cards import Card
 
 
 def words_of(text: str) -> list[str]:
@@ -109,30 +44,63 @@ def kept_text(text: str, off: Sequence[int]) -> str:
 
 
 class Source:
-    """A gallery with what is known about it.
+    """A gallery with what is known about it, and the answers to what is asked.
 
     Args:
         gallery: the pictures, with the model that encoded them.
-        splits: where captions, identities and the filter by split come from.
+        split: one or several, where captions, identities of captions and the filter by split come from.
         compare: the same pictures, encoded by a second model.
+        names: of the model and the second model.
+        spread: how much descriptions of one person differ; that of drawn people where absent.
+        attributes: per person what is known of it, to say how two people differ.
 
     Raises ValueError if `compare` has other pictures.
     """
 
-    def __init__(self, gallery: Gallery, splits: Sequence[Split] = (), compare: Gallery | None = None) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        split: Split | Sequence[Split] | None = None,
+        compare: Gallery | None = None,
+        *,
+        names: tuple[str, str] = ("the model", "the second model"),
+        spread: QuerySpread | None = None,
+        attributes: Mapping[int, Mapping[str, str]] | None = None,
+    ) -> None:
         if compare is not None and compare.names != gallery.names:
             raise ValueError(
                 f"compare must hold the same pictures in the same order: {len(compare)} pictures, "
                 f"the gallery has {len(gallery)}"
             )
-        self.gallery, self.splits, self.other = gallery, tuple(splits), compare
-        self.captions: list[str] = [caption for split in self.splits for caption in split.captions]
-        parts = [split.caption_person_ids for split in self.splits]
-        self.caption_people: Ints = np.concatenate(parts) if parts else np.zeros(0, np.int64)
+        self.gallery, self.other, self.names, self.attributes = gallery, compare, names, attributes
+        self.splits = () if split is None else (split,) if isinstance(split, Split) else tuple(split)
+        self.captions: list[str] = [caption for part in self.splits for caption in part.captions]
+        people = [part.caption_person_ids for part in self.splits]
+        self.caption_people: Ints = np.concatenate(people) if people else np.zeros(0, np.int64)
         self.row_of = {name: row for row, name in reversed(list(enumerate(gallery.names)))}
         self.uploaded: Gallery | None = None
-        self._indexes: dict[int, ExactIndex] = {}
-        self._caption_features: dict[int, Float32s] = {}
+        self.thumbnails = Thumbnails()
+        self._spread = spread
+        self._caption_indexes: dict[int, Index] = {}
+
+    @cached_property
+    def known(self) -> Known:
+        """What a view may refer to."""
+        gallery = self.gallery
+        return Known(
+            captions=self.captions,
+            caption_people=self.caption_people.tolist(),
+            names=frozenset(gallery.names),
+            people=frozenset(() if gallery.person_ids is None else gallery.person_ids.tolist()),
+            cameras=frozenset(camera for camera in gallery.cameras or () if camera is not None),
+            splits=tuple(split.name for split in self.splits) if len(self.splits) > 1 else (),
+            compare=self.other is not None,
+        )
+
+    @cached_property
+    def spread(self) -> QuerySpread:
+        """How much descriptions of one person differ; made when first asked for."""
+        return self._spread or QuerySpread.default(self.gallery.model)
 
     @cached_property
     def split_of_row(self) -> list[str]:
@@ -148,6 +116,12 @@ class Source:
         except TypeError:
             return ""
 
+    def receive(self, folder: str | Path) -> Known:
+        """Let the uploaded pictures in `folder` be searched; what a view may refer to from now on."""
+        self.uploaded = Gallery.from_folder(self.gallery.model, folder)
+        names = frozenset([*self.gallery.names, *self.uploaded.names])
+        return replace(self.known, names=names, galleries=GALLERIES)
+
     def searched(self, view: View) -> Gallery:
         """The gallery that the view searches."""
         return self.uploaded if view.gallery == "uploaded" and self.uploaded is not None else self.gallery
@@ -160,25 +134,22 @@ class Source:
             return self.uploaded, self.uploaded.names.index(name)
         return None
 
-    def caption_features(self, gallery: Gallery) -> Float32s:
-        """(M, D) of all captions by the gallery's model; encoded when first asked for."""
-        key = id(gallery.model)
-        if key not in self._caption_features:
-            self._caption_features[key] = encode(gallery.model.encode_texts, self.captions, batch_size=256)
-        return self._caption_features[key]
-
     def query(self, view: View, gallery: Gallery, whole: bool = False) -> Floats:
         """(D,) float64 of length one: what the view searches with; `whole` counts the words that are left out."""
-        if view.find != FIND[0]:
-            home = self.home(view.picture)
-            if home is None:
-                raise ValueError("click a picture first: it is what is searched with")
-            return _unit(home[0].features[home[1]] if gallery.model is home[0].model else self._other_row(home[1]))
-        text = view.text if whole else kept_text(view.text, view.off)
-        if not text.strip():
-            every = "every word is switched off" if view.text.strip() else "type a description, or pick a caption"
-            raise ValueError(f"nothing to search for: {every}")
-        return _unit(encode(gallery.model.encode_texts, [_encodable(text)], batch_size=1)[0])
+        if view.find == FIND[0]:
+            text = view.text if whole else kept_text(view.text, view.off)
+            if not text.strip():
+                every = "every word is switched off" if view.text.strip() else "type a description, or pick a caption"
+                raise ValueError(f"nothing to search for: {every}")
+            return encode_query(gallery.model, text)
+        home = self.home(view.picture)
+        if home is None:
+            raise ValueError("click a picture first: it is what is searched with")
+        if gallery.model is home[0].model:
+            return feature_of(*home)
+        if home[0] is not self.gallery:
+            raise ValueError("this picture was not encoded by the second model")
+        return feature_of(gallery, home[1])
 
     def answer(self, view: View, second: bool = False) -> Answer:
         """The ranked list of a view; by the second model where `second`. Never raises for what a user may enter."""
@@ -187,74 +158,83 @@ class Source:
             gallery = self.other if second and self.other is not None else self.searched(view)
             query = self.query(view, gallery)
             if kind == "captions":
-                return self._captions(view, gallery, query)
-            whole = self.query(view, gallery, whole=True) if view.off else None
-            return self._pictures(view, gallery, query, whole)
+                return self.nearest_captions(gallery, query, view.k, self._wanted(view))
+            return self._pictures(view, gallery, query)
         except ValueError as error:
-            return Answer.none(str(error), kind)
+            return Answer(kind, message=str(error))
+
+    def both(self, view: View) -> tuple[Answer, Answer]:
+        """The answers of both models, each with the places won by the second one."""
+        first, second = self.answer(view), self.answer(view, second=True)
+        if self.other is None or first.kind != "pictures" or not len(first.rows) or not len(second.rows):
+            return first, second
+        allowed = self.allowed(view, self.gallery)
+        models = [(gallery.index, self.query(view, gallery)) for gallery in (self.gallery, self.other)]
+
+        def compared(answer: Answer) -> Answer:
+            before, after = (index.ranks(query, answer.rows, allowed) for index, query in models)
+            return replace(answer, change=(before - after).tolist())
+
+        return compared(first), compared(second)
 
     def allowed(self, view: View, gallery: Gallery) -> Mask | None:
         """(N,) pictures that the filters leave; None for all. Raises ValueError where they leave none."""
-        mask = np.ones(len(gallery), np.bool_)
-        if gallery is not self.uploaded:
-            if view.people:
-                mask &= np.isin(_known(gallery.person_ids, "person numbers"), view.people)
-            if view.cameras:
-                chosen = set(view.cameras)
-                mask &= np.array([camera in chosen for camera in _known(gallery.cameras, "cameras")])
-            if view.split != "all":
-                mask &= np.array([name == view.split for name in self.split_of_row])
-        if view.find == FIND[2] and (home := self.home(view.picture)) is not None and home[0] is gallery:
-            mask[home[1]] = False
-        if not mask.any():
-            raise ValueError("no picture is left: the filters, or the query itself, exclude all of them")
-        return None if mask.all() else mask
+        home = self.home(view.picture) if view.find == FIND[2] else None
+        exclude = [gallery.names[home[1]]] if home is not None and home[0] is gallery else []
+        if gallery is self.uploaded:
+            return gallery.allowed(exclude=exclude)
+        mask = gallery.allowed(exclude=exclude, person_ids=view.people or None, cameras=view.cameras or None)
+        if view.split == ALL:
+            return mask
+        inside = np.array([name == view.split for name in self.split_of_row])
+        inside &= True if mask is None else mask
+        if not inside.any():
+            raise ValueError("no picture is left: the filters exclude all of them")
+        return inside
 
-    def likest(self, view: View, gallery: Gallery, rows: Ints) -> tuple[Ints, Floats | None]:
-        """`rows` in the order of their similarity with the query, and those; as they are where there is no query."""
-        try:
-            scores = gallery.features[rows] @ self.query(view, gallery)
-        except ValueError:
-            return rows, None
-        order = np.argsort(-scores, kind="stable")
-        return rows[order], scores[order]
+    def caption_index(self, gallery: Gallery) -> Index:
+        """All captions by the gallery's model; encoded when first asked for."""
+        key = id(gallery.model)
+        if key not in self._caption_indexes:
+            features = encode(gallery.model.encode_texts, self.captions, batch_size=256)
+            rows = normalised_rows(features, "captions").astype(np.float32)
+            self._caption_indexes[key] = Index(rows, self.captions)
+        return self._caption_indexes[key]
 
-    def _pictures(self, view: View, gallery: Gallery, query: Floats, whole: Floats | None) -> Answer:
-        allowed = self.allowed(view, gallery)
-        rows, scores = self._index(gallery).search(query, view.k, allowed)
-        person = self._wanted(view)
-        people = gallery.person_ids
-        right = None if people is None or person is None else people == person
-        answer = Answer.pictures(gallery, rows, scores, among=len(gallery) if allowed is None else int(allowed.sum()))
-        if gallery is not self.uploaded:
-            answer = answer.with_columns(split=[self.split_of_row[row] or None for row in rows])
-        if whole is not None:
-            moved = ranks_of(gallery.features, whole, rows, allowed) - np.arange(1, len(rows) + 1)
-            answer = answer.with_columns(moved=moved.tolist())
-        if right is None:
-            return answer
-        first = first_rank(rows, right, gallery.features, query, allowed)
-        return replace(answer.with_columns(correct=right[rows].tolist()), first_right=first)
-
-    def _captions(self, view: View, gallery: Gallery, query: Floats) -> Answer:
+    def nearest_captions(self, gallery: Gallery, query: Floats, k: int, person: int | None) -> Answer:
+        """The k captions nearest to a query; right are those of `person`."""
         if not self.captions:
             raise ValueError("there are no captions to rank: give the demo a split")
-        features = self.caption_features(gallery)
-        place = np.empty(len(features), np.int64)
-        place[sorted(range(len(features)), key=self.captions.__getitem__)] = np.arange(len(features))
-        rows, scores = ExactIndex(features, place).search(query, view.k)
-        person = self._wanted(view)
-        right = None if person is None else self.caption_people == person
-        columns = _columns("captions", len(rows)) | {
-            "caption": [self.captions[row] for row in rows],
-            "score": scores.tolist(),
-            "person_id": self.caption_people[rows].tolist(),
-        }
-        answer = Answer("captions", rows, columns, len(features))
-        if right is None:
+        index = self.caption_index(gallery)
+        rows, scores = index.search(query, k)
+        people = self.caption_people
+        shown = people[rows].tolist()
+        correct = [None] * len(rows) if person is None else [own == person for own in shown]
+        columns = zip([self.captions[row] for row in rows], scores.tolist(), shown, correct, strict=True)
+        cards = [Card(rank, None, *told) for rank, told in enumerate(columns, start=1)]
+        first = None if person is None else index.first(query, people == person, rows)
+        return Answer("captions", cards, rows, len(self.captions), first)
+
+    def likest(self, view: View, gallery: Gallery, rows: Ints, k: int) -> Answer:
+        """The k of `rows` most similar to the query; the first ones, without scores, where there is no query."""
+        if not len(rows):
+            return Answer("pictures")
+        try:
+            mask = np.isin(np.arange(len(gallery)), rows)
+            return Answer.of(gallery.nearest(self.query(view, gallery), k, mask))
+        except ValueError:
+            hits = tuple(gallery.hit(rank, row, None) for rank, row in enumerate(rows[:k], start=1))
+            return Answer.of(Hits(hits, among=len(rows)))
+
+    def _pictures(self, view: View, gallery: Gallery, query: Floats) -> Answer:
+        allowed = self.allowed(view, gallery)
+        answer = Answer.of(gallery.nearest(query, view.k, allowed, self._wanted(view)))
+        if gallery is not self.uploaded:
+            answer = replace(answer, splits=[self.split_of_row[row] or None for row in answer.rows])
+        if not view.off or view.find != FIND[0]:
             return answer
-        first = first_rank(rows, right, features, query, None)
-        return replace(answer.with_columns(correct=right[rows].tolist()), first_right=first)
+        before = gallery.index.ranks(self.query(view, gallery, whole=True), answer.rows, allowed)
+        return replace(answer, moved=(before - np.arange(1, 1 + len(before))).tolist())
 
     def _wanted(self, view: View) -> int | None:
         """Who is right: whom the text describes, or whom the query picture shows."""
@@ -265,77 +245,7 @@ class Source:
             return None
         return int(home[0].person_ids[home[1]])
 
-    def _other_row(self, row: int) -> Float32s:
-        if self.other is None:
-            raise ValueError("this picture was not encoded by the second model")
-        features: Float32s = self.other.features[row]
-        return features
 
-    def _index(self, gallery: Gallery) -> ExactIndex:
-        if id(gallery) not in self._indexes:
-            place = np.empty(len(gallery), np.int64)
-            place[sorted(range(len(gallery)), key=gallery.names.__getitem__)] = np.arange(len(gallery))
-            self._indexes[id(gallery)] = ExactIndex(gallery.features, place)
-        return self._indexes[id(gallery)]
-
-
-def ranks_of(features: Float32s, query: Floats, rows: Ints, allowed: Mask | None = None) -> Ints:
-    """Rank, from 1, that each of `rows` has for the query among the allowed rows: one more than score better.
-
-    >>> ranks_of(np.eye(3, dtype=np.float32), np.array([0.0, 1.0, 0.5]), np.array([2, 0]))
-    array([2, 3])
-    """
-    scores = features @ query.astype(np.float32)
-    among = np.sort(scores if allowed is None else scores[allowed])
-    ranks: Ints = 1 + len(among) - np.searchsorted(among, scores[rows], side="right")
-    return ranks
-
-
-def first_rank(rows: Ints, right: Mask, features: Float32s, query: Floats, allowed: Mask | None) -> int | None:
-    """Rank of the first right item: among `rows`, the best ones, or behind them; None if no allowed item is right."""
-    among = np.flatnonzero(right[rows])
-    if len(among):
-        return int(among[0]) + 1
-    candidates = np.flatnonzero(right if allowed is None else right & allowed)
-    if not len(candidates):
-        return None
-    return max(len(rows) + 1, int(ranks_of(features, query, candidates, allowed).min()))
-
-
-def side_by_side(first: Answer, second: Answer, source: Source, view: View) -> tuple[Answer, Answer]:
-    """Both answers with a column `change`: places won (+) or lost (-) by the second model against the first."""
-    if source.other is None or first.kind != "pictures" or not len(first.rows) or not len(second.rows):
-        return first, second
-    allowed = source.allowed(view, source.gallery)
-    models = [(gallery.features, source.query(view, gallery)) for gallery in (source.gallery, source.other)]
-    changed = []
-    for answer in (first, second):
-        before, after = (ranks_of(*model, answer.rows, allowed) for model in models)
-        changed.append(answer.with_columns(change=(before - after).tolist()))
-    return changed[0], changed[1]
-
-
-def _columns(kind: Kind, number: int) -> dict[str, list[Any]]:
-    """Every column, with ranks from 1 and nothing else known."""
-    names = ["name", "score", "person_id", "camera", "split", "correct", "moved"]
-    names = names if kind == "pictures" else ["caption", "score", "person_id", "correct"]
-    return {"rank": list(range(1, number + 1))} | {name: [None] * number for name in names}
-
-
-def _unit(vector: npt.NDArray[Any]) -> Floats:
-    double = np.asarray(vector, np.float64)
-    length = float(np.linalg.norm(double))
-    if not np.isfinite(length) or length == 0:
-        raise ValueError("the model gives no direction for this query: its feature is zero or not a number")
-    return double / length
-
-
-def _encodable(text: str) -> str:
-    """Lone halves of a character, which a browser may send, cannot be encoded: question marks in their place."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def _known(values: Any, name: str) -> Any:
-    if values is None:
-        raise ValueError(f"this gallery has no {name}, so it cannot be filtered by them")
-    return values
+def feature_of(gallery: Gallery, row: int) -> Floats:
+    """(D,) float64 of length one of a picture."""
+    return np.asarray(normalised_rows(gallery.features[row : row + 1], "the picture's feature")[0])

@@ -10,7 +10,8 @@ from typing import Any
 from tireid.basics.hints import nearest
 
 FIND = ("text→image", "image→text", "image→image")
-PANELS = ("none", "why", "sure", "map", "failures")
+NO_PANEL = "none"
+PANELS = (NO_PANEL, "why", "sure", "map", "failures")
 PLANES = ("PCA", "UMAP")
 GALLERIES = ("given", "uploaded")
 SORTS = ("first_rank", "query", "person_id", "gap")
@@ -41,7 +42,7 @@ class View:
     word: int = 0
     """Place of the word whose heat is shown."""
     compare: bool = False
-    panel: str = PANELS[0]
+    panel: str = NO_PANEL
     level: float = 0.9
     """How often the intervals of the panel "sure" are meant to hold."""
     plane: str = PLANES[0]
@@ -67,6 +68,7 @@ class Known:
     splits: Collection[str] = ()
     galleries: Collection[str] = GALLERIES[:1]
     compare: bool = False
+    panels: Collection[str] = PANELS
 
 
 class Store:
@@ -185,7 +187,7 @@ def check(view: View, known: Known) -> View:
     for key, allowed in (("people", known.people), ("cameras", known.cameras)):
         value = getattr(view, key)
         _expect(key, value, _ints(value) and set(value) <= set(allowed), f"a list out of {_some(allowed)}")
-    choices = {"find": FIND, "panel": PANELS, "plane": PLANES, "sort": SORTS, "gallery": known.galleries}
+    choices = {"find": FIND, "panel": known.panels, "plane": PLANES, "sort": SORTS, "gallery": known.galleries}
     for key, options in (choices | {"split": (ALL, *known.splits)}).items():
         value = getattr(view, key)
         _expect(key, value, isinstance(value, str) and value in options, f"one of {', '.join(options)}")

@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from tireid.demo.parts import bind, block, html, labelled, row, safe, slider, table_html, widgets
-from tireid.demo.source import Answer, Source, kept_text
+from tireid.demo.answer import Answer
+from tireid.demo.parts import bind, block, html, labelled, row, slider, table_html, widgets
+from tireid.demo.source import Source, kept_text
 from tireid.demo.state import FIND, Store, View
-from tireid.explain.confidence import QuerySpread, Sureness, how_sure
+from tireid.explain.confidence import Sureness, how_sure
 from tireid.explain.questions import PhraseBank, Suggestion, add_phrase, suggest
+from tireid.show.cards import safe
 
 QUESTIONS, AMONG = 3, 20
 
@@ -20,13 +22,13 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """Intervals of the ranks, how often each result stands first, and phrases whose mention would split the results.
 
     `level` and `level_slider` say how often the intervals are meant to hold. `suggestions` are the buttons that add
-    their words to the description; `sureness` and `verdict` are what is shown, as numbers and as a sentence. `spread`
-    says how much descriptions of one person differ; where it is None, that of drawn people is taken when the panel is
-    first opened.
+    their words to the description; `sureness` and `verdict` are what is shown, as numbers and as a sentence.
     """
 
-    def __init__(self, store: Store, source: Source, spread: QuerySpread | None = None) -> None:
-        self._store, self._source, self._given = store, source, spread
+    name, title = "sure", "How sure"
+
+    def __init__(self, store: Store, source: Source) -> None:
+        self._store, self._source = store, source
         self._buttons: list[Any] = []
         self._key: tuple[Any, ...] = ()
         self.sureness: Sureness | None = None
@@ -59,7 +61,7 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         gallery, text = self._source.searched(view), kept_text(view.text, view.off)
         try:
             allowed = self._source.allowed(view, gallery)
-            self.sureness = how_sure(gallery, text, answer.rows, self._spread, view.level, allowed=allowed)
+            self.sureness = how_sure(gallery, text, answer.rows, self._source.spread, view.level, allowed=allowed)
             asked = suggest(gallery, text, answer.rows[:AMONG], QUESTIONS, bank=self._bank)
         except ValueError as error:
             self._refuse(str(error))
@@ -69,9 +71,9 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.table.value = block(intervals_html(answer, self.sureness))
         self._ask(asked)
 
-    @cached_property
-    def _spread(self) -> QuerySpread:
-        return self._given or QuerySpread.default(self._source.gallery.model)
+    def static(self) -> list[str]:
+        """The verdict and the intervals."""
+        return [self.words.value, self.table.value]
 
     @cached_property
     def _bank(self) -> PhraseBank:
@@ -122,8 +124,8 @@ def intervals_html(answer: Answer, sureness: Sureness) -> str:
     last = max(int(sureness.high.max()), 2)
     table = pd.DataFrame(
         {
-            "rank": answer.columns["rank"],
-            "picture": answer.columns["name"],
+            "rank": [card.rank for card in answer.cards],
+            "picture": answer.names,
             "interval": [f"{low} to {high}" for low, high in zip(sureness.low, sureness.high, strict=True)],
             f"1 … {last}": [_bar(*ends, last) for ends in zip(sureness.low, sureness.high, strict=True)],
             "first": [f"{share:.0%}" for share in sureness.first],

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
 
-from PIL import Image
+from tireid.show import cards
 
-from tireid.data.images import ImageError, open_image
-
-SIZE = (96, 288)
 KEPT = 4096
 
 
@@ -51,26 +45,10 @@ class Thumbnails:
         if path not in self._made:
             while len(self._made) >= KEPT:
                 self._made.pop(next(iter(self._made)))
-            self._made[path] = self._threads.submit(thumbnail, path)
+            self._made[path] = self._threads.submit(cards.thumbnail, path)
         return self._made[path]
 
     @staticmethod
     def _then(missing: Iterable[Future[str | None]], later: Callable[[], None]) -> None:
         wait(missing)
         later()
-
-
-def thumbnail(source: Any, size: tuple[int, int] = SIZE) -> str | None:
-    """A data address of a JPEG of at most `size` (width, height), which browsers show; None if it cannot be read.
-
-    >>> thumbnail(Image.new("RGB", (300, 900)))[:23]
-    'data:image/jpeg;base64,'
-    """
-    try:
-        picture = source.convert("RGB") if isinstance(source, Image.Image) else open_image(source)
-    except ImageError:
-        return None
-    picture.thumbnail(size)
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

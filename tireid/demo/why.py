@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
 
 from tireid.data.images import open_image
-from tireid.demo.parts import block, html, labelled, row, safe, shortened, table_html, widgets
-from tireid.demo.source import Answer, Source, words_of
+from tireid.demo.answer import Answer
+from tireid.demo.parts import block, html, labelled, row, shortened, table_html, widgets
+from tireid.demo.source import Source, feature_of, words_of
 from tireid.demo.state import FIND, Store, View
-from tireid.demo.thumbnails import thumbnail
-from tireid.explain.reasons import Ablation, nearest_captions, word_ablation, word_heat
+from tireid.explain.reasons import Ablation, word_ablation, word_heat
 from tireid.model import TIReID
 from tireid.search.gallery import Gallery
+from tireid.show.cards import data_address, safe, thumbnail
 
 CHIPS, LONGEST_WORD, CAPTIONS = 40, 18, 5
 
@@ -26,6 +26,8 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     search with the picture that was clicked, or with the text again. `ablation` is what
     switching each word does to the ranks, as a table.
     """
+
+    name, title = "why", "Why"
 
     def __init__(self, store: Store, source: Source) -> None:
         self._store, self._source = store, source
@@ -65,6 +67,10 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if key != self._drawn:
             self._drawn = key
             self._look(view, home, words)
+
+    def static(self) -> list[str]:
+        """What the words do, where the model looks, and the nearest captions."""
+        return [self.influence.value, self.heat.value, self.captions.value]
 
     def _button(self, description: str, **values: Any) -> Any:
         button = widgets.Button(description=description, layout=widgets.Layout(width="auto"))
@@ -137,11 +143,11 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _nearest(self, gallery: Gallery, place: int) -> str:
         if not self._source.captions:
             return "<p>Without a split there are no captions to compare with.</p>"
-        features = self._source.caption_features(gallery)
-        people = self._source.caption_people
-        table = nearest_captions(gallery, place, self._source.captions, features, CAPTIONS, person_ids=people)
-        columns = [name for name in ("rank", "score", "person_id", "caption") if name in table]
-        return table_html(table[columns], f"Captions nearest to {gallery.names[place]}")
+        person = None if gallery.person_ids is None else int(gallery.person_ids[place])
+        table = self._source.nearest_captions(gallery, feature_of(gallery, place), CAPTIONS, person).table
+        return table_html(
+            table[["rank", "score", "person_id", "caption"]], f"Captions nearest to {gallery.names[place]}"
+        )
 
 
 def heat_html(gallery: Gallery, place: int, text: str, words: list[str], word: int) -> str:
@@ -168,15 +174,12 @@ def heat_html(gallery: Gallery, place: int, text: str, words: list[str], word: i
 
 def _overlay(picture: Any, heat: Any) -> str:
     from matplotlib.figure import Figure
-    from PIL import Image
 
-    from tireid.show.maps import attention_overlay
+    from tireid.show.plots import attention_overlay
 
     height = 2.6
     figure = Figure(figsize=(max(0.9, height * picture.shape[1] / picture.shape[0]), height), dpi=100)
     axes = figure.add_axes((0, 0, 1, 1))
     attention_overlay(picture, heat, axes)
     axes.set_aspect("auto")  # fills the figure, which has the picture's shape up to a pixel
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return str(thumbnail(Image.open(buffer), (400, 400)))
+    return data_address(figure, "PNG")
