@@ -24,7 +24,6 @@ LIBRARIES = (
     "tokenizers",
     "pandas",
     "pydantic",
-    "faiss",
     "hypothesis.extra.numpy",
     "sklearn.metrics",
     "pytorch_metric_learning.losses",

@@ -237,8 +237,8 @@ MUTATIONS = [
     Mutation(
         "worst hits first",
         "search/index.py",
-        "np.lexsort((place[rows], -scores))",
-        "np.lexsort((place[rows], scores))",
+        "key=lambda i: (-scores[i],",
+        "key=lambda i: (scores[i],",
         "search/test_gallery.py::test_search_equals_a_sort_of_exact_cosines",
     ),
 ]
