@@ -50,18 +50,18 @@ def test_bytes_do_not_depend_on_processes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_script_without_main_guard_still_finishes(tmp_path: Path) -> None:
+def test_a_script_without_main_guard_draws_in_processes_and_runs_once(tmp_path: Path) -> None:
     script = tmp_path / "unguarded.py"
     script.write_text(
         "import sys\nfrom tireid.pedestrians import write_dataset\n"
-        "write_dataset(sys.argv[1], people=(3, 0, 0), processes=2)\n",
+        "write_dataset(sys.argv[1], people=(3, 0, 0), processes=2)\nprint('once')\n",
         encoding="utf-8",
     )
     done = subprocess.run(
         [sys.executable, str(script), str(tmp_path / "out")], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "__main__" in done.stderr
+    assert (done.stdout, done.stderr) == ("once\n", "")
     assert digest(tmp_path / "out" / "CUHK-PEDES") == digest(write_dataset(tmp_path / "in", people=(3, 0, 0)))
 
 

@@ -6,7 +6,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -19,6 +18,7 @@ import numpy as np
 
 from tireid.basics.files import remove_leftovers, temporary_directory
 from tireid.basics.formats import LAYOUTS, SPLITS, SYNTHETIC_LAYOUT, Layout
+from tireid.basics.processes import end_with_parent, without_script
 from tireid.pedestrians.cameras import CAMERAS, STYLES, Style, sample_conditions
 from tireid.pedestrians.captions import describe
 from tireid.pedestrians.people import attributes, visible
@@ -211,31 +211,19 @@ def _draw_all(job: _Job, everyone: list[_Someone], processes: int | None) -> Ite
         chunks = [(job, everyone[i : i + size]) for i in range(0, len(everyone), size)]
         try:
             with ProcessPoolExecutor(
-                processes, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
+                processes, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent
             ) as pool:
-                for drawn in pool.map(_draw_chunk, chunks):
+                with without_script():
+                    results = pool.map(_draw_chunk, chunks)  # starts the processes
+                for drawn in results:
                     done += len(drawn)
                     yield from drawn
         except BrokenProcessPool:
             warnings.warn(
-                "worker processes did not start (a script needs `if __name__ == '__main__':`); drawing in this one",
-                RuntimeWarning,
-                stacklevel=2,
+                "worker processes did not start or were killed; drawing in this one", RuntimeWarning, stacklevel=2
             )
     for someone in everyone[done:]:
         yield _draw_person(job, someone)
-
-
-def _end_with_parent() -> None:
-    """In a worker: do not stay behind, waiting for work, when the process that started it was killed."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _draw_chunk(chunk: tuple[_Job, list[_Someone]]) -> list[_Drawn]:

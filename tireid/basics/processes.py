@@ -1,0 +1,34 @@
+"""Processes that work for this one: safe to start from a script, and not left behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+
+@contextmanager
+def without_script() -> Iterator[None]:
+    """Processes that are spawned inside do not run the user's script again, which may have no main guard."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+
+
+def end_with_parent() -> None:
+    """In a worker: do not stay behind, waiting for work, when the process that started it was killed."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
