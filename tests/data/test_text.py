@@ -286,3 +286,56 @@ def test_seed_repeats_and_input_is_left_alone() -> None:
 def test_shares_above_one_are_refused() -> None:
     with pytest.raises(ValueError, match="must lie between 0 and 1"):
         draw(captions(1, 1), mask_share=0.8, random_share=0.3)
+
+
+def hidden_words(texts: list[str], unit: str, **options: object) -> list[list[bool]]:
+    """For every word of every text whether it was chosen; a word of which a part was chosen fails."""
+    tokenizer = Tokenizer.train(TEXTS, vocab_size=560)
+    ids = tokenizer(texts)
+    chosen = tokenizer.mask(ids, unit=unit, generator=torch.Generator().manual_seed(3), **options).chosen
+    found = []
+    for row, hidden in zip(ids, chosen, strict=True):
+        words: list[list[bool]] = [[]]
+        for position, token in enumerate(tokenizer.tokens(row)[1:-1], 1):
+            words[-1].append(bool(hidden[position]))
+            if token.endswith("</w>"):
+                words.append([])
+        assert all(len(set(word)) == 1 for word in words[:-1])
+        found.append([word[0] for word in words[:-1]])
+        assert hidden.sum() == sum(map(sum, words))
+    return found
+
+
+def test_whole_words_are_chosen_with_their_probability() -> None:
+    assert len(Tokenizer.train(TEXTS, vocab_size=560)(["burgundy"], trim=True)[0]) > 3  # a word of many pieces
+    found = hidden_words(["a man in a burgundy coat , it 's a bag"] * 400, "word", probability=0.3)
+    words = [word for row in found for word in row]
+    assert within(sum(words), len(words), 0.3 + 0.7**11 / 11)
+    assert within(sum(words[4::11]), 400, 0.3 + 0.7**11 / 11)
+
+
+def test_function_words_and_punctuation_are_never_content() -> None:
+    text = "a man in a burgundy coat , and it 's red"
+    content = [False, True, False, False, True, True, False, False, False, False, True]
+    found = hidden_words([text] * 300, "content", probability=0.4)
+    assert not any(hidden and not tells for row in found for hidden, tells in zip(row, content, strict=True))
+    hidden = sum(map(sum, found))
+    assert within(hidden, 300 * 4, 0.4 + 0.6**4 / 4)
+    assert hidden_words(["a the", "in a coat"], "content", probability=1.0) == [[True, True], [False, False, True]]
+
+
+def test_every_caption_draws_its_own_share() -> None:
+    found = hidden_words(["red " * 40] * 500, "word", probability=0.2, up_to=0.8)
+    shares = torch.tensor([sum(row) / 40 for row in found])
+    assert abs(shares.mean() - 0.5) < 4 * (0.03 / 500) ** 0.5 + 0.01
+    assert abs(shares.var() - (0.36 / 12 + 0.22 / 40)) < 0.006  # of the uniform share, and binomial around it
+    with pytest.raises(ValueError, match="up to"):
+        hidden_words(["red"], "word", probability=0.5, up_to=0.4)
+
+
+def test_masks_do_not_depend_on_padding() -> None:
+    ids, noise = captions(20, 6), torch.rand(4, 20, 60, generator=torch.Generator().manual_seed(0))
+    options = {"bos": BOS, "eos": EOS, "mask": MASK, "vocab_size": VOCAB}
+    whole, trimmed = (mask_tokens(rows, SpecialIds(**options), generator=noise) for rows in (ids, ids[:, :8]))
+    assert torch.equal(whole.input_ids[:, :8], trimmed.input_ids)
+    assert torch.equal(whole.labels[:, :8], trimmed.labels)

@@ -64,3 +64,26 @@ def test_initial_scales_are_irras() -> None:
 def test_a_wrong_number_of_heads_is_named() -> None:
     with pytest.raises(ValueError, match="width 32 is not a multiple of heads 3"):
         InteractionEncoder(width=32, heads=3)
+
+
+def test_the_residual_adds_the_normalised_caption_to_what_was_read() -> None:
+    torch.manual_seed(0)
+    encoder = InteractionEncoder(width=32, layers=1, heads=2, residual=True).eval()
+    encoder.resblocks = torch.nn.ModuleList()
+    text, image = encoder.ln_pre_t(TEXT), encoder.ln_pre_i(IMAGE)
+    read = encoder.cross_attn(text, image, image)[0]
+    torch.testing.assert_close(encoder(TEXT, IMAGE), encoder.ln_post(text + read))
+    swapped = encoder.ln_post(image + encoder.cross_attn(image, text, text)[0])
+    torch.testing.assert_close(encoder(TEXT, IMAGE, query="image"), swapped)
+
+
+def test_positions_tell_image_tokens_apart() -> None:
+    torch.manual_seed(0)
+    encoder = InteractionEncoder(width=32, layers=1, heads=2, positions=5).eval()
+    order = torch.tensor([4, 2, 0, 1, 3])
+    assert not torch.allclose(encoder(TEXT, IMAGE), encoder(TEXT, IMAGE[:, order]), atol=1e-4)
+    assert encoder.positions is not None
+    encoder.positions.data = encoder.positions.data[order]
+    moved = encoder(TEXT, IMAGE[:, order])
+    encoder.positions.data = encoder.positions.data[order.argsort()]
+    torch.testing.assert_close(encoder(TEXT, IMAGE), moved, rtol=1e-4, atol=1e-5)

@@ -116,4 +116,4 @@ def test_one_text_pass_and_one_interaction_serve_both_terms(
     monkeypatch.setattr(model.backbone, "encode_text", count_text)
     monkeypatch.setattr(model, "interact", count_interaction)
     model(*batch)
-    assert calls == {"text": 2, "interaction": 1}  # clean and masked; masked
+    assert calls == {"text": 1, "interaction": 1}  # clean and masked together; masked

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from tests.model.conftest import CAPTIONS, PERSON_IDS, Batch
 from tests.oracles import gaussian as gaussian_oracle
 from tests.oracles import losses as oracle
-from tireid.data.text import MaskedTokens
-from tireid.losses import CircleLoss
+from tireid.data.masking import MaskedTokens, eot_positions, masking_noise, real_token_mask
+from tireid.losses import CircleLoss, bidirectional_circle_loss, recovery_loss
 from tireid.model import TIReID, TIReIDOutput
 from tireid.options import Config
 
@@ -283,3 +283,69 @@ def test_build_untrained() -> None:
     assert model.backbone.image_size == (96, 32)
     with pytest.raises(ValueError, match="train_captions"):
         TIReID.build(config)
+
+
+def plain_step(model: TIReID, batch: Batch, masked: MaskedTokens) -> dict[str, torch.Tensor]:
+    """The terms of the preset `paper-strong` with a pass for every input, whole rows and the chosen tokens by index."""
+    pixels, ids, people = batch
+    encode, real = model.backbone.encode_text, real_token_mask(ids, model.tokenizer.eos_id)
+    image, clean, hidden = model.backbone.encode_image(pixels), encode(ids), encode(masked.input_ids)
+    fused = model.interact(hidden.tokens, image.tokens, real)
+    ends = fused[torch.arange(len(ids)), eot_positions(ids, model.tokenizer.eos_id)]
+    assert model.mlm_head is not None
+    assert model.recovery_head is not None
+    assert model.classifier is not None
+    same = people[:, None] == people[None, :]
+    options = model.config.loss
+    assert isinstance(options, CircleLoss)
+    cosine = F.normalize(image.pooled, dim=1) @ F.normalize(clean.pooled, dim=1).T
+    return {
+        "align": bidirectional_circle_loss(cosine, same, options.margin, options.gamma),
+        "mlm": F.cross_entropy(model.mlm_head(fused[masked.chosen]), masked.labels[masked.chosen]),
+        "recovery": recovery_loss(model.recovery_head(ends), clean.pooled, people),
+        "identity": sum(F.cross_entropy(model.classifier(x.pooled), people) for x in (image, clean)) / 2,
+    }
+
+
+@pytest.mark.parametrize("unit", ["token", "content"])
+def test_a_step_has_the_gradients_of_the_plain_step(unit: str, make: Make, batch: Batch) -> None:
+    model = make("uncertainty.enabled=false", f"masking.unit={unit}")
+    output = run(model, batch)
+    output.loss.backward()
+    found = [parameter.grad.clone() for parameter in model.parameters()]
+    noise = masking_noise(6, 40, torch.device("cpu"), rng())
+    masked = model.tokenizer.mask(batch[1], generator=noise, unit=unit)
+    expected = plain_step(model, batch, masked)
+    for name, value in expected.items():
+        torch.testing.assert_close(output.losses[name], value, rtol=1e-5, atol=1e-5)
+    model.zero_grad()
+    torch.stack(list(expected.values())).sum().backward()
+    for (name, parameter), gradient in zip(model.named_parameters(), found, strict=True):
+        torch.testing.assert_close(gradient, parameter.grad, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_trimmed_captions_give_the_same_losses(make: Make, batch: Batch) -> None:
+    model = make()
+    pixels, ids, people = batch
+    longest = int(eot_positions(ids, model.tokenizer.eos_id).max()) + 1
+    assert longest < ids.shape[1]
+    for name, value in run(model, batch).losses.items():
+        trimmed = run(model, (pixels, ids[:, :longest], people)).losses[name]
+        torch.testing.assert_close(trimmed, value, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("preset", PRESET_TERMS)
+def test_the_whole_objective_compiles_to_one_graph(preset: str, make: Make, batch: Batch) -> None:
+    model = make(preset=preset)
+
+    def terms(*inputs: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        output = model(*inputs)
+        return output.loss, output.losses
+
+    torch.compiler.reset()
+    torch.manual_seed(5)
+    loss, losses = torch.compile(terms, fullgraph=True, backend="eager")(*batch)
+    torch.manual_seed(5)
+    expected = model(*batch)
+    assert losses.keys() == PRESET_TERMS[preset]
+    torch.testing.assert_close(loss, expected.loss)

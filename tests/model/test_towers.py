@@ -133,7 +133,7 @@ def test_errors_name_the_argument(clip: CLIPModel, ids: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="pixel_values must be"):
         encoder.encode_image(torch.zeros(1, 3, 16, 32))
     ids[1, 4] = 3
-    with pytest.raises(ValueError, match="row 1 has no end-of-text token"):
+    with pytest.raises(ValueError, match="row 1 of input_ids has no end of text"):
         encoder.encode_text(ids)
     state = {name: value for name, value in clip.state_dict().items() if name != "logit_scale"}
     state["text_projection.weight"] = state["text_projection.weight"][:64]

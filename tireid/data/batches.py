@@ -190,7 +190,7 @@ class Batch:
     images: Tensor
     """uint8 (B, 3, H, W)"""
     input_ids: Tensor
-    """int64 (B, L)"""
+    """int64 (B, L); L is that of the longest caption of the batch"""
     labels: Tensor
     """int64 (B,)"""
     pair_index: Tensor
@@ -214,8 +214,11 @@ class Batch:
 class _Pairs(Dataset[Batch]):
     """Fetches a whole batch at once: one read of the cache, one of each tensor."""
 
-    def __init__(self, cache: ImageCache, image_index: Tensor, input_ids: Tensor, labels: Tensor) -> None:
+    def __init__(
+        self, cache: ImageCache, image_index: Tensor, input_ids: Tensor, labels: Tensor, lengths: Tensor
+    ) -> None:
         self.cache, self.image_index, self.input_ids, self.labels = cache, image_index, input_ids, labels
+        self.lengths = lengths
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -225,7 +228,8 @@ class _Pairs(Dataset[Batch]):
 
     def __getitems__(self, pairs: list[int]) -> Batch:
         index = torch.as_tensor(pairs)
-        return Batch(self.cache[self.image_index[index]], self.input_ids[index], self.labels[index], index)
+        words = self.input_ids[index, : int(self.lengths[index].max())]
+        return Batch(self.cache[self.image_index[index]], words, self.labels[index], index)
 
 
 def _as_is(batch: Any) -> Any:
@@ -239,6 +243,7 @@ def make_loader(
     labels: Tensor,
     batch_sampler: Sampler[list[int]],
     workers: int = 0,
+    lengths: Tensor | None = None,
 ) -> DataLoader[Batch]:
     """A loader of :class:`Batch` in the order of `batch_sampler`.
 
@@ -249,6 +254,7 @@ def make_loader(
         labels: of all its captions, int64 (M,).
         batch_sampler: yields lists of pair indices.
         workers: processes that fetch; they are spawned, never forked, and map the cache's file themselves.
+        lengths: of all its captions, start and end included, int64 (M,): a batch is cut to its longest. None: L.
 
     Raises ValueError if sizes do not belong to `split`.
     """
@@ -259,8 +265,10 @@ def make_loader(
     ):
         if found != expected:
             raise ValueError(f"{what} has {found} entries, but the {split.name} split needs {expected}")
+    if lengths is None:
+        lengths = torch.full_like(labels, input_ids.shape[1])
     return DataLoader(
-        _Pairs(cache, torch.from_numpy(split.caption_image_index), input_ids, labels),
+        _Pairs(cache, torch.from_numpy(split.caption_image_index), input_ids, labels, lengths),
         batch_sampler=batch_sampler,
         collate_fn=_as_is,
         num_workers=workers,

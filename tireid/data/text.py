@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,17 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, tra
 from torch import Tensor
 
 from tireid.basics.files import write_atomically
-from tireid.data.masking import MaskedTokens, SpecialIds, eot_positions, mask_tokens, real_token_mask, word_mask
+from tireid.data.masking import (
+    FUNCTION_WORDS,
+    MaskedTokens,
+    SpecialIds,
+    Unit,
+    WordTable,
+    eot_positions,
+    mask_tokens,
+    real_token_mask,
+    word_mask,
+)
 from tireid.data.vocabulary import BOS, BYTES, EOS, SUFFIX, read_vocabulary
 
 __all__ = [
@@ -181,17 +192,34 @@ class Tokenizer:
         probability: float = 0.15,
         mask_share: float = 0.8,
         random_share: float = 0.1,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | Tensor | None = None,
+        up_to: float | None = None,
+        unit: Unit = "token",
     ) -> MaskedTokens:
-        """:func:`mask_tokens` with this tokenizer's ids."""
+        """:func:`mask_tokens` with this tokenizer's ids: of tokens, whole words, or words that tell something."""
         return mask_tokens(
             input_ids,
             SpecialIds(self.bos_id, self.eos_id, self.mask_id, self.vocab_size),
             probability=probability,
+            up_to=up_to,
             mask_share=mask_share,
             random_share=random_share,
+            words=None if unit == "token" else self._word_tables[unit],
             generator=generator,
         )
+
+    @cached_property
+    def _word_tables(self) -> dict[Unit, WordTable]:
+        """For whole words, and for those that are neither function words nor punctuation."""
+        ends = torch.ones(self.vocab_size, dtype=torch.bool)
+        skipped = torch.zeros(self.vocab_size, dtype=torch.bool)
+        for id_, token in self._token.items():
+            word = token.removesuffix(SUFFIX)
+            ends[id_] = token.endswith(SUFFIX)
+            tells = word not in FUNCTION_WORDS and not word.startswith("'") and any(map(str.isalnum, word))
+            skipped[id_] = bool(ends[id_]) and not tells
+        ends[[self.bos_id, self.mask_id]] = True
+        return {"word": WordTable(ends, torch.zeros_like(skipped)), "content": WordTable(ends, skipped)}
 
     def __repr__(self) -> str:
         return f"Tokenizer(vocab_size={self.vocab_size}, context_length={self.context_length})"

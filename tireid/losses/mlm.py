@@ -12,8 +12,9 @@ from tireid.losses.common import check_ids, full_precision
 def mlm_loss(logits: Tensor, labels: Tensor, normalizer: Tensor | float | None = None) -> Tensor:
     """Cross-entropy of the chosen tokens only.
 
-    `logits` (n, V) and `labels` (n,) are already gathered at the chosen positions. Their summed cross-entropy is
-    divided by `normalizer`, by default n; with several processes pass the global count. No chosen token gives 0.
+    `logits` (n, V) and `labels` (n,) are already gathered at the chosen positions; a label of -100 does not count.
+    Their summed cross-entropy is divided by `normalizer`, by default n; with several processes pass the global count.
+    No chosen token gives 0.
     Source: Devlin et al., BERT, 2019, as IRRA uses it. Returns a scalar.
 
     Raises:

@@ -43,6 +43,11 @@ def gather(tensor: Tensor) -> Tensor:
     return tensor if world_size() == 1 else _Gather.apply(tensor)  # type: ignore[no-any-return, no-untyped-call]
 
 
+def global_rows(rows: int) -> int:
+    """How many rows all processes hold, if each holds so many."""
+    return rows * world_size()
+
+
 def local_rows(tensor: Tensor) -> Tensor:
     """This process's rows of a gathered tensor."""
     return tensor.chunk(world_size())[rank()]

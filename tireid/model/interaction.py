@@ -39,11 +39,13 @@ class ResidualAttentionBlock(nn.Module):
 class InteractionEncoder(nn.Module):
     """One cross-attention from caption to image, then a small transformer over the caption.
 
-    Layer norm on both sides, multi-head cross-attention (one head per 64 channels), `layers` pre-norm blocks, a layer
-    norm. Source: IRRA, CVPR 2023, section 3.2; parts correspond one to one with its checkpoints. Unlike its code,
-    padding is not attended to when `text_mask` is given. Weights start as IRRA starts them: normal with standard
-    deviation width^-1/2 (attention input), width^-1/2 (2 layers)^-1/2 (projections back into the residual stream, so
-    that its variance does not grow with depth) and (2 width)^-1/2 (first layer of each perceptron).
+    Layer norm on both sides, multi-head cross-attention (by default one head per 64 channels), `layers` pre-norm
+    blocks, a layer norm. With `residual` the normalised caption is added to what it read (off in IRRA, where a word
+    that finds nothing in the picture is lost). With `positions` every one of so many image tokens gets a learned vector
+    after its layer norm. Source: IRRA, CVPR 2023, section 3.2; parts correspond one to one with its checkpoints.
+    Unlike its code, padding is not attended to when `text_mask` is given. Weights start as IRRA starts them: normal
+    with standard deviation width^-1/2 (attention input), width^-1/2 (2 layers)^-1/2 (projections back into the residual
+    stream, so that its variance does not grow with depth) and (2 width)^-1/2 (first layer of each perceptron).
 
     >>> encoder = InteractionEncoder(width=64, layers=1)
     >>> out, weights = encoder(torch.randn(2, 5, 64), torch.randn(2, 7, 64), need_weights=True)
@@ -51,7 +53,14 @@ class InteractionEncoder(nn.Module):
     ((2, 5, 64), (2, 1, 5, 7))
     """
 
-    def __init__(self, width: int, layers: int = 4, heads: int | None = None) -> None:
+    def __init__(
+        self,
+        width: int,
+        layers: int = 4,
+        heads: int | None = None,
+        residual: bool = False,
+        positions: int | None = None,
+    ) -> None:
         super().__init__()
         heads = max(1, width // 64) if heads is None else heads
         if width % heads:
@@ -61,7 +70,11 @@ class InteractionEncoder(nn.Module):
         self.cross_attn = nn.MultiheadAttention(width, heads, batch_first=True)
         self.resblocks = nn.ModuleList([ResidualAttentionBlock(width, heads) for _ in range(layers)])
         self.ln_post = nn.LayerNorm(width)
+        self.residual = residual
+        self.positions = None if positions is None else nn.Parameter(torch.zeros(positions, width))
         self._initialise(width, layers)
+        if self.positions is not None:
+            nn.init.normal_(self.positions, std=0.02)
 
     def _initialise(self, width: int, layers: int) -> None:
         attention, projection, perceptron = width**-0.5, (2 * width * layers) ** -0.5, (2 * width) ** -0.5
@@ -110,6 +123,8 @@ class InteractionEncoder(nn.Module):
         are reversed, each modality keeping its own layer norm: (B, M, D) and (B, heads, M, L).
         """
         text, image = self.ln_pre_t(text_tokens), self.ln_pre_i(image_tokens)
+        if self.positions is not None:
+            image = image + self.positions
         padding = None if text_mask is None else ~text_mask
         queries, context = (text, image) if query == "text" else (image, text)
         query_padding, context_padding = (padding, None) if query == "text" else (None, padding)
@@ -121,6 +136,8 @@ class InteractionEncoder(nn.Module):
             need_weights=need_weights,
             average_attn_weights=False,
         )
+        if self.residual:
+            x = queries + x
         for block in self.resblocks:
             x = block(x, query_padding)
         x = self.ln_post(x)

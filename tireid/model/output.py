@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
@@ -14,12 +16,19 @@ class TIReIDOutput:
     """The objective of a batch and everything one may want to look at.
 
     `loss` is the weighted sum of `losses`, which holds the terms without their weights: `align`, and `mlm`,
-    `recovery`, `identity` where the configuration has them. `image` and `text` are the features. `diagnostics` are
-    0-dimensional tensors without gradient, see :func:`tireid.model.objective.diagnostics`.
+    `recovery`, `identity` where the configuration has them. `image` and `text` are the features.
     """
 
     loss: Tensor
     losses: dict[str, Tensor]
     image: Gaussian
     text: Gaussian
-    diagnostics: dict[str, Tensor]
+    watch: Callable[[], dict[str, Tensor]]
+
+    @cached_property
+    def diagnostics(self) -> dict[str, Tensor]:
+        """0-dimensional, without gradient, computed when first asked for: a training reads them every so many steps.
+
+        See :func:`tireid.model.objective.diagnostics`.
+        """
+        return self.watch()

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor
 
-from tireid.data.text import MaskedTokens, eot_positions, real_token_mask
-from tireid.model.distributed import gather, local_rows
+from tireid.data.masking import MaskedTokens, eot_positions, masking_noise, real_token_mask
+from tireid.model.distributed import global_rows, local_rows
 from tireid.model.towers import Tokens
 
 if TYPE_CHECKING:
     from tireid.model.tireid import TIReID
+
+
+T = TypeVar("T")
+
+
+class once(Generic[T]):
+    """`functools.cached_property` without its lock (before Python 3.12), in which torch.compile would stop."""
+
+    def __init__(self, method: Callable[[Any], T]) -> None:
+        self.method = method
+
+    def __get__(self, views: Any, owner: type) -> T:
+        value = self.method(views)
+        views.__dict__[self.method.__name__] = value  # found before this descriptor from now on
+        return value
 
 
 class Views:
@@ -35,41 +51,77 @@ class Views:
         self.pixel_values = pixel_values
         self.input_ids = input_ids
         self.generator = generator
+        self._given = masked is not None
         if masked is not None:
             self.masked = masked
 
-    @cached_property
+    @once
     def image(self) -> Tokens:
         """Image features."""
         return self.model.backbone.encode_image(self.pixel_values)
 
-    @cached_property
+    @once
     def text(self) -> Tokens:
         """Features of the clean captions."""
-        return self.model.backbone.encode_text(self.input_ids)
+        return self._both[0] if self._reads_both else self.model.backbone.encode_text(self.input_ids)
 
-    @cached_property
+    @once
     def masked(self) -> MaskedTokens:
         """Captions with words hidden; drawn for the global batch, so that the number of processes changes nothing."""
-        tokenizer, options = self.model.tokenizer, self.model.config.masking
-        everyone = gather(self.input_ids)
-        drawn = tokenizer.mask(
-            everyone, options.probability, options.mask_share, options.random_share, generator=self.generator
+        tokenizer, options, ids = self.model.tokenizer, self.model.config.masking, self.input_ids
+        length = max(tokenizer.context_length, ids.shape[1])
+        noise = masking_noise(global_rows(len(ids)), length, ids.device, self.generator)
+        return tokenizer.mask(
+            ids,
+            options.probability,
+            options.mask_share,
+            options.random_share,
+            local_rows(noise.transpose(0, 1)).transpose(0, 1),
+            options.up_to,
+            options.unit,
         )
-        return MaskedTokens(local_rows(drawn.input_ids), local_rows(drawn.labels))
 
-    @cached_property
+    @once
     def masked_text(self) -> Tokens:
         """Features of the masked captions."""
-        return self.model.backbone.encode_text(self.masked.input_ids)
+        return self._both[1] if self._reads_both else self.model.backbone.encode_text(self.masked.input_ids)
 
-    @cached_property
+    @property
+    def _reads_both(self) -> bool:
+        """Whether some term reads the clean captions and some the masked ones."""
+        model, loss = self.model, self.model.config.loss
+        recovery = model.config.recovery if model.recovery_head is not None else None
+        clean = not loss.align_masked or (recovery is not None and recovery.target != "image")
+        hidden = loss.align_masked or model.mlm_head is not None or (recovery is not None and recovery.token == "eot")
+        return clean and hidden
+
+    @once
+    def _both(self) -> tuple[Tokens, Tokens]:
+        """Clean and masked captions in one pass of the text tower."""
+        both = self.model.backbone.encode_text(torch.cat([self.input_ids, self.masked.input_ids]))
+        (clean, hidden), (tokens, hidden_tokens) = both.pooled.chunk(2), both.tokens.chunk(2)
+        return Tokens(clean, tokens), Tokens(hidden, hidden_tokens)
+
+    @once
     def masked_fused(self) -> Tensor:
         """(B, L, D): masked captions after they have looked at the image."""
         fused: Tensor = self.model.interact(self.masked_text.tokens, self.image.tokens, self.real)
         return fused
 
-    @cached_property
+    def hidden_tokens(self) -> tuple[Tensor, Tensor]:
+        """Fused features (n, D) of the chosen tokens and their labels (n,), of which the last may be -100: no token.
+
+        n depends on shapes and options only, since a number that depends on the draw would make an accelerator wait
+        and a compiler stop. It is so far above the expected number (at least ten standard deviations) that nothing is
+        left out; with masked captions that were given it is the number of all tokens.
+        """
+        options, labels = self.model.config.masking, self.masked.labels.flatten()
+        share = 1.0 if self._given else max(options.probability, options.up_to or 0.0)
+        slots = min(len(labels), math.ceil(1.25 * share * len(labels)) + 2 * len(self.input_ids) + 64)
+        places = (labels != -100).to(torch.uint8).argsort(descending=True, stable=True)[:slots]
+        return self.masked_fused.flatten(0, 1)[places], labels[places]
+
+    @once
     def real(self) -> Tensor:
         """Bool (B, L): start to end of text; masking does not move them."""
         return real_token_mask(self.input_ids, self.model.tokenizer.eos_id)
@@ -97,10 +149,12 @@ class Views:
         fused: Tensor = model.interact(self.text.tokens, image.tokens, self.real, query="image")
         return fused[:, 0]
 
-    @torch.no_grad()
     def targets(self) -> list[Tensor]:
         """What the recovered token is compared with, (B, D) each, without gradient (`recovery.target`)."""
-        target = self.model.config.recovery.target
+        with torch.no_grad():
+            return self._targets(self.model.config.recovery.target)
+
+    def _targets(self, target: str) -> list[Tensor]:
         if target == "fused":
             by_image = self.model.config.recovery.token == "image"
             query: Literal["text", "image"] = "image" if by_image else "text"
@@ -113,7 +167,7 @@ class Views:
         """Bool (B, h * w): the share `recovery.patch_mask` of each image's patches, at least one; drawn globally."""
         count = self.model.backbone.grid[0] * self.model.backbone.grid[1]
         device = self.pixel_values.device if self.generator is None else self.generator.device
-        everyone = gather(self.input_ids).shape[0]
+        everyone = global_rows(len(self.input_ids))
         order = torch.rand((everyone, count), generator=self.generator, device=device).argsort(dim=1).argsort(dim=1)
         hidden = order < max(1, round(count * self.model.config.recovery.patch_mask))
         return local_rows(hidden).to(self.pixel_values.device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -25,7 +26,7 @@ from tireid.model.output import TIReIDOutput
 from tireid.model.parameters import parameter_groups
 from tireid.model.passes import Views
 from tireid.model.towers import DualEncoder, tiny_clip_config, tower_configs
-from tireid.options import Config, OptimizerConfig
+from tireid.options import Config, InteractionConfig, OptimizerConfig
 
 
 class TIReID(nn.Module):
@@ -57,7 +58,7 @@ class TIReID(nn.Module):
         self.classifier: nn.Linear | None = None
         self.recovery_embedding: nn.Parameter | None = None
         if terms.mlm or terms.recovery:
-            self.interaction = InteractionEncoder(width, config.interaction.layers, config.interaction.heads)
+            self.interaction = _interaction(backbone, config.interaction)
         if terms.mlm:
             self.mlm_head = MLMHead(width, vocab_size=tokenizer.mask_id)
         if terms.recovery:
@@ -111,7 +112,8 @@ class TIReID(nn.Module):
         if self.config.loss.identity and self.training:
             losses["identity"] = self._identity(image, text, ids)
         loss = torch.stack([getattr(self.config.loss, name) * value for name, value in losses.items()]).sum()
-        return TIReIDOutput(loss, losses, image, text, diagnostics(self.config.loss, image, text, ids))
+        watch = partial(diagnostics, self.config.loss, image, text, ids)
+        return TIReIDOutput(loss, losses, image, text, watch)
 
     def interact(
         self,
@@ -144,11 +146,10 @@ class TIReID(nn.Module):
         return Gaussian(mean, variance, draws)
 
     def _mlm(self, head: MLMHead, views: Views) -> Tensor:
-        chosen = views.masked.labels != -100
-        logits = head(views.masked_fused[chosen])
-        total = gather(chosen.sum()[None]).sum().clamp(min=1)
+        hidden, labels = views.hidden_tokens()
+        total = gather((labels != -100).sum()[None]).sum().clamp(min=1)
         # Over the global count, summed over processes: the same number everywhere, and the right averaged gradient.
-        return gather(mlm_loss(logits, views.masked.labels[chosen], normalizer=total)[None]).sum()
+        return gather(mlm_loss(head(hidden), labels, normalizer=total)[None]).sum()
 
     def _recovery(self, head: RecoveryHead, views: Views, ids: Tensor, progress: float) -> Tensor:
         recovered = gather(at_least_float32(head(views.recovered())))
@@ -294,6 +295,11 @@ class TIReID(nn.Module):
         Raises :class:`CheckpointError` if a weight is not finite; what was saved before stays.
         """
         io.save(self, Path(directory))
+
+
+def _interaction(backbone: DualEncoder, options: InteractionConfig) -> InteractionEncoder:
+    tokens = 1 + backbone.grid[0] * backbone.grid[1] if options.positions else None
+    return InteractionEncoder(backbone.width, options.layers, options.heads, options.residual, tokens)
 
 
 def _recovery_embedding(backbone: DualEncoder, token: str) -> nn.Parameter | None:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 
+from tireid.data.masking import eot_positions
+
 Interpolation = Literal["bilinear", "bicubic"]
 IMAGE_POSITIONS = "vision_model.embeddings.position_embedding.weight"
 WORDS = "text_model.embeddings.token_embedding.weight"
@@ -138,16 +140,11 @@ class DualEncoder(nn.Module):
         that vector stands in for the end-of-text token's embedding (its position is kept). Raises ValueError for a
         caption without end-of-text token or one longer than the position table.
         """
-        is_eos = input_ids == self.eos_id
-        if not bool(is_eos.any(dim=1).all()):
-            row = int((~is_eos.any(dim=1)).nonzero()[0])
-            raise ValueError(f"input_ids row {row} has no end-of-text token (id {self.eos_id})")
-        eot = is_eos.int().argmax(dim=1)
+        eot = eot_positions(input_ids, self.eos_id)
         rows = torch.arange(len(input_ids), device=input_ids.device)
         words = self.text_model.embeddings.token_embedding(input_ids)
         if eot_embedding is not None:
-            at_eot = torch.zeros_like(is_eos)
-            at_eot[rows, eot] = True
+            at_eot = torch.arange(input_ids.shape[1], device=input_ids.device) == eot[:, None]
             words = torch.where(at_eot[..., None], eot_embedding.to(words.dtype), words)
         x = self.text_model.embeddings(inputs_embeds=words)
         x = self.text_model.encoder(inputs_embeds=x, is_causal=True).last_hidden_state

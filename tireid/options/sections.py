@@ -72,7 +72,12 @@ class MaskingConfig(Section):
     """Masked language modelling (source: BERT's shares, as IRRA uses them)."""
 
     probability: float = Field(0.15, gt=0, le=1)
-    """Share of the real tokens that is chosen; at least one per caption."""
+    """Share of the real tokens (words) that is chosen; at least one per caption."""
+    up_to: float | None = Field(None, gt=0, le=1)
+    """Every caption draws its own share, uniform between `probability` and this; None: all take `probability`."""
+    unit: Literal["token", "word", "content"] = "token"
+    """What is chosen: tokens, whole words, or whole words but for articles, pronouns, prepositions, ... With few tokens
+    hidden the rest of the caption gives a colour away, and the encoder becomes a language model that does not look."""
     mask_share: float = Field(0.8, ge=0, le=1)
     """Of the chosen: replaced by the mask token."""
     random_share: float = Field(0.1, ge=0, le=1)
@@ -82,6 +87,8 @@ class MaskingConfig(Section):
     def _shares(self) -> MaskingConfig:
         if self.mask_share + self.random_share > 1:
             raise ValueError("mask_share + random_share must not exceed 1")
+        if self.up_to is not None and self.up_to < self.probability:
+            raise ValueError(f"up_to ({self.up_to}) must not be below probability ({self.probability})")
         return self
 
 
@@ -91,6 +98,12 @@ class InteractionConfig(Section):
     layers: int = Field(4, ge=1)
     heads: int | None = Field(None, ge=1)
     """None: one head per 64 channels."""
+    residual: bool = False
+    """Add the caption to what its cross-attention read (IRRA does not)."""
+    positions: bool = False
+    """A learned vector for every image token, added after the projection (IRRA has none)."""
+    fresh: bool = False
+    """Start the encoder and the heads anew where the backbone's checkpoint brings trained ones."""
 
 
 class OptimizerConfig(Section):
@@ -117,7 +130,8 @@ class TrainingConfig(Section):
     """The loop."""
 
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto`: bfloat16 autocast on a GPU that has it, float32 elsewhere; master weights are always float32."""
+    """`auto`: bfloat16 autocast on a GPU or processor that computes in it (AVX512-BF16, AMX), float32 elsewhere; master
+    weights are always float32."""
     accumulate: int = Field(1, ge=1)
     """Batches per optimiser step; each batch has its own loss, so negatives do not grow with it."""
     clip_norm: float | None = Field(None, gt=0)

@@ -32,13 +32,14 @@ from tireid.data import (
     PKBatchSampler,
     RandomBatchSampler,
     Split,
+    eot_positions,
     load_dataset,
     make_loader,
 )
 from tireid.model import TIReID
 from tireid.options import Config
 from tireid.search import Score, evaluate
-from tireid.train.recipe import build_sampler, build_schedule, gradient_norms
+from tireid.train.recipe import build_sampler, build_schedule, computes_in_bfloat16, gradient_norms
 
 with extra("train"):
     from accelerate import Accelerator
@@ -157,12 +158,14 @@ class _Loop:
         self.stop_at = min(self.total_steps, config.training.max_steps or self.total_steps)
         self.augment = Augment(size, config.image.flip, config.image.pad, config.image.erase).to(accelerator.device)
         options = config.optimizer
-        optimizer = torch.optim.Adam(model.parameter_groups(options), betas=options.betas, eps=options.eps)
+        groups = model.parameter_groups(options)
+        optimizer = torch.optim.Adam(groups, betas=options.betas, eps=options.eps, fused=True)
         schedule = build_schedule(optimizer, config, self.steps_per_epoch)
         self.model, self.optimizer, self.schedule = accelerator.prepare(model, optimizer, schedule)
         self.history: list[dict[str, float]] = []
         self.state: dict[str, Any] = {"epoch": 0, "step": 0, "best": -1.0, "best_epoch": 0, "train_seconds": 0.0}
         self._started: float | None = None
+        self._unread: list[tuple[int, list[str], torch.Tensor]] = []
 
     @property
     def bare_model(self) -> TIReID:
@@ -219,7 +222,8 @@ class _Loop:
         labels = torch.from_numpy(split.labels)
         input_ids = model.tokenizer(split.captions)
         workers = self.config.training.workers
-        return make_loader(split, self.caches[split.name], input_ids, labels, sampler, workers), sampler
+        lengths = eot_positions(input_ids, model.tokenizer.eos_id) + 1
+        return make_loader(split, self.caches[split.name], input_ids, labels, sampler, workers, lengths), sampler
 
     def _epoch(self, bar: Progress) -> None:
         # Augmentation draws from the global generators: seeding each epoch makes a resume repeat it exactly.
@@ -231,9 +235,11 @@ class _Loop:
         for number, batch in enumerate(self.loader):
             if number == used or self.state["step"] >= self.stop_at:
                 break
-            self._step(batch.to(self.accelerator.device), number, bar)
+            self._step(batch.to(self.accelerator.device), number)
+            self._read_losses(bar, self.config.training.log_every)
+        self._read_losses(bar)
 
-    def _step(self, batch: Batch, number: int, bar: Progress) -> None:
+    def _step(self, batch: Batch, number: int) -> None:
         step, device = self.state["step"], self.accelerator.device
         # The same generator on every process: the noise belongs to the gathered batch.
         generator = torch.Generator(device).manual_seed((self.config.seed * 1_000_003 + step) * 1_009 + number)
@@ -247,12 +253,8 @@ class _Loop:
                     generator=generator,
                     progress=step / max(1, self.total_steps),
                 )
-            if not torch.isfinite(out.loss):
-                terms = {name: value.item() for name, value in out.losses.items()}
-                raise TrainingError(
-                    f"the loss is not finite at step {step} (terms: {terms}); lower optimizer.lr or loss.gamma, or set "
-                    f"training.clip_norm. The state before this epoch is in {self.output_dir}"
-                )
+            terms = torch.stack([out.loss, *out.losses.values()]).detach()
+            self._unread.append((step, list(out.losses), terms))
             row = self._row(out, step, number) if step % self.config.training.log_every == 0 else None
             self.accelerator.backward(out.loss)
             norm = self._clip(row is not None)
@@ -264,7 +266,24 @@ class _Loop:
                 if row is not None:
                     self._log(row | {"lr": lr, "gradient_norm": norm})
             self.optimizer.zero_grad()
-        bar.update(loss=out.loss.item())
+
+    def _read_losses(self, bar: Progress, every: int = 1) -> None:
+        """Show the losses of at least `every` batches and make sure that they are finite.
+
+        Reading a number makes an accelerator wait, so it is not done at every step; it is before a state is saved.
+        """
+        if len(self._unread) < every:
+            return
+        values = torch.stack([terms for _, _, terms in self._unread]).cpu()
+        for (step, names, _), row in zip(self._unread, values, strict=True):
+            if not torch.isfinite(row[0]):
+                named = dict(zip(names, row[1:].tolist(), strict=True))
+                raise TrainingError(
+                    f"the loss is not finite at step {step} (terms: {named}); lower optimizer.lr or loss.gamma, or set "
+                    f"training.clip_norm. The state before this epoch is in {self.output_dir}"
+                )
+        bar.update(len(self._unread), loss=float(values[-1, 0]))
+        self._unread.clear()
 
     def _attention(self) -> AbstractContextManager[Any]:
         """On a processor, plain attention for bfloat16: at these lengths torch's fused one takes 1.3 times as long."""
@@ -349,7 +368,7 @@ class _Loop:
 def _accelerator(config: Config, output_dir: Path, tensorboard: bool) -> Accelerator:
     precision = config.training.precision
     if precision == "auto":
-        precision = "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
+        precision = "bf16" if computes_in_bfloat16() else "fp32"
     # accelerate shares one state per process; a notebook may train twice, with another precision.
     AcceleratorState._reset_state()
     accelerator = Accelerator(

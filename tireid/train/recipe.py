@@ -42,6 +42,14 @@ def build_schedule(optimizer: torch.optim.Optimizer, config: Config, steps_per_e
     return SequentialLR(optimizer, [rise, after], milestones=[warmup])
 
 
+def computes_in_bfloat16() -> bool:
+    """Whether the accelerator, or without one the processor, has instructions for bfloat16 (AVX512-BF16 or AMX)."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    known = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return bool(known) and not torch.accelerator.is_available()
+
+
 def gradient_norms(losses: dict[str, torch.Tensor], module: torch.nn.Module) -> dict[str, float]:
     """Norm of each unweighted term's gradient on `module`'s parameters, so that weights can be set knowingly."""
     parameters = [p for p in module.parameters() if p.requires_grad]

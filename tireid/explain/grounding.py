@@ -1,0 +1,159 @@
+"""Does the interaction encoder look? Hidden words guessed with the right and with a wrong picture.
+
+A model of language alone names many hidden colours, since the rest of a caption and the fashion of the data give them
+away. What tells a grounded one is the difference that the picture makes. The colours and garments are those of the
+drawn pedestrians, whose vocabulary is known: a guess is right if the caption with the guess in the place of the hidden
+word names the same colour or garment, so that synonyms count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, takewhile
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from tireid.data import MaskedTokens, Tokenizer, real_token_mask
+from tireid.model import TIReID
+from tireid.model.encoding import evaluating
+from tireid.pedestrians.words import COLOURS, TYPES
+
+KINDS = ("colour", "garment")
+_MODIFIERS = frozenset(["dark", "light", "bright", "pale", "plain", "off", "coloured"])
+"""Parts of colours' names that name none by themselves."""
+
+
+def split_words(text: str) -> list[str]:
+    """Lower-case words and marks, as the tokenizer cuts them.
+
+    >>> split_words("An off-white T-shirt.")
+    ['an', 'off', '-', 'white', 't', '-', 'shirt', '.']
+    """
+    return re.findall(r"[^\W\d_]+|\d|[^\s\w]+", text.lower())
+
+
+class Lexicon:
+    """Phrases by what they mean, such as every way to name a colour.
+
+    >>> colours = Lexicon({"navy": ("navy", "dark blue"), "blue": ("blue", "royal blue")})
+    >>> sorted(colours.meaning(["a", "dark", "blue", "coat"], 2)), sorted(colours.meaning(["blue"], 0))
+    (['navy'], ['blue'])
+    """
+
+    def __init__(self, phrases: Mapping[str, Sequence[str]]) -> None:
+        self._meanings: dict[tuple[str, ...], set[str]] = {}
+        for meaning, ways in phrases.items():
+            for way in ways:
+                self._meanings.setdefault(tuple(split_words(way)), set()).add(meaning)
+        self._longest = max(map(len, self._meanings))
+        self.words = frozenset(phrase[-1] for phrase in self._meanings) - _MODIFIERS
+
+    def meaning(self, words: Sequence[str], position: int) -> frozenset[str]:
+        """What the longest phrase around the word at `position` means; empty if it belongs to none."""
+        for length in range(self._longest, 0, -1):
+            for start in range(max(0, position - length + 1), position + 1):
+                found = self._meanings.get(tuple(words[start : start + length]))
+                if found:
+                    return frozenset(found)
+        return frozenset()
+
+
+LEXICONS = {
+    "colour": Lexicon({name: street + studio for name, (studio, street) in COLOURS.items()}),
+    "garment": Lexicon({name: TYPES[name][0] + TYPES[name][1] for name in takewhile("backpack".__ne__, TYPES)}),
+}
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Captions with words hidden, and where those are that get counted."""
+
+    masked: MaskedTokens
+    """B rows; every hidden token is the mask."""
+    source: Tensor
+    """int64 (B,): the caption each row is"""
+    places: pd.DataFrame
+    """A row per counted word: `row`, `position` (of its token), `kind`, `word` (its number in the caption)"""
+
+
+def hide_words(tokenizer: Tokenizer, captions: Sequence[str], share: float | None = None, seed: int = 0) -> Hidden:
+    """Hide words of `captions`: each colour and each garment by itself, or with `share` so many of all tokens.
+
+    Counted are the hidden colours and garments that are one token.
+    """
+    ids = tokenizer(captions, trim=True)
+    words = pd.DataFrame(_counted(tokenizer, ids), columns=["caption", "position", "kind", "word"])
+    if share is not None:
+        generator = torch.Generator().manual_seed(seed)
+        masked = tokenizer.mask(ids, share, mask_share=1.0, random_share=0.0, generator=generator)
+        at = masked.chosen[words["caption"].to_numpy(), words["position"].to_numpy()].numpy()
+        return Hidden(masked, torch.arange(len(ids)), words[at].rename(columns={"caption": "row"}))
+    source, position = torch.tensor(words["caption"].to_numpy()), torch.tensor(words["position"].to_numpy())
+    chosen = torch.zeros(len(words), ids.shape[1], dtype=torch.bool)
+    chosen[torch.arange(len(words)), position] = True
+    rows = ids[source]
+    masked = MaskedTokens(rows.masked_fill(chosen, tokenizer.mask_id), rows.masked_fill(~chosen, -100))
+    return Hidden(masked, source, words.assign(row=range(len(words))).drop(columns="caption"))
+
+
+def guess(model: TIReID, hidden: Hidden, captions: Sequence[str], image_tokens: Tensor) -> pd.DataFrame:
+    """`hidden.places` with the columns `caption`, `guess`, `right` (0 or 1) and `cross_entropy` (nats).
+
+    `image_tokens` (N, M, D): for every caption the tokens of the picture that it may look at, from
+    `model.backbone.encode_image`. Raises ValueError if the model has no MLM head.
+    """
+    if model.mlm_head is None:
+        raise ValueError("this model has no MLM head: its loss.mlm is 0")
+    places = hidden.places.sort_values("row", kind="stable").reset_index(drop=True)
+    first, nats = [], []
+    with evaluating(model):
+        for rows, at in _batches(places, len(hidden.source)):
+            ids = hidden.masked.input_ids[rows].to(model.device)
+            tokens = image_tokens[hidden.source[rows]].to(model.device)
+            real = real_token_mask(ids, model.tokenizer.eos_id)
+            fused = model.interact(model.backbone.encode_text(ids).tokens, tokens, real)
+            line, position = torch.tensor(at["row"].to_numpy()) - rows.start, torch.tensor(at["position"].to_numpy())
+            scores = model.mlm_head(fused[line, position]).float().log_softmax(1).cpu()
+            labels = hidden.masked.labels[rows][line, position]
+            first.append(scores.argmax(1))
+            nats.append(-scores[torch.arange(len(labels)), labels])
+    places["caption"] = hidden.source.numpy()[places["row"]]
+    places["guess"] = [model.tokenizer.decode([int(id_)]) for id_ in torch.cat(first)]
+    places["cross_entropy"] = torch.cat(nats).numpy()
+    spelt = [split_words(caption) for caption in captions]
+    places["right"] = [
+        _same_meaning(LEXICONS[kind], spelt[caption], word, answer)
+        for kind, caption, word, answer in zip(
+            places["kind"], places["caption"], places["word"], places["guess"], strict=True
+        )
+    ]
+    return places
+
+
+def _batches(places: pd.DataFrame, rows: int, size: int = 256) -> Iterator[tuple[slice, pd.DataFrame]]:
+    for start in range(0, rows, size):
+        at = places[(places["row"] >= start) & (places["row"] < start + size)]
+        if len(at):
+            yield slice(start, min(rows, start + size)), at
+
+
+def _same_meaning(lexicon: Lexicon, words: Sequence[str], position: int, guess: str) -> bool:
+    answer = [*words[:position], *split_words(guess), *words[position + 1 :]]
+    return len(answer) == len(words) and bool(lexicon.meaning(words, position) & lexicon.meaning(answer, position))
+
+
+def _counted(tokenizer: Tokenizer, ids: Tensor) -> Iterator[tuple[int, int, str, int]]:
+    """(caption, position, kind, number of the word) of every colour and garment that is one token."""
+    for caption, row in enumerate(ids):
+        tokens = tokenizer.tokens(row)[1:-1]
+        ends = [0, *(i + 1 for i, token in enumerate(tokens) if token.endswith("</w>"))]
+        spelt = [tokenizer.decode(row[1 + a : 1 + b]) for a, b in pairwise(ends)]
+        for word, (start, end) in enumerate(pairwise(ends)):
+            for kind, lexicon in LEXICONS.items():
+                if end == start + 1 and spelt[word] in lexicon.words and lexicon.meaning(spelt, word):
+                    yield caption, 1 + start, kind, word
+                    break
