@@ -7,6 +7,8 @@ from typing import Literal, overload
 import torch
 from torch import Tensor, nn
 
+from tireid.options import InteractionConfig
+
 
 class QuickGELU(nn.Module):
     """x * sigmoid(1.702 x), CLIP's activation."""
@@ -142,6 +144,12 @@ class InteractionEncoder(nn.Module):
             x = block(x, query_padding)
         x = self.ln_post(x)
         return (x, weights) if need_weights else x
+
+
+def interaction_encoder(width: int, grid: tuple[int, int], options: InteractionConfig) -> InteractionEncoder:
+    """The encoder that `options` describe, for pictures of `grid` patches and their class token."""
+    tokens = 1 + grid[0] * grid[1] if options.positions else None
+    return InteractionEncoder(width, options.layers, options.heads, options.residual, tokens)
 
 
 class _Head(nn.Module):

@@ -20,13 +20,13 @@ from tireid.model import io
 from tireid.model.distributed import gather, shared_generator
 from tireid.model.encoding import Picture, encode_images, encode_texts
 from tireid.model.gaussian import Gaussian, reparameterise, uncertainty
-from tireid.model.interaction import InteractionEncoder, MLMHead, RecoveryHead
+from tireid.model.interaction import InteractionEncoder, MLMHead, RecoveryHead, interaction_encoder
 from tireid.model.objective import alignment_loss, diagnostics
 from tireid.model.output import TIReIDOutput
 from tireid.model.parameters import parameter_groups
 from tireid.model.passes import Views
 from tireid.model.towers import DualEncoder, tiny_clip_config, tower_configs
-from tireid.options import Config, InteractionConfig, OptimizerConfig
+from tireid.options import Config, OptimizerConfig
 
 
 class TIReID(nn.Module):
@@ -58,7 +58,7 @@ class TIReID(nn.Module):
         self.classifier: nn.Linear | None = None
         self.recovery_embedding: nn.Parameter | None = None
         if terms.mlm or terms.recovery:
-            self.interaction = _interaction(backbone, config.interaction)
+            self.interaction = interaction_encoder(width, backbone.grid, config.interaction)
         if terms.mlm:
             self.mlm_head = MLMHead(width, vocab_size=tokenizer.mask_id)
         if terms.recovery:
@@ -295,11 +295,6 @@ class TIReID(nn.Module):
         Raises :class:`CheckpointError` if a weight is not finite; what was saved before stays.
         """
         io.save(self, Path(directory))
-
-
-def _interaction(backbone: DualEncoder, options: InteractionConfig) -> InteractionEncoder:
-    tokens = 1 + backbone.grid[0] * backbone.grid[1] if options.positions else None
-    return InteractionEncoder(backbone.width, options.layers, options.heads, options.residual, tokens)
 
 
 def _recovery_embedding(backbone: DualEncoder, token: str) -> nn.Parameter | None:

@@ -40,6 +40,7 @@ from tireid.model import TIReID
 from tireid.options import Config
 from tireid.search import Score, evaluate
 from tireid.train.recipe import build_sampler, build_schedule, computes_in_bfloat16, gradient_norms
+from tireid.train.watch import LossWatch, TrainingError
 
 with extra("train"):
     from accelerate import Accelerator
@@ -49,10 +50,6 @@ with extra("train"):
 __all__ = ["TrainingError", "TrainingRun", "build_sampler", "build_schedule", "gradient_norms", "train"]
 
 SELECTION_METRIC = "t2i/R@1"
-
-
-class TrainingError(RuntimeError):
-    """Training cannot start or go on; what was computed so far stays on disk."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +162,6 @@ class _Loop:
         self.history: list[dict[str, float]] = []
         self.state: dict[str, Any] = {"epoch": 0, "step": 0, "best": -1.0, "best_epoch": 0, "train_seconds": 0.0}
         self._started: float | None = None
-        self._unread: list[tuple[int, list[str], torch.Tensor]] = []
 
     @property
     def bare_model(self) -> TIReID:
@@ -181,7 +177,7 @@ class _Loop:
         with Progress(total, "train", initial=self.state["step"] * self.config.training.accumulate, mode=mode) as bar:
             while self.state["step"] < self.stop_at:
                 self._started = time.monotonic()
-                self._epoch(bar)
+                self._epoch(LossWatch(bar, self.output_dir))
                 self.state["train_seconds"] = self._seconds()
                 self._started = None
                 self.state["epoch"] += 1
@@ -225,7 +221,7 @@ class _Loop:
         lengths = eot_positions(input_ids, model.tokenizer.eos_id) + 1
         return make_loader(split, self.caches[split.name], input_ids, labels, sampler, workers, lengths), sampler
 
-    def _epoch(self, bar: Progress) -> None:
+    def _epoch(self, watch: LossWatch) -> None:
         # Augmentation draws from the global generators: seeding each epoch makes a resume repeat it exactly.
         epoch = self.state["epoch"]
         set_seed(self.config.seed * 100_003 + epoch * 101 + self.accelerator.process_index)
@@ -235,11 +231,11 @@ class _Loop:
         for number, batch in enumerate(self.loader):
             if number == used or self.state["step"] >= self.stop_at:
                 break
-            self._step(batch.to(self.accelerator.device), number)
-            self._read_losses(bar, self.config.training.log_every)
-        self._read_losses(bar)
+            self._step(batch.to(self.accelerator.device), number, watch)
+            watch.read(self.config.training.log_every)
+        watch.read()
 
-    def _step(self, batch: Batch, number: int) -> None:
+    def _step(self, batch: Batch, number: int, watch: LossWatch) -> None:
         step, device = self.state["step"], self.accelerator.device
         # The same generator on every process: the noise belongs to the gathered batch.
         generator = torch.Generator(device).manual_seed((self.config.seed * 1_000_003 + step) * 1_009 + number)
@@ -253,8 +249,7 @@ class _Loop:
                     generator=generator,
                     progress=step / max(1, self.total_steps),
                 )
-            terms = torch.stack([out.loss, *out.losses.values()]).detach()
-            self._unread.append((step, list(out.losses), terms))
+            watch.add(step, out)
             row = self._row(out, step, number) if step % self.config.training.log_every == 0 else None
             self.accelerator.backward(out.loss)
             norm = self._clip(row is not None)
@@ -266,24 +261,6 @@ class _Loop:
                 if row is not None:
                     self._log(row | {"lr": lr, "gradient_norm": norm})
             self.optimizer.zero_grad()
-
-    def _read_losses(self, bar: Progress, every: int = 1) -> None:
-        """Show the losses of at least `every` batches and make sure that they are finite.
-
-        Reading a number makes an accelerator wait, so it is not done at every step; it is before a state is saved.
-        """
-        if len(self._unread) < every:
-            return
-        values = torch.stack([terms for _, _, terms in self._unread]).cpu()
-        for (step, names, _), row in zip(self._unread, values, strict=True):
-            if not torch.isfinite(row[0]):
-                named = dict(zip(names, row[1:].tolist(), strict=True))
-                raise TrainingError(
-                    f"the loss is not finite at step {step} (terms: {named}); lower optimizer.lr or loss.gamma, or set "
-                    f"training.clip_norm. The state before this epoch is in {self.output_dir}"
-                )
-        bar.update(len(self._unread), loss=float(values[-1, 0]))
-        self._unread.clear()
 
     def _attention(self) -> AbstractContextManager[Any]:
         """On a processor, plain attention for bfloat16: at these lengths torch's fused one takes 1.3 times as long."""
