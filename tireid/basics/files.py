@@ -25,11 +25,11 @@ _SUFFIX = ".part"
 
 
 @contextmanager
-def _held(path: Path, make: Callable[[Path], Path]) -> Iterator[tuple[Path, int | None]]:
-    """A fresh temporary file or directory beside `path` and its handle, locked until the block ends."""
+def _held(path: Path, make: Callable[[Path], Path]) -> Iterator[Path]:
+    """A fresh temporary file or directory beside `path`, locked until the block ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if fcntl is None:
-        yield make(path), None
+        yield make(path)
         return
     while True:
         temporary = make(path)
@@ -42,7 +42,7 @@ def _held(path: Path, make: Callable[[Path], Path]) -> Iterator[tuple[Path, int 
             break
         os.close(handle)
     try:
-        yield temporary, handle
+        yield temporary
     finally:
         os.close(handle)
 
@@ -58,27 +58,38 @@ def _make_directory(path: Path) -> Path:
 
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path`; what was written there takes its name when the block ends without an error.
+def temporary_file(path: str | Path) -> Iterator[Path]:
+    """An empty file beside `path`, to be written and put in its place; gone when the block ends, unless renamed."""
+    with _held(Path(path), _make_file) as temporary:
+        try:
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Rename a finished file.
 
     The content reaches the disk before the name does, so that a power cut leaves the old file or the new one.
     """
-    path = Path(path)
-    with _held(path, _make_file) as (temporary, handle):
-        try:
-            yield temporary
-            temporary.chmod(0o644)
-            if handle is not None:
-                os.fsync(handle)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    temporary.chmod(0o644)
+    with temporary.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path`; what was written there takes its name when the block ends without an error."""
+    with temporary_file(path) as temporary:
+        yield temporary
+        put_in_place(temporary, Path(path))
 
 
 @contextmanager
 def temporary_directory(path: str | Path) -> Iterator[Path]:
     """An empty directory beside `path`, to be filled and renamed to it; gone when the block ends, unless renamed."""
-    with _held(Path(path), _make_directory) as (temporary, _):
+    with _held(Path(path), _make_directory) as temporary:
         try:
             yield temporary
         finally:

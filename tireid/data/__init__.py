@@ -1,23 +1,19 @@
 """From files to batches: annotations, pictures, captions and samplers."""
 
-from tireid.data.annotations import LAYOUTS, AnnotationError, Counts, Layout, Record, read_annotations
+from tireid.basics.formats import DATASETS, LAYOUTS, Counts, Layout
+from tireid.data.annotations import read_annotations
+from tireid.data.augment import Augment
 from tireid.data.batches import Batch, PKBatchSampler, RandomBatchSampler, make_loader
+from tireid.data.cache import ImageCache, cache_dir, clean_cache
 from tireid.data.checks import CheckReport
-from tireid.data.dataset import Dataset, Split, load_dataset
-from tireid.data.images import (
-    IMAGE_MEAN,
-    IMAGE_STD,
-    Augment,
-    ImageCache,
-    ImageError,
-    cache_dir,
-    load_image,
-    normalize,
-)
+from tireid.data.dataset import Dataset, Reader, Split, load_dataset
+from tireid.data.images import IMAGE_MEAN, IMAGE_STD, ImageError, load_image, normalize
 from tireid.data.masking import MaskedTokens, SpecialIds, eot_positions, mask_tokens, real_token_mask, word_mask
+from tireid.data.rows import AnnotationError, Record
 from tireid.data.text import Tokenizer
 
 __all__ = [
+    "DATASETS",
     "IMAGE_MEAN",
     "IMAGE_STD",
     "LAYOUTS",
@@ -33,11 +29,13 @@ __all__ = [
     "MaskedTokens",
     "PKBatchSampler",
     "RandomBatchSampler",
+    "Reader",
     "Record",
     "SpecialIds",
     "Split",
     "Tokenizer",
     "cache_dir",
+    "clean_cache",
     "eot_positions",
     "load_dataset",
     "load_image",

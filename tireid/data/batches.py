@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from tireid.data.cache import ImageCache
 from tireid.data.dataset import Split
-from tireid.data.images import ImageCache
 
 
 class _EpochSampler(Sampler[list[int]], ABC):

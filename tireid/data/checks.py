@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from tireid.data.annotations import Counts, Layout, Record
-from tireid.data.images import ImageError, open_image
+from tireid.basics.formats import Counts, Layout
+from tireid.data.images import ImageError, MissingImageError, verify_image
+from tireid.data.rows import Record
 
 Progress = Callable[[int, int], None]
 
@@ -60,10 +62,9 @@ class CheckReport:
 
 
 def check_dataset(
-    name: str,
     folder: Path,
     splits: Mapping[str, Sequence[Record]],
-    layout: Layout,
+    layout: Layout | None,
     *,
     limit: int,
     compare: bool,
@@ -73,61 +74,72 @@ def check_dataset(
     """Behind :meth:`tireid.data.Dataset.check`, whose arguments are explained there."""
     if limit < 0:
         raise ValueError(f"limit is a number of file names from 0, got {limit}")
-    total, done, rows = sum(len(records) for records in splits.values()), 0, {}
-    missing: list[Path] = []
-    unreadable: list[str] = []
+    rows, missing, unreadable = {}, list[Path](), list[str]()
+    faults = _read_all([record.image for records in splits.values() for record in records], on_progress)
     for split, records in splits.items():
-        faults = _read_all([record.image for record in records], done, total, on_progress)
-        done += len(records)
-        absent = [record.image for record, fault in zip(records, faults, strict=True) if fault == "missing"]
-        broken = [fault for fault in faults if fault not in ("", "missing")]
-        rows[split] = _row(_count(records), layout.published.get(split), compare) | {
-            "missing": len(absent),
-            "unreadable": len(broken),
-        }
+        found = [(record.image, next(faults)) for record in records]
+        absent = [path for path, fault in found if fault == "missing"]
+        broken = [fault for _, fault in found if fault not in ("", "missing")]
+        published = layout.published.get(split) if layout and compare else None
+        rows[split] = _row(_count(records), published) | {"missing": len(absent), "unreadable": len(broken)}
         missing += absent
         unreadable += broken
-    request = "write it again with write_dataset" if generated else f"request it from {layout.request}"
-    problems = list(_missing_folders(folder, missing, layout, generated, request))
+    request = "write it again with write_dataset" if generated else "find it and put it there"
+    if layout and not generated:
+        request = f"request it from {layout.request}"
+    problems = list(_missing_folders(folder, missing, layout, generated, request)) if layout else []
     problems += _some(missing, "missing picture", limit, folder, f"unpack the whole data set, or {request}")
     problems += _some(unreadable, "unreadable picture", limit, folder, "replace it: copy or download it again")
-    problems += _differences(splits, layout, request) if compare else []
+    problems += _empty(splits) if layout else []
+    problems += _differences(splits, layout, request) if layout and compare else []
     table = pd.DataFrame.from_dict(rows, orient="index")
-    return CheckReport(name, folder, table, problems, list(_notes(splits)))
+    return CheckReport("", folder, table, problems, list(_notes(splits)))
 
 
-def _read_all(paths: Sequence[Path], done: int, total: int, on_progress: Progress | None) -> list[str]:
-    faults: list[str] = []
-    with ThreadPoolExecutor(4) as pool:
-        for start in range(0, len(paths), 256):
-            faults += pool.map(_fault, paths[start : start + 256])
+def _read_all(paths: Sequence[Path], on_progress: Progress | None) -> Iterator[str]:
+    """What is wrong with each picture, in order."""
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(paths), 1024):
+            yield from pool.map(_fault, paths[start : start + 1024])
             if on_progress:
-                on_progress(done + len(faults), total)
-    return faults
+                on_progress(min(start + 1024, len(paths)), len(paths))
 
 
 def _fault(path: Path) -> str:
     """Empty for a good picture."""
-    if not path.is_file():
-        return "missing"
     try:
-        open_image(path)
+        verify_image(path)
+    except MissingImageError:
+        return "missing"
     except ImageError as error:
         return str(error).removesuffix(". Fix: replace the file")
     return ""
+
+
+def _empty(splits: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+    for split in ("train", "test"):
+        if not any(record.captions for record in splits.get(split, ())):
+            fix = "use the published annotation, or call split() for what is there"
+            yield f"no picture belongs to the {split} split, so nothing can be {split}ed on. Fix: {fix}"
 
 
 def _count(records: Sequence[Record]) -> Counts:
     return Counts(len({r.person_id for r in records}), len(records), sum(len(r.captions) for r in records))
 
 
-def _row(found: Counts, published: Counts | None, compare: bool) -> dict[str, int]:
+def _row(found: Counts, published: Counts | None) -> dict[str, int]:
     row: dict[str, int] = {}
     for key, value in found._asdict().items():
         row[key] = value
-        if compare and published is not None:
+        if published is not None:
             row[f"{key} published"] = getattr(published, key)
     return row
+
+
+def printable(name: Path | str) -> str:
+    """A name from disk for any terminal: bytes that are no text, and control characters, as escapes."""
+    text = os.fsencode(name).decode(errors="backslashreplace")
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def _missing_folders(
@@ -146,7 +158,7 @@ def _missing_folders(
 def _some(items: Sequence[Path | str], what: str, limit: int, folder: Path, fix: str) -> Iterator[str]:
     """A sentence per item up to the limit, then how many more."""
     for item in items[:limit]:
-        yield f"{what}: {item}"
+        yield f"{what}: {printable(item)}"
     if items:
         more = f"and {len(items) - limit} more {what}s" if len(items) > limit else f"{len(items)} {what}(s) in {folder}"
         yield f"{more}. Fix: {fix}"

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tireid.data.annotations import LAYOUTS, Record, read_annotations
+from tireid.basics.formats import DATASETS, LAYOUTS, SPLITS, SYNTHETIC, SYNTHETIC_LAYOUT, Layout
+from tireid.basics.hints import nearest
+from tireid.data.annotations import read_annotations
+from tireid.data.cache import cache_dir
 from tireid.data.checks import CheckReport, Progress, check_dataset
-from tireid.data.images import cache_dir
+from tireid.data.own import is_own, read_own
+from tireid.data.rows import Mended, Record
 
 Int64Array = npt.NDArray[np.int64]
-SYNTHETIC_LAYOUT: Final = "CUHK-PEDES"
+Reader = Callable[[Path | None], "Dataset"]
+"""A reader of somebody's own: gets the root that the user named, if any."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,12 @@ class Split:
         """M."""
         return len(self.captions)
 
+    def head(self, people: int) -> Split:
+        """The records of the first `people` people, in the order in which they come."""
+        first = list(dict.fromkeys(self.image_person_ids.tolist()))[:people]
+        chosen = frozenset(first)
+        return Split(self.name, tuple(record for record in self.records if record.person_id in chosen))
+
     def __repr__(self) -> str:
         counts = f"{self.num_people:,} people, {self.num_images:,} images, {self.num_captions:,} captions"
         return f"Split({self.name!r}: {counts})"
@@ -88,28 +102,56 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The splits of a data set; `val` is None where there is none (ICFG-PEDES)."""
+    """The splits of a data set; `val` is None where there is none (ICFG-PEDES), `train` and `test` may be empty.
+
+    `notes` tell what was accepted when it was read, though it is not as published.
+    """
 
     name: str
     root: Path
     train: Split
     val: Split | None
     test: Split
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, root: Path, records: Iterable[Record], notes: Iterable[str] = ()) -> Dataset:
+        """The data set of these records, which may stand in any order of splits."""
+        found: dict[str, list[Record]] = {split: [] for split in SPLITS}
+        for record in records:
+            found[record.split].append(record)
+        train, val, test = (Split(split, tuple(some)) for split, some in found.items())
+        return cls(name, root, train, val if val.records else None, test, tuple(notes))
 
     @property
     def splits(self) -> tuple[Split, ...]:
         """Those there are, in the order train, val, test."""
         return tuple(split for split in (self.train, self.val, self.test) if split is not None)
 
+    def split(self, name: str) -> Split:
+        """The split called `name`, which has pictures and captions.
+
+        Raises:
+            ValueError: there is no such split, or nothing in it.
+        """
+        found = next((split for split in self.splits if split.name == name), None)
+        if found is None or not found.num_captions:
+            there = ", ".join(split.name for split in self.splits if split.num_captions) or "none"
+            raise ValueError(
+                f"{self.name} has no {name} split with captions (splits that have: {there}). "
+                "Fix: choose another split, or say in the annotation which pictures belong to it"
+            )
+        return found
+
     @property
-    def layout(self) -> str:
-        """Whose format it is in; also the name of its folder under `root`."""
-        return SYNTHETIC_LAYOUT if self.name == "synthetic" else self.name
+    def layout(self) -> Layout | None:
+        """Whose format it is in; None for data of one's own."""
+        return LAYOUTS.get(SYNTHETIC_LAYOUT if self.name == SYNTHETIC else self.name)
 
     @property
     def folder(self) -> Path:
-        """The folder that holds `imgs/` and the annotation."""
-        return self.root / self.layout
+        """The folder that holds `imgs/` and the annotation, or pictures of one's own."""
+        return self.root / self.layout.name if self.layout else self.root
 
     def check(
         self, limit: int = 20, *, published: bool | None = None, on_progress: Progress | None = None
@@ -122,38 +164,55 @@ class Dataset:
                 subset of your own.
             on_progress: called with (done, total) pictures.
         """
-        generated = self.name == "synthetic" or (self.folder / "generator.json").is_file()
-        compare = not generated if published is None else published
+        generated = self.name == SYNTHETIC or (self.folder / "generator.json").is_file()
+        compare = self.layout is not None and (not generated if published is None else published)
         records = {split.name: split.records for split in self.splits}
-        layout = LAYOUTS[self.layout]
-        return check_dataset(
-            self.name,
+        report = check_dataset(
             self.folder,
             records,
-            layout,
+            self.layout,
             limit=limit,
             compare=compare,
             generated=generated,
             on_progress=on_progress,
         )
+        return replace(report, name=self.name, notes=[*self.notes, *report.notes])
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits of all annotations: two data sets share it if they name the same pictures, people and
-        captions in the same splits. The pictures themselves are not read."""
+        """16 hexadecimal digits of all annotations and of the sizes of all picture files: what a figure depends on.
+
+        Two data sets share it if they have the same pictures, people and captions in the same splits, wherever they
+        lie. The pictures are not read: one that is edited to the same number of bytes goes unnoticed.
+        """
         digest = hashlib.blake2b(digest_size=8)
         for split in self.splits:
             for record in split.records:
-                picture = record.image.relative_to(self.folder).as_posix()
-                content = [split.name, picture, record.person_id, *record.captions]
+                picture = os.path.relpath(record.image, self.folder)
+                content = [split.name, picture, _size(record.image), record.person_id, *record.captions]
                 digest.update(json.dumps(content).encode())
         return digest.hexdigest()
+
+    def head(self, people: int) -> Dataset:
+        """The first `people` people of each split, for a dry run.
+
+        Raises:
+            ValueError: `people` is less than 1.
+        """
+        if people < 1:
+            raise ValueError(f"people must be at least 1, got {people}")
+        train, val, test = self.train.head(people), self.val and self.val.head(people), self.test.head(people)
+        notes = (*self.notes, f"only the first {people} people of each split")
+        return replace(self, train=train, val=val, test=test, notes=notes)
 
     def with_shuffled_captions(self, share: float, seed: int) -> Dataset:
         """A copy in which `share` of the training captions stand at the wrong picture, as in RDE's study of noise.
 
         round(share * M) captions are drawn and given each to the picture of another one of them (which may show the
-        same person). Source: Qin et al., RDE, CVPR 2024, section 4.1. Raises ValueError for a share outside [0, 1].
+        same person). Source: Qin et al., RDE, CVPR 2024, section 4.1.
+
+        Raises:
+            ValueError: `share` is outside [0, 1].
         """
         if not 0 <= share <= 1:
             raise ValueError(f"share must lie in [0, 1], got {share}")
@@ -174,34 +233,62 @@ class Dataset:
         return "\n".join(lines)
 
 
-def load_dataset(name: str, root: str | Path | None = None, **options: Any) -> Dataset:
-    """The data set `name`: "CUHK-PEDES", "ICFG-PEDES", "RSTPReid" or "synthetic".
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def load_dataset(name: str | Path | Reader, root: str | Path | None = None, **options: Any) -> Dataset:
+    """The data set `name`: "CUHK-PEDES", "ICFG-PEDES", "RSTPReid" or "synthetic", or data of your own.
 
     Only the annotation is read, so pictures may be missing: :meth:`Dataset.check` says which.
 
     Args:
-        name: the data set.
-        root: the folder that holds `<name>/imgs`. For "synthetic" the folder to generate into (once; later calls read
-            it); None is a folder of the user's cache that is named by the options, see
-            :func:`tireid.data.images.cache_dir`.
+        name: one of these names; or the path of a table (`.csv`, `.tsv`) or of a folder with captions, see
+            :func:`tireid.data.own.read_own`; or a function that is given `root` and returns a :class:`Dataset`.
+        root: the folder that holds `<name>/imgs`, or from which the paths of a table start. For "synthetic" the folder
+            to generate into (once; later calls read it); None is a folder of the user's cache that is named by the
+            options, see :func:`tireid.data.cache.cache_dir`.
         options: for "synthetic" only, what :func:`tireid.pedestrians.write_dataset` takes: `style`, `people`,
             `images_per_person`, `captions_per_image`, `seed`, `processes`, `on_progress`.
 
-    Raises :class:`AnnotationError` for anything wrong with the annotation, ValueError for an unknown name, a missing
-    root, or options that do not belong there.
+    Raises:
+        AnnotationError: something is wrong with the annotation.
+        ValueError: the name is unknown, the root is missing, or options do not belong there.
+        TypeError: the function returned something else.
+
+    >>> load_dataset("CUHK")
+    Traceback (most recent call last):
+        ...
+    ValueError: unknown data set 'CUHK'; did you mean 'CUHK-PEDES'? Or pass the path of a .csv or of a folder
     """
-    if name == "synthetic":
-        root = _generate(root, options)
-    elif name not in LAYOUTS:
-        raise ValueError(f"unknown data set {name!r}; known: {', '.join(LAYOUTS)}, synthetic")
-    elif options:
+    if options and name != SYNTHETIC:
         raise ValueError(f"{name} is read as it is; the options {sorted(options)} are for 'synthetic' only")
+    if callable(name):
+        return _call(name, root)
+    name = os.fspath(name)
+    if name not in DATASETS and is_own(name):
+        own = read_own(name, root)
+        return Dataset.of(name, own.folder, own.records, own.notes)
+    if name not in DATASETS:
+        known = nearest(name, DATASETS)
+        raise ValueError(f"unknown data set {name!r}; {known} Or pass the path of a .csv or of a folder")
+    if name == SYNTHETIC:
+        root = _generate(root, options)
     elif root is None:
         raise ValueError(f"{name} needs root, the folder that holds {name}/imgs; request it: {LAYOUTS[name].request}")
-    records = read_annotations(SYNTHETIC_LAYOUT if name == "synthetic" else name, root)
-    found = {key: tuple(record for record in records if record.split == key) for key in ("train", "val", "test")}
-    val = Split("val", found["val"]) if found["val"] else None
-    return Dataset(name, Path(root), Split("train", found["train"]), val, Split("test", found["test"]))
+    mended: Mended = Counter()
+    records = read_annotations(SYNTHETIC_LAYOUT if name == SYNTHETIC else name, root, mended)
+    return Dataset.of(name, Path(root), records, [f"{count} {what}" for what, count in mended.items() if count])
+
+
+def _call(reader: Reader, root: str | Path | None) -> Dataset:
+    data = reader(None if root is None else Path(root))
+    if not isinstance(data, Dataset):
+        raise TypeError(f"{reader!r} must return a tireid.data.Dataset, got {type(data).__name__}")
+    return data
 
 
 def _generate(root: str | Path | None, options: dict[str, Any]) -> Path:

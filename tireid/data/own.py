@@ -1,0 +1,210 @@
+"""Data of one's own: a table of pictures and captions, or a folder in which `name.txt` tells what `name.jpg` shows."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tireid.basics.formats import SPLITS
+from tireid.data.annotations import Consistency
+from tireid.data.rows import (
+    AnnotationError,
+    Fault,
+    Mended,
+    Record,
+    caption_texts,
+    describe,
+    person_number,
+    picture_path,
+    split_name,
+)
+
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+_COLUMNS = {
+    "path": ("path", "image", "file_path", "img_path", "file", "filename"),
+    "caption": ("caption", "captions", "text", "description"),
+    "person": ("person", "person_id", "id", "pid", "identity"),
+    "camera": ("camera", "camera_id", "cam"),
+    "split": ("split", "subset"),
+}
+"""What each column may be called; the first name is the documented one."""
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """What was read: the records, the folder that their paths start from, and what to tell about them."""
+
+    records: list[Record]
+    folder: Path
+    notes: list[str]
+
+
+def is_own(name: str) -> bool:
+    """Whether `name` is the path of a table or of a folder, and no data set's name."""
+    return Path(name).suffix.lower() in (".csv", ".tsv") or Path(name).is_dir()
+
+
+def read_own(source: str | Path, root: str | Path | None = None) -> OwnData:
+    """Read a table (`.csv`, or `.tsv` with tabs) or a folder with captions.
+
+    A table has a header with the columns `path` and `caption`, and if there is more to say `person`, `camera` and
+    `split` (train, val, test). A picture with several captions has several rows. Paths start from `root`, else from
+    the table's folder. Without `person` each picture is its own person, without `split` everything is the test split.
+
+    A folder holds pictures, each with its captions in a text file of the same name, one a line. Folders called train,
+    val and test directly in it are the splits.
+
+    Raises:
+        AnnotationError: something in the table or folder cannot be used.
+
+    >>> read_own("/nowhere.csv")
+    Traceback (most recent call last):
+        ...
+    tireid.data.rows.AnnotationError: /nowhere.csv: no such file. Fix: pass the path of the table
+    """
+    source = Path(source).expanduser()
+    if source.is_dir():
+        return _read_folder(source)
+    if not source.is_file():
+        raise AnnotationError("no such file", file=source, fix="pass the path of the table")
+    return _read_table(source, source.parent if root is None else Path(root).expanduser())
+
+
+# ---- a table
+
+
+def _read_table(file: Path, folder: Path) -> OwnData:
+    mended: Mended = Counter()
+    rows = _rows(file)
+    columns = _columns(file, rows[0])
+    cells = [{name: row[place] for name, place in columns.items()} for row in _whole(file, rows)]
+    number_of, named = _people(file, [row["person"] for row in cells] if "person" in columns else None, mended)
+    check, drafts = Consistency(), dict[str, list[Record]]()
+    for line, row in enumerate(cells, 2):  # the header is line 1 of a spreadsheet
+        try:
+            path = picture_path(row["path"].strip(), "path", mended)
+            person = len(drafts) if number_of is None else number_of[row["person"].strip()]
+            record = Record(
+                image=folder / path,
+                person_id=drafts[path][0].person_id if number_of is None and path in drafts else person,
+                captions=caption_texts([row["caption"]], "caption", mended),
+                split=split_name(row["split"], SPLITS, "split", mended) if "split" in columns else "test",
+                camera=_camera(row["camera"], mended) if row.get("camera", "").strip() else None,
+            )
+            check.add(record, path, "path", "person")
+        except Fault as fault:
+            raise fault.at(file, line) from None
+        drafts.setdefault(path, []).append(record)
+    records = [_merge(several) for several in drafts.values()]
+    notes = [f"{count} {what}" for what, count in mended.items() if count] + named
+    if "split" not in columns:
+        notes.append("there is no column 'split': everything is the test split")
+    return OwnData(records, folder, notes)
+
+
+def _rows(file: Path) -> list[list[str]]:
+    """All rows. Names of files need not be UTF-8: their bytes survive as surrogates."""
+    try:
+        with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+            rows = list(csv.reader(stream, dialect="excel-tab" if file.suffix.lower() == ".tsv" else "excel"))
+    except csv.Error as error:
+        raise AnnotationError(f"not a table ({error})", file=file, fix="save it as CSV in UTF-8") from None
+    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    if len(rows) < 2:
+        raise AnnotationError("expected a header and at least one row", file=file, fix="add the header path,caption")
+    return rows
+
+
+def _columns(file: Path, header: Sequence[str]) -> dict[str, int]:
+    """Where each column is; AnnotationError if one is missing or there twice."""
+    names = [name.strip().lower() for name in header]
+    found: dict[str, int] = {}
+    for column, known in _COLUMNS.items():
+        places = [place for place, name in enumerate(names) if name in known]
+        if len(places) > 1:
+            problem = f"columns {[names[place] for place in places]} mean the same"
+            raise AnnotationError(problem, file=file, field=column, fix="keep one of them")
+        if places:
+            found[column] = places[0]
+        elif column in ("path", "caption"):
+            problem = f"there is no column {column!r}, only {describe(names)}"
+            raise AnnotationError(problem, file=file, field=column, fix="write a header such as path,caption,person")
+    return found
+
+
+def _whole(file: Path, rows: Sequence[list[str]]) -> Iterator[list[str]]:
+    for line, row in enumerate(rows[1:], 2):
+        if len(row) != len(rows[0]):
+            problem = f"{len(row)} cells under a header of {len(rows[0])}"
+            raise AnnotationError(problem, file=file, record=line, fix='put a text with commas into "..."')
+        yield row
+
+
+def _people(file: Path, cells: Sequence[str] | None, mended: Mended) -> tuple[dict[str, int] | None, list[str]]:
+    """Number of each person by its cell, None where there is no such column; and what to tell about it."""
+    if cells is None:
+        return None, ["there is no column 'person': each picture is its own person"]
+    for line, cell in enumerate(cells, 2):
+        if re.fullmatch(r"\s*([+-]?\d*\.\d*(e[+-]?\d+)?|nan|none|null|)\s*", cell, re.IGNORECASE):
+            fix = "name the person of every picture, or leave the column out: then each picture is its own person"
+            raise AnnotationError(f"{cell!r} names no person", file=file, record=line, field="person", fix=fix)
+    names = sorted({cell.strip() for cell in cells})
+    if all(name.isascii() and name.isdigit() and str(int(name[:20])) == name for name in names):
+        try:
+            return {name: person_number(int(name), "person", mended) for name in names}, []
+        except Fault as fault:
+            raise AnnotationError(fault.problem, file=file, field="person", fix=fault.fix) from None
+    return {name: number for number, name in enumerate(names)}, [f"{len(names)} people are numbered by their names"]
+
+
+def _camera(cell: str, mended: Mended) -> int:
+    try:
+        return person_number(int(cell), "camera", Counter())
+    except ValueError:
+        raise Fault("camera", f"expected a number, got {describe(cell)}", "number the cameras from 0") from None
+
+
+def _merge(records: Sequence[Record]) -> Record:
+    """One picture's rows as one record."""
+    first, captions = records[0], [caption for record in records for caption in record.captions]
+    return Record(first.image, first.person_id, tuple(captions), first.split, first.camera)
+
+
+# ---- a folder
+
+
+def _read_folder(folder: Path) -> OwnData:
+    mended: Mended = Counter()
+    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
+    texts = [path.with_suffix(".txt") for path in pictures]
+    if not any(text.is_file() for text in texts):
+        problem = "no picture has its captions beside it" if pictures else "no picture is in this folder"
+        raise AnnotationError(problem, file=folder, fix="put name.txt, one caption a line, beside name.jpg")
+    records = [
+        Record(path, number, _lines(text, mended), _split_of(path.relative_to(folder)))
+        for number, (path, text) in enumerate(zip(pictures, texts, strict=True))
+    ]
+    notes = ["each picture is its own person"]
+    without = sum(not record.captions for record in records)
+    notes += [f"{without} pictures have no caption; they are searched, and nobody asks for them"] if without else []
+    if not any(record.split != "test" for record in records):
+        notes.append("there are no folders train, val, test: everything is the test split")
+    return OwnData(records, folder, notes)
+
+
+def _lines(text: Path, mended: Mended) -> tuple[str, ...]:
+    if not text.is_file():
+        return ()
+    try:
+        lines: Iterable[str] = text.read_text(encoding="utf-8-sig").splitlines()
+    except (UnicodeDecodeError, OSError) as error:
+        raise AnnotationError(f"not a text ({error})", file=text, fix="save it as UTF-8") from None
+    return caption_texts([line for line in lines if line.strip()] or [""], "captions", mended)
+
+
+def _split_of(path: Path) -> str:
+    return path.parts[0] if len(path.parts) > 1 and path.parts[0] in SPLITS else "test"
