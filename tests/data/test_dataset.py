@@ -130,8 +130,8 @@ def test_every_picture_is_read_once(
     import tireid.data.checks as checks
 
     opened: list[Path] = []
-    original = checks.open_image
-    monkeypatch.setattr(checks, "open_image", lambda path: (opened.append(path), original(path))[1])
+    original = checks.verify_image
+    monkeypatch.setattr(checks, "verify_image", lambda path: (opened.append(path), original(path))[1])
     seen: list[tuple[int, int]] = []
     load_dataset("CUHK-PEDES", tmp_path).check(published=False, on_progress=lambda *at: seen.append(at))
     assert sorted(path.name for path in opened) == sorted(row["file_path"].split("/")[1] for row in content)

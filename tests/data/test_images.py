@@ -6,6 +6,9 @@ import errno
 import multiprocessing
 import os
 import pickle
+import signal
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +18,19 @@ from PIL import Image
 
 from tests.data.folders import truncate
 from tests.oracles.resize import resize_bilinear_antialias
-from tireid.data import IMAGE_MEAN, IMAGE_STD, Augment, ImageCache, ImageError, cache_dir, load_image, normalize
-from tireid.data import images as module
+from tireid.data import (
+    IMAGE_MEAN,
+    IMAGE_STD,
+    Augment,
+    ImageCache,
+    ImageError,
+    cache_dir,
+    clean_cache,
+    load_image,
+    normalize,
+)
+from tireid.data import cache as module
+from tireid.data.images import open_image, to_rgb, verify_image
 
 
 def write_pictures(folder: Path, number: int, size: tuple[int, int] = (40, 24)) -> list[Path]:
@@ -87,7 +101,155 @@ def test_unreadable_picture_names_its_path(tmp_path: Path, damage: str) -> None:
     assert not list((tmp_path / "cache").glob("*images*"))
 
 
+def test_orientation_is_honoured_where_it_is_asked_for(tmp_path: Path) -> None:
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 4, 3), dtype=np.uint8))
+    turns = [None, *list(Image.Transpose)]
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        path = tmp_path / f"{orientation}.png"
+        picture.save(path, exif=exif)
+        found = np.asarray(open_image(path, upright=True))
+        turned = [np.asarray(picture if turn is None else picture.transpose(turn)) for turn in turns]
+        assert sum(np.array_equal(found, one) for one in turned) == 1
+        assert found.shape[:2] == ((6, 4) if orientation < 5 else (4, 6))
+    # a photograph taken with the camera turned a quarter clockwise, in the words of EXIF: row 0 is the right-hand side
+    quarter = np.asarray(open_image(tmp_path / "6.png", upright=True))
+    assert np.array_equal(quarter[:, -1], np.asarray(picture)[0])
+    assert torch.equal(load_image(tmp_path / "6.png", (4, 6), upright=True), torch.from_numpy(quarter).permute(2, 0, 1))
+
+
+def shades(dtype: str, top: float) -> np.ndarray:
+    return (np.arange(256).reshape(16, 16) / 255 * top).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("16.png", shades("uint16", 65535)),
+        ("16.tif", shades("uint16", 65535)),
+        ("big.tif", shades(">u2", 65535)),
+        ("32.tif", shades("int32", 65535)),
+        ("one.tif", shades("float32", 1)),
+        ("bytes.tif", shades("float32", 255)),
+        ("wide.tif", shades("float32", 65535)),
+        ("small.tif", shades("int32", 255)),
+    ],
+)
+def test_sixteen_bits_and_floats_are_scaled(tmp_path: Path, name: str, values: np.ndarray) -> None:
+    Image.fromarray(values).save(tmp_path / name)
+    found = np.asarray(open_image(tmp_path / name))
+    expected = np.arange(256).reshape(16, 16, 1)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert np.array_equal(np.asarray(to_rgb(Image.fromarray(values))), found)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0, 1e6])
+def test_numbers_of_no_known_range_are_refused(tmp_path: Path, value: float) -> None:
+    values = shades("float32", 1)
+    values[3, 3] = value
+    Image.fromarray(values).save(tmp_path / "x.tif")
+    with pytest.raises(ImageError, match=r"x.tif: not a readable picture \(grey values from"):
+        open_image(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "RGB"])
+def test_transparent_pixels_are_white_and_opaque_ones_what_they_are(tmp_path: Path, mode: str) -> None:
+    picture = Image.new("RGBA", (4, 4), (10, 10, 10, 255))
+    picture.paste((200, 200, 200, 0), (0, 0, 2, 4))
+    if mode == "P":
+        picture = picture.convert("RGB").quantize(4)
+        picture.save(tmp_path / "x.png", transparency=picture.getpixel((0, 0)))
+    elif mode == "RGB":
+        picture.convert("RGB").save(tmp_path / "x.png", transparency=(200, 200, 200))
+    else:
+        picture.convert(mode).save(tmp_path / "x.png")
+    found = np.asarray(open_image(tmp_path / "x.png"))
+    assert found[:, :2].min() == 255
+    assert np.abs(found[:, 2:].astype(int) - 10).max() == 0
+
+
+def test_cmyk_keeps_its_colours(tmp_path: Path) -> None:
+    Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "red.jpg", quality=95)
+    assert np.abs(np.asarray(open_image(tmp_path / "red.jpg")).astype(int) - (255, 0, 0)).max() <= 6
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.timeout(60)
+def test_only_regular_files_are_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for path in (tmp_path / "pipe.jpg", Path("/dev/zero"), tmp_path):
+        for read in (open_image, verify_image, lambda path: ImageCache.build([path], (8, 8), tmp_path / "cache")):
+            with pytest.raises(ImageError, match=f"{path}: not a readable picture"):
+                read(path)
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG that claims to be so large and holds next to nothing."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bomb.png").write_bytes(bomb(40_000, 40_000))
+    for read in (open_image, verify_image):
+        with pytest.raises(ImageError, match=r"bomb.png: .*decompression bomb"):
+            read(tmp_path / "bomb.png")
+
+
+def photograph(folder: Path, size: tuple[int, int] = (1600, 2400)) -> Path:
+    """A large JPEG with detail at every scale."""
+    rng, picture = np.random.default_rng(0), np.zeros((*size, 3))
+    for scale in (200, 40, 8):
+        cells = rng.normal(0, 30, (size[0] // scale + 1, size[1] // scale + 1, 3))
+        picture += cells.repeat(scale, 0).repeat(scale, 1)[: size[0], : size[1]]
+    path = folder / "photograph.jpg"
+    Image.fromarray(np.clip(picture + 128, 0, 255).astype(np.uint8)).save(path, quality=92)
+    return path
+
+
+def test_a_large_photograph_is_decoded_at_reduced_scale_and_looks_the_same(tmp_path: Path) -> None:
+    path = photograph(tmp_path)
+    assert open_image(path).size == (2400, 1600)
+    assert open_image(path, (128, 64)).size == (600, 400)  # the smallest scale that leaves twice 128 both ways
+    found = load_image(path, (128, 64)).numpy().transpose(1, 2, 0)
+    expected = resize_bilinear_antialias(np.asarray(Image.open(path)), (128, 64))
+    difference = np.abs(found - expected)
+    assert difference.mean() < 1.0
+    assert difference.max() <= 16
+    truncate(path)
+    with pytest.raises(ImageError, match=r"photograph\.jpg"):
+        load_image(path, (128, 64))
+
+
+def test_pictures_of_the_data_sets_are_decoded_whole(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for height, width in ((1040, 420), (384, 128), (2048, 1024)):
+        Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(tmp_path / "x.jpg")
+        plain = Image.open(tmp_path / "x.jpg").convert("RGB").resize((32, 96), Image.Resampling.BILINEAR)
+        assert np.array_equal(load_image(tmp_path / "x.jpg", (96, 32)).permute(1, 2, 0).numpy(), np.asarray(plain))
+
+
+def test_names_that_are_no_text_can_be_read(tmp_path: Path) -> None:
+    name = tmp_path / os.fsdecode(b"caf\xe9.png")
+    Image.new("RGB", (4, 8), "red").save(name)
+    assert len(ImageCache.build([name], (8, 4), tmp_path / "cache")) == 1
+
+
 def test_load_image_says_what_it_takes() -> None:
+    with pytest.raises(ValueError, match=r"at least one pixel, got an array \(0, 4, 3\)"):
+        load_image(np.zeros((0, 4, 3), np.uint8), (4, 4))
+    with pytest.raises(ValueError, match=r"size is \(height, width\) in pixels, got \(0, 4\)"):
+        load_image(np.zeros((4, 4, 3), np.uint8), (0, 4))
     with pytest.raises(TypeError, match=r"uint8 array \(H, W, 3\); got array float64 \(4, 4, 3\)"):
         load_image(np.zeros((4, 4, 3)), (4, 4))
     with pytest.raises(TypeError, match="got int"):
@@ -112,7 +274,7 @@ def test_cache_equals_loading_one_by_one(paths: list[Path], tmp_path: Path) -> N
 
 def test_unchanged_pictures_are_read_once(paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = ImageCache.build(paths, (16, 8), tmp_path / "cache")
-    monkeypatch.setattr(module, "open_image", lambda path: pytest.fail(f"decoded {path}"))
+    monkeypatch.setattr(module, "decode", lambda *_: pytest.fail("decoded"))
     monkeypatch.setattr(Path, "read_bytes", keep_small_files(Path.read_bytes))
     assert ImageCache.build(paths, (16, 8), tmp_path / "cache").file == first.file
 
@@ -175,7 +337,7 @@ def test_full_disk_is_a_clear_error_and_leaves_nothing(
     monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
     with pytest.raises(ImageError, match=r"cannot be written .*No space left.*Fix: make room, or set TIREID_CACHE"):
         ImageCache.build(paths, (16, 8), tmp_path / "cache")
-    assert [path.name[:9] for path in (tmp_path / "cache").iterdir()] == ["manifest-"]
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_pickle_carries_the_path_only(paths: list[Path], tmp_path: Path) -> None:
@@ -204,6 +366,40 @@ def test_two_processes_may_build_at_once(tmp_path: Path) -> None:
         process.join()
     assert sums == {sum(int(load_image(path, (32, 16)).sum()) for path in paths)}
     assert len(list((tmp_path / "cache").iterdir())) == 2  # one cache, one manifest, nothing left over
+
+
+def build_and_die(folder: Path, cache: Path) -> None:
+    def die(done: int, total: int) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    ImageCache.build(sorted(folder.iterdir()), (32, 16), cache, on_progress=die)
+
+
+@pytest.mark.slow
+def test_what_a_killed_builder_left_is_removed_by_the_next_one_and_by_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = write_pictures(tmp_path / "pictures", 100)
+    monkeypatch.setenv("TIREID_CACHE", str(tmp_path))
+    folder, context = tmp_path / "images", multiprocessing.get_context("spawn")
+    for finish in (lambda: ImageCache.build(paths[:3], (32, 16), folder), clean_cache):
+        process = context.Process(target=build_and_die, args=(tmp_path / "pictures", folder))
+        process.start()
+        process.join()
+        left = list(folder.glob(".*"))
+        assert [path.name[:11] for path in left] == [".images.npy"]
+        assert left[0].stat().st_size > 0
+        finish()
+        assert list(folder.glob(".*")) == []
+    assert len(list(folder.iterdir())) == 2  # the finished cache and its manifest
+
+
+def test_every_picture_is_read_once(paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    original = module.read_bytes
+    monkeypatch.setattr(module, "read_bytes", lambda path: (opened.append(path.name), original(path))[1])
+    ImageCache.build(paths, (16, 8), tmp_path / "cache")
+    assert sorted(opened) == sorted(path.name for path in paths)
 
 
 def test_progress_and_empty_list(paths: list[Path], tmp_path: Path) -> None:

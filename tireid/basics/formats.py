@@ -90,6 +90,6 @@ _ALL = (
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}
 SYNTHETIC, SYNTHETIC_LAYOUT = "synthetic", "CUHK-PEDES"
 """The name of the drawn data set, and whose layout it is written in."""
-DATASETS = (SYNTHETIC, *LAYOUTS)
+DATASETS = (*LAYOUTS, SYNTHETIC)
 """What a data set can be called; anything else is a path to data of one's own, or a reader."""
 SPLITS = ("train", "val", "test")

@@ -116,7 +116,7 @@ def _records(rows: Sequence[Any], file: Path, layout: Layout, mended: Mended) ->
     for index, row in enumerate(rows):
         try:
             record, path = _record(row, file.parent, layout, mended)
-            check.add(record, path, layout.path_field, "id")
+            check.add(index, record, path, (layout.path_field, "id"))
         except Fault as fault:
             raise fault.at(file, index) from None
         records.append(record)
@@ -151,22 +151,18 @@ class Consistency:
     """Whether records agree on the pictures and people that they share."""
 
     def __init__(self, ids_restart: bool = False) -> None:
-        self.ids_restart, self.repeated = ids_restart, 0
+        self.ids_restart = ids_restart
         self._pictures: dict[str, tuple[int, int, str]] = {}
         self._people: dict[int, tuple[int, str]] = {}
         self._restarted: set[int] = set()
-        self._seen = 0
 
-    def add(self, record: Record, path: str, path_field: str, person_field: str) -> None:
-        """Compare with the earlier ones; :class:`Fault` where they contradict each other."""
-        index, person, split = self._seen, record.person_id, record.split
-        self._seen += 1
+    def add(self, index: int, record: Record, path: str, fields: tuple[str, str]) -> None:
+        """Compare with the earlier ones; :class:`Fault` in one of `fields` (path, person) where they contradict."""
+        person, split, (path_field, person_field) = record.person_id, record.split, fields
         earlier, *known = self._pictures.setdefault(path, (index, person, split))
-        if earlier != index:
-            if known != [person, split]:
-                problem = f"{path.rpartition('/')[2]!r} is already the image of record {earlier}"
-                raise Fault(path_field, problem, "give an image to one person and one split")
-            self.repeated += 1
+        if known != [person, split]:
+            problem = f"{path.rpartition('/')[2]!r} is already the image of record {earlier}"
+            raise Fault(path_field, problem, "give an image to one person and one split")
         first, its_split = self._people.setdefault(person, (index, split))
         if its_split != split:
             if not self.ids_restart:

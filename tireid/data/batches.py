@@ -60,7 +60,8 @@ class _EpochSampler(Sampler[list[int]], ABC):
 class RandomBatchSampler(_EpochSampler):
     """Pairs shuffled, each at most once an epoch; the last, incomplete batch is dropped.
 
-    Raises ValueError if there are fewer pairs than `batch_size`, or `world_size` does not divide it.
+    Raises:
+        ValueError: there are fewer pairs than `batch_size`, or `world_size` does not divide it.
 
     >>> [len(batch) for batch in RandomBatchSampler(10, 4, seed=0)]
     [4, 4]
@@ -97,7 +98,8 @@ class PKBatchSampler(_EpochSampler):
         rank: this process.
         world_size: number of processes; must divide `batch_size`.
 
-    Raises ValueError if K does not divide `batch_size`, or there are fewer people than P or pairs than `batch_size`.
+    Raises:
+        ValueError: K does not divide `batch_size`, or there are fewer people than P or pairs than `batch_size`.
 
     >>> sampler = PKBatchSampler([0, 0, 1, 1, 2, 2], [0, 1, 2, 3, 4, 5], batch_size=4, pairs_per_person=2)
     >>> sorted(next(iter(sampler))) in ([0, 1, 2, 3], [0, 1, 4, 5], [2, 3, 4, 5])
@@ -256,7 +258,8 @@ def make_loader(
         workers: processes that fetch; they are spawned, never forked, and map the cache's file themselves.
         lengths: of all its captions, start and end included, int64 (M,): a batch is cut to its longest. None: L.
 
-    Raises ValueError if sizes do not belong to `split`.
+    Raises:
+        ValueError: a size does not belong to `split`.
     """
     for what, found, expected in (
         ("cache", len(cache), split.num_images),

@@ -45,10 +45,13 @@ class ImageCache:
 
     Make it with :meth:`build`. ``cache[indices]`` is uint8 (B, 3, H, W). Pickling carries the path only, so loader
     workers share the pages of the file.
+
+    Raises:
+        ValueError: the file is damaged.
     """
 
     def __init__(self, file: str | Path) -> None:
-        """Open a file that :meth:`build` wrote; ValueError if it is damaged."""
+        """Open a file that :meth:`build` wrote."""
         self.file = Path(file)
         array = np.load(self.file, mmap_mode="r", allow_pickle=False)
         if array.ndim != 4 or array.shape[1] != 3 or array.dtype != np.uint8:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from tireid.basics.formats import Counts, Layout
+from tireid.basics.terminal import printable
 from tireid.data.images import ImageError, MissingImageError, verify_image
 from tireid.data.rows import Record
 
@@ -100,9 +100,10 @@ def _read_all(paths: Sequence[Path], on_progress: Progress | None) -> Iterator[s
     """What is wrong with each picture, in order."""
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(paths), 1024):
-            yield from pool.map(_fault, paths[start : start + 1024])
+            faults = list(pool.map(_fault, paths[start : start + 1024]))
             if on_progress:
-                on_progress(min(start + 1024, len(paths)), len(paths))
+                on_progress(start + len(faults), len(paths))
+            yield from faults
 
 
 def _fault(path: Path) -> str:
@@ -134,12 +135,6 @@ def _row(found: Counts, published: Counts | None) -> dict[str, int]:
         if published is not None:
             row[f"{key} published"] = getattr(published, key)
     return row
-
-
-def printable(name: Path | str) -> str:
-    """A name from disk for any terminal: bytes that are no text, and control characters, as escapes."""
-    text = os.fsencode(name).decode(errors="backslashreplace")
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def _missing_folders(

@@ -262,7 +262,8 @@ def load_dataset(name: str | Path | Reader, root: str | Path | None = None, **op
     >>> load_dataset("CUHK")
     Traceback (most recent call last):
         ...
-    ValueError: unknown data set 'CUHK'; did you mean 'CUHK-PEDES'? Or pass the path of a .csv or of a folder
+    ValueError: unknown data set 'CUHK'; did you mean 'CUHK-PEDES'? (data of your own is named by the path of a .csv \
+or of a folder)
     """
     if options and name != SYNTHETIC:
         raise ValueError(f"{name} is read as it is; the options {sorted(options)} are for 'synthetic' only")
@@ -270,11 +271,11 @@ def load_dataset(name: str | Path | Reader, root: str | Path | None = None, **op
         return _call(name, root)
     name = os.fspath(name)
     if name not in DATASETS and is_own(name):
-        own = read_own(name, root)
-        return Dataset.of(name, own.folder, own.records, own.notes)
+        found = read_own(name, root)
+        return Dataset.of(name, found.folder, found.records, found.notes)
     if name not in DATASETS:
-        known = nearest(name, DATASETS)
-        raise ValueError(f"unknown data set {name!r}; {known} Or pass the path of a .csv or of a folder")
+        own = "data of your own is named by the path of a .csv or of a folder"
+        raise ValueError(f"unknown data set {name!r}; {nearest(name, DATASETS)} ({own})")
     if name == SYNTHETIC:
         root = _generate(root, options)
     elif root is None:

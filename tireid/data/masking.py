@@ -23,7 +23,10 @@ FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 
 def eot_positions(input_ids: Tensor, eos_id: int) -> Tensor:
-    """Position of the first end of text in every row: (N, L) to int64 (N,); ValueError naming a row that has none.
+    """Position of the first end of text in every row: (N, L) to int64 (N,).
+
+    Raises:
+        ValueError: a row has none; the message names it.
 
     >>> eot_positions(torch.tensor([[6, 1, 7, 0], [6, 7, 7, 7]]), eos_id=7)
     tensor([2, 1])
@@ -128,7 +131,8 @@ def mask_tokens(
         generator: draws on its own device, so one on the CPU gives the same choice for captions on any device; or the
             random numbers themselves, see :func:`masking_noise`.
 
-    Raises ValueError for a row without end of text or shares that exceed 1.
+    Raises:
+        ValueError: a row has no end of text, or shares exceed 1.
     """
     highest = probability if up_to is None else up_to
     if not (0 <= probability <= highest <= 1 and min(mask_share, random_share) >= 0 and mask_share + random_share <= 1):

@@ -95,7 +95,7 @@ def _read_table(file: Path, folder: Path) -> OwnData:
                 split=split_name(row["split"], SPLITS, "split", mended) if "split" in columns else "test",
                 camera=_camera(row["camera"], mended) if row.get("camera", "").strip() else None,
             )
-            check.add(record, path, "path", "person")
+            check.add(line, record, path, ("path", "person"))
         except Fault as fault:
             raise fault.at(file, line) from None
         drafts.setdefault(path, []).append(record)

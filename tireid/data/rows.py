@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from tireid.basics.terminal import printable
+
 
 @dataclass(frozen=True)
 class Record:
@@ -33,7 +35,7 @@ class AnnotationError(ValueError):
         self, problem: str, *, file: Path, record: int | None = None, field: str | None = None, fix: str = ""
     ) -> None:
         self.file, self.record, self.field, self.fix = file, record, field, fix
-        where = [os.fsencode(file).decode(errors="backslashreplace")]
+        where = [printable(file)]
         where += [] if record is None else [f"record {record}"]
         where += [] if field is None else [f"field {field!r}"]
         super().__init__(f"{', '.join(where)}: {problem}" + (f". Fix: {fix}" if fix else ""))

@@ -64,6 +64,9 @@ class Tokenizer:
         vocab_size: number of ids, the mask included.
         context_length: ids per row, start and end included.
 
+    Raises:
+        ValueError: the vocabulary has no start and end of text, or a row has no room for them and one token.
+
     >>> tokenizer = Tokenizer.train(["a red coat", "a red hat"], vocab_size=530, context_length=8)
     >>> ids = tokenizer(["A red  COAT", "a hat"])
     >>> ids.shape, tokenizer.decode(ids[0])
@@ -91,8 +94,10 @@ class Tokenizer:
     def train(cls, texts: Iterable[str], vocab_size: int = 1000, context_length: int = 64) -> Tokenizer:
         """Learn a vocabulary of at most `vocab_size` ids (mask included) from `texts`; the same for the same texts.
 
-        As in CLIP, it starts with the 256 bytes, the same with `</w>`, and ends with start and end of text. Raises
-        ValueError if `vocab_size` has no room for these.
+        As in CLIP, it starts with the 256 bytes, the same with `</w>`, and ends with start and end of text.
+
+        Raises:
+            ValueError: `vocab_size` has no room for these.
         """
         base = [*BYTES, *(byte + SUFFIX for byte in BYTES)]
         if vocab_size < len(base) + 3:
@@ -168,7 +173,7 @@ class Tokenizer:
         return torch.from_numpy(ids)
 
     def tokens(self, ids: Tensor | Sequence[int]) -> list[str]:
-        """The tokens of one row up to and including the end of text, as the vocabulary spells them.
+        """The tokens of one row, int64 (L), up to and including the end of text, as the vocabulary spells them.
 
         >>> tokenizer = Tokenizer.train(["red"], vocab_size=517)
         >>> tokenizer.tokens([tokenizer.bos_id, tokenizer.mask_id, tokenizer.eos_id, tokenizer.pad_id])
@@ -179,7 +184,7 @@ class Tokenizer:
         return [self._spell(id_) for id_ in row[:end]]
 
     def decode(self, ids: Tensor | Sequence[int], skip_special: bool = True) -> str:
-        """The text of one row; special tokens (`<|startoftext|>`, `<|mask|>`, ...) only with `skip_special=False`."""
+        """The text of one row, int64 (L); special tokens (`<|mask|>`, ...) only with `skip_special=False`."""
         spaced = {token: _byte_level(f"{token} ") for token in (BOS, EOS, MASK)}
         kept = [token for token in self.tokens(ids) if not (skip_special and token in spaced)]
         pieces = [spaced.get(token) or _end_word(token) for token in kept]
@@ -196,7 +201,7 @@ class Tokenizer:
         up_to: float | None = None,
         unit: Unit = "token",
     ) -> MaskedTokens:
-        """:func:`mask_tokens` with this tokenizer's ids: of tokens, whole words, or words that tell something."""
+        """:func:`mask_tokens` of int64 (N, L) with this tokenizer's ids: tokens, words or telling words."""
         return mask_tokens(
             input_ids,
             SpecialIds(self.bos_id, self.eos_id, self.mask_id, self.vocab_size),

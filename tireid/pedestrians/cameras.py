@@ -161,7 +161,8 @@ def sample_conditions(
 ) -> Conditions:
     """Conditions of one picture by `camera` (1 to 8); `degradation` defaults to the style's.
 
-    Raises ValueError for a style or camera that does not exist.
+    Raises:
+        ValueError: the style or camera does not exist.
     """
     if style not in DEGRADATIONS:
         raise ValueError(f"style must be one of {STYLES}, got {style!r}")

@@ -54,7 +54,8 @@ def describe(
 ) -> Caption:
     """A caption that tells only what can be seen of `person` from `views`; `hidden` are parts that cannot.
 
-    Raises ValueError for an unknown style or view.
+    Raises:
+        ValueError: the style or view is unknown.
 
     >>> from tireid.pedestrians import sample_person
     >>> rng = np.random.default_rng(3)

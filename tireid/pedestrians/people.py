@@ -136,7 +136,9 @@ def visible(person: Person, views: Sequence[str], hidden_parts: Iterable[str] = 
     """Names of the :func:`attributes` that can be seen from at least one of `views`, in order.
 
     `hidden_parts` are whole parts ("shoes", "hair", ...) that an occluder or the crop takes away.
-    Raises ValueError for an unknown view.
+
+    Raises:
+        ValueError: a view is unknown.
     """
     unknown = [view for view in views if view not in VIEWS]
     if unknown or not views:

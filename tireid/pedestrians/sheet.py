@@ -12,7 +12,10 @@ def contact_sheet(
 ) -> Image.Image:
     """A page with one row of pictures per person, and a label above each row.
 
-    `scale` enlarges every picture (smoothly). Raises ValueError if there is nothing to show or a label is missing.
+    `scale` enlarges every picture (smoothly).
+
+    Raises:
+        ValueError: there is nothing to show, or a label is missing.
     """
     if not rows or not all(rows):
         raise ValueError("contact_sheet needs at least one row, and one picture in every row")

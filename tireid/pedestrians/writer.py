@@ -115,8 +115,10 @@ def write_dataset(
     conditions, visible attributes, and per caption what it mentions, vaguely or by mistake) and ``generator.json``. A
     complete folder made with the same options is returned at once, an incomplete one is made anew.
 
-    Raises ValueError for options out of range, TypeError for others, and FileExistsError where the folder holds
-    something else.
+    Raises:
+        ValueError: an option is out of range.
+        TypeError: there is no such option.
+        FileExistsError: the folder holds something else.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as root:

@@ -1,0 +1,189 @@
+"""Data of one's own: a table or a folder becomes a data set, and whatever is ambiguous is refused with its place."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tireid.data import AnnotationError, Record, load_dataset
+from tireid.data.own import read_own
+
+
+def picture(path: Path, seed: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (24, 8, 3), dtype=np.uint8)).save(path)
+
+
+def table(folder: Path, text: str | bytes, name: str = "my.csv") -> Path:
+    file = folder / name
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return file
+
+
+FULL = """Path,Caption,Person,Camera,Split
+a/1.png,"a man, in red",anna,3,train
+a/1.png,a red man,anna,3,train
+a/2.png,a woman,bert,,valid
+/3.png,a child,cleo,1,test
+3.png,  ,cleo,1,test
+"""
+
+
+def test_a_table_becomes_a_data_set(tmp_path: Path) -> None:
+    for number, name in enumerate(("a/1.png", "a/2.png", "3.png")):
+        picture(tmp_path / "pictures" / name, number)
+    data = load_dataset(str(table(tmp_path, FULL)), tmp_path / "pictures")
+    assert data.val is not None
+    assert [record.captions for record in data.train.records] == [("a man, in red", "a red man")]
+    assert [record.captions for record in data.test.records] == [("a child",)]
+    assert data.test.image_paths == [tmp_path / "pictures" / "3.png"]
+    assert [split.records[0].person_id for split in data.splits] == [0, 1, 2]
+    assert [split.records[0].camera for split in data.splits] == [3, None, 1]
+    report = data.check()
+    assert report.ok, report
+    assert report.table["missing"].tolist() == [0, 0, 0]
+    assert {note for note in report.notes if not note.startswith(("train", "val", "test"))} == {
+        "1 paths begin with a slash, which was left out",
+        "1 captions are blank and were left out",
+        "1 records say 'valid' for the split 'val'",
+        "3 people are numbered by their names",
+    }
+
+
+def test_two_columns_are_enough(tmp_path: Path) -> None:
+    for name in ("x.png", "y.png"):
+        picture(tmp_path / name)
+    data = load_dataset(table(tmp_path, "image\ttext\nx.png\tone\ny.png\ttwo\nx.png\tthree\n", "my.tsv"))
+    assert data.test.captions == ["one", "three", "two"]
+    assert data.test.caption_person_ids.tolist() == [0, 0, 1]
+    assert "there is no column 'person': each picture is its own person" in data.notes
+    assert "there is no column 'split': everything is the test split" in data.notes
+    assert data.check().ok
+    with pytest.raises(ValueError, match=r"has no train split with captions \(splits that have: test\)"):
+        data.split("train")
+    assert data.split("test") is data.test
+
+
+def test_integers_stay_what_they_are(tmp_path: Path) -> None:
+    data = load_dataset(table(tmp_path, "path,caption,person\nx.png,one,70\ny.png,two,9\n"))
+    assert data.test.image_person_ids.tolist() == [70, 9]
+
+
+REFUSED = {
+    "no such file": ("", "no such file"),
+    "nothing in it": ("\n", "expected a header and at least one row"),
+    "only a header": ("path,caption\n", "expected a header and at least one row"),
+    "no caption": ("path,colour\na.png,red\n", "no column 'caption'"),
+    "two paths": ("path,image,caption\na.png,b.png,red\n", "columns ['path', 'image'] mean the same"),
+    "too many cells": ("path,caption\na.png,a man, in red\n", "record 2: 3 cells under a header of 2"),
+    "up": ("path,caption\n../a.png,red\n", "record 2, field 'path': '../a.png' leaves the folder"),
+    "unknown person": (
+        "path,caption,person\na.png,red,1\nb.png,blue,nan\n",
+        "record 3, field 'person': 'nan' names no",
+    ),
+    "blank person": ("path,caption,person\na.png,red,1\nb.png,blue,\n", "record 3, field 'person': '' names no person"),
+    "fraction": ("path,caption,person\na.png,red,1.9\n", "'1.9' names no person"),
+    "a float of pandas": ("path,caption,person\na.png,red,1.0\n", "'1.0' names no person"),
+    "two people": ("path,caption,person\na.png,red,1\na.png,blue,2\n", "'a.png' is already the image of record 2"),
+    "two splits": (
+        "path,caption,person,split\na.png,red,1,train\nb.png,blue,1,test\n",
+        "person 1 is in 'test' here and in 'train'",
+    ),
+    "unknown split": ("path,caption,split\na.png,red,query\n", "expected one of train, val, test, got 'query'"),
+    "camera": ("path,caption,camera\na.png,red,left\n", "record 2, field 'camera': expected a number"),
+    "not UTF-8": (b"path,caption\na.png,r\xe9d\n", "half a surrogate pair"),
+    "huge id": ("path,caption,person\na.png,red,9223372036854775808\n", "expected an integer from 0"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_has_no_one_meaning_is_refused_with_its_place(tmp_path: Path, kind: str) -> None:
+    text, says = REFUSED[kind]
+    file = tmp_path / "none.csv" if kind == "no such file" else table(tmp_path, text)
+    with pytest.raises(AnnotationError) as caught:
+        load_dataset(file)
+    assert str(caught.value).startswith(str(file))
+    assert says in str(caught.value)
+    assert "Fix: " in str(caught.value)
+
+
+def test_names_that_are_no_text_survive(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    picture(tmp_path / name)
+    data = load_dataset(table(tmp_path, b"path,caption\ncaf\xe9.png,one\n"))
+    assert data.test.image_paths == [tmp_path / name]
+    assert data.check().ok
+    str(data.check()).encode()
+    assert len(data.fingerprint) == 16
+
+
+def test_a_folder_with_captions_becomes_a_data_set(tmp_path: Path) -> None:
+    for number, name in enumerate(("train/a.png", "train/deep/b.png", "test/c.png", "d.png")):
+        picture(tmp_path / name, number)
+    (tmp_path / "train" / "a.txt").write_text("a man\n\n a  red man \n")
+    (tmp_path / "train" / "deep" / "b.txt").write_text("ein Mädchen", encoding="utf-8-sig")
+    (tmp_path / "test" / "c.txt").write_text("a child")
+    data = load_dataset(tmp_path)
+    assert data.train.captions == ["a man", "a red man", "ein Mädchen"]
+    assert [path.name for path in data.test.image_paths] == ["d.png", "c.png"]
+    assert data.test.captions == ["a child"]
+    assert len({*data.train.image_person_ids.tolist(), *data.test.image_person_ids.tolist()}) == 4
+    assert "1 pictures have no caption; they are searched, and nobody asks for them" in data.notes
+    assert "each picture is its own person" in data.notes
+    assert data.check().ok
+
+
+def test_a_folder_without_captions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AnnotationError, match=r"no picture is in this folder. Fix: put name.txt"):
+        load_dataset(tmp_path)
+    picture(tmp_path / "a.png")
+    with pytest.raises(AnnotationError, match="no picture has its captions beside it"):
+        load_dataset(tmp_path)
+    (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(AnnotationError, match=r"a.txt: not a text"):
+        load_dataset(tmp_path)
+
+
+cells = st.sampled_from(["path", "caption", "person", "split", "a.png", "train", "1", "1.5", '"', "../x"]) | st.text(
+    max_size=6
+)
+
+
+@given(rows=st.lists(st.lists(cells, min_size=1, max_size=4), max_size=4))
+@settings(max_examples=300, deadline=None)
+def test_any_table_is_read_or_refused_with_the_one_error(
+    rows: list[list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    stream = io.StringIO(newline="")
+    csv.writer(stream).writerows([["path", "caption", "person", "split"], *rows])
+    file = table(tmp_path_factory.mktemp("any"), stream.getvalue().encode(errors="surrogateescape"))
+    records, refusal = read_or_refuse(file)
+    assert (refusal or str(file)).encode().startswith(bytes(file))
+    for record in records:
+        assert record.image.is_relative_to(file.parent)
+        os.fsencode(record.image)
+        assert record.split in ("train", "val", "test")
+        assert 0 <= record.person_id < 2**63
+
+
+def read_or_refuse(file: Path) -> tuple[list[Record], str]:
+    try:
+        return read_own(file).records, ""
+    except AnnotationError as error:
+        return [], str(error)
+
+
+@given(content=st.binary(max_size=80))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_are_a_table_or_refused(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    file = table(tmp_path_factory.mktemp("any"), b"path,caption\n" + content)
+    records, refusal = read_or_refuse(file)
+    assert bool(records) != bool(refusal)
