@@ -5,13 +5,22 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tireid.basics import files
-from tireid.basics.files import atomic_path, remove_leftovers, temporary_directory, write_atomically
+from tireid.basics.files import (
+    atomic_path,
+    read_record,
+    recover_directory,
+    remove_leftovers,
+    replace_directory,
+    temporary_directory,
+    write_atomically,
+)
 
 
 def hold(folder: Path, queue: Any) -> None:
@@ -89,3 +98,78 @@ def test_a_cleaner_that_comes_between_makes_the_writer_start_again(
     write_atomically(tmp_path / "a.txt", "new")
     assert (tmp_path / "a.txt").read_text() == "new"
     assert len(names) == 2
+
+
+def two_halves(text: str, folder: Path) -> None:
+    (folder / "a").write_text(text)
+    (folder / "b").write_text(text)
+
+
+def content(folder: Path) -> tuple[str, str]:
+    return (folder / "a").read_text(), (folder / "b").read_text()
+
+
+def test_a_writer_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "best"
+    replace_directory(target, lambda folder: two_halves("old", folder))
+
+    def fail(folder: Path) -> None:
+        (folder / "a").write_text("new")
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        replace_directory(target, fail)
+    assert content(target) == ("old", "old")
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+def test_a_kill_between_the_renames_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "best"
+    replace_directory(target, lambda folder: two_halves("old", folder))
+    rename = Path.rename
+
+    def killed(path: Path, other: Path) -> Path:
+        if path.name.endswith(".part"):
+            raise KeyboardInterrupt
+        return rename(path, other)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    monkeypatch.setattr(files.shutil, "rmtree", lambda *_, **__: None)  # a killed process cleans up nothing
+    with pytest.raises(KeyboardInterrupt):
+        replace_directory(target, lambda folder: two_halves("new", folder))
+    monkeypatch.undo()
+    assert not target.exists()
+    recover_directory(target)
+    assert content(target) == ("old", "old")
+    replace_directory(target, lambda folder: two_halves("newer", folder))
+    assert content(target) == ("newer", "newer")
+
+
+def test_of_many_writers_one_stays_whole(tmp_path: Path) -> None:
+    target = tmp_path / "best"
+    failures: list[BaseException] = []
+
+    def write(name: str) -> None:
+        try:
+            for _ in range(30):
+                replace_directory(target, lambda folder: two_halves(name, folder))
+        except BaseException as error:  # reported below, in the main thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "xyz"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    first, second = content(target)
+    assert first == second
+    assert first in {"x", "y", "z"}
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"a": 1', "[1]", "null", "\x00"])
+def test_a_damaged_record_is_named(tmp_path: Path, text: str) -> None:
+    write_atomically(tmp_path / "progress.json", text)
+    with pytest.raises(ValueError, match=r"progress\.json"):
+        read_record(tmp_path / "progress.json")

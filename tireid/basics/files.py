@@ -155,17 +155,84 @@ def read_json(path: str | Path) -> dict[str, Any]:
     return tree
 
 
-def replace_directory(target: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill an empty directory beside `target`, which then takes its place."""
-    fresh, old = target.with_name(target.name + ".new"), target.with_name(target.name + ".old")
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    write(fresh)
+def read_record(path: str | Path) -> dict[str, Any]:
+    """Like :func:`read_json`, but ValueError names the file that is damaged or holds something else than an object."""
+    try:
+        tree = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}; delete it, or bring it back from a copy") from None
+    if not isinstance(tree, dict):
+        raise ValueError(f"{path} holds a {type(tree).__name__} where an object was expected")
+    return tree
+
+
+def flush(path: str | Path) -> None:
+    """Have the system write a file or a directory's list of names to the disk: a rename must not overtake its content.
+
+    A system that cannot flush a directory is left alone.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:  # directories, on Windows
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_tree(folder: str | Path) -> None:
+    """Flush every file and directory below `folder`, and `folder`."""
+    for path in Path(folder).rglob("*"):
+        flush(path)
+    flush(folder)
+
+
+def replace_directory(target: str | Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill an empty directory beside `target`, which then takes its place.
+
+    If `write` raises, `target` is as before. Of several writers at once the last one stays, whole. A process that is
+    killed between the two renames leaves no `target`, but what was there beside it: see :func:`recover_directory`.
+    """
+    target = Path(target)
+    recover_directory(target)
+    with temporary_directory(target) as fresh:
+        write(fresh)
+        fresh.chmod(0o755)
+        flush_tree(fresh)
+        old = swap_directory(fresh, target)
+    if old is not None:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def swap_directory(fresh: Path, target: Path) -> Path | None:
+    """Rename `fresh` to `target`; returns the hidden name under which the previous one now lies, if there was one."""
+    old = None
+    while True:
+        if target.is_dir():
+            old = fresh.with_name(f".{target.name}.old-{fresh.name}")
+            shutil.rmtree(old, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another writer was faster
+                target.rename(old)
+        try:
+            fresh.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+            continue  # another writer's has come in between: it is the previous one now
+        flush(target.parent)
+        return old
+
+
+def recover_directory(target: str | Path) -> None:
+    """If `target` is missing because a writer was killed between two renames, bring the previous one back."""
+    target = Path(target)
     if target.exists():
-        target.rename(old)
-    fresh.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+        return
+    previous = sorted(target.parent.glob(f".{target.name}.old-*"), key=lambda path: path.stat().st_mtime)
+    if previous:
+        with suppress(OSError):  # another process has just done it
+            previous[-1].rename(target)
 
 
 def read_regular(path: str | Path, limit: int) -> bytes:

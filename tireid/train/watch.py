@@ -8,10 +8,7 @@ import torch
 
 from tireid.basics.progress import Progress
 from tireid.model import TIReIDOutput
-
-
-class TrainingError(RuntimeError):
-    """Training cannot start or go on; what was computed so far stays on disk."""
+from tireid.train.run import TrainingError
 
 
 class LossWatch:
