@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from tireid.basics.extras import extra
+from tireid.basics.terminal import say_anything
 
 with extra("notebooks"):
     import ipykernel.kernelspec
-    import papermill
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from nbformat import NotebookNode
-    from papermill.exceptions import PapermillExecutionError
-
+    from papermill.engines import papermill_engines
+    from papermill.iorw import load_notebook_node, write_ipynb
+    from papermill.parameterize import parameterize_notebook
 
 FAILED, TIME_LIMIT, KERNEL_DIED = 1, 124, 137
 STARTUP_SECONDS = 120
@@ -68,14 +69,18 @@ def execute(
 
     Raises :class:`NotebookError` naming the notebook, the cell, its first line and what happened.
     """
-    watch = _Watch(nb, name, timeout, log)
+    if log:
+        say_anything()
+    watch = _Watch(name, len(nb.cells), timeout, log)
+    prepared = load_notebook_node(nb)  # a copy, with what papermill expects in it
+    if values:
+        prepared = parameterize_notebook(prepared, dict(values), kernel_name="python3", language="python")
     try:
-        result: NotebookNode = papermill.execute_notebook(
-            nb,
-            output,
-            parameters=dict(values or {}),
+        result: NotebookNode = papermill_engines.execute_notebook_with_engine(
+            None,
+            prepared,
             kernel_name="python3",
-            language="python",
+            output_path=None if output is None else str(output),
             progress_bar=False,
             start_timeout=STARTUP_SECONDS,
             stdout_file=sys.stdout if log else None,
@@ -83,12 +88,10 @@ def execute(
             kernel_manager_class=_kernel_class(folder, progress, watch),
             extra_arguments=["--log-level=CRITICAL"],  # else ipykernel warns of plain transport on every start
             on_cell_start=watch.cell_started,
+            on_cell_executed=_merge_streams,
             timeout_func=watch.seconds_left,
             iopub_timeout=60,
-            coalesce_streams=True,
         )
-    except PapermillExecutionError as error:
-        raise watch.error(f"{error.ename}: {error.evalue}", FAILED) from error
     except CellTimeoutError as error:
         raise watch.error(f"stopped at the run's time limit of {timeout:g} s", TIME_LIMIT) from error
     except DeadKernelError as error:
@@ -97,33 +100,83 @@ def execute(
         if watch.cell:
             raise
         raise watch.error(f"the kernel did not start: {error}", KERNEL_DIED) from error
+    if output is not None:
+        write_ipynb(result, str(output))
+    if problem := _unexpected(result.cells[watch.index]):
+        raise watch.error(problem, FAILED)
     return result
+
+
+def _unexpected(last: NotebookNode) -> str | None:
+    """Why the run ended with the cell `last`, whose own exception, if it was asked for, is no reason."""
+    if "raises-exception" in last.metadata.get("tags", []):
+        return None
+    for output in last.get("outputs", []):
+        if output.output_type == "error":
+            early = "; it ends the notebook early" if output.ename == "SystemExit" else ""
+            return f"{output.ename}: {output.evalue}{early}"
+    return "it failed without a message" if last.metadata.get("papermill", {}).get("exception") else None
+
+
+def _merge_streams(cell: NotebookNode, **_: Any) -> None:
+    """One output per stream, with what a terminal would show of lines that a carriage return begins anew.
+
+    nbclient's own merging takes minutes for a line of some 100,000 characters, and the time limit waits for it.
+    """
+    merged: list[NotebookNode] = []
+    streams: dict[str, list[str]] = {}
+    for output in cell.outputs:
+        if output.output_type != "stream":
+            merged.append(output)
+        elif output.name in streams:
+            streams[output.name].append(output.text)
+        else:
+            merged.append(output)
+            streams[output.name] = [output.text]
+    for output in merged:
+        if output.output_type == "stream":
+            output.text = "\n".join(map(_overwritten, "".join(streams[output.name]).split("\n")))
+    # The two streams come by different ways; in a fixed order they can be compared.
+    places = [i for i, output in enumerate(merged) if output.output_type == "stream"]
+    if len(places) == 2 and places[1] == places[0] + 1 and merged[places[0]].name == "stderr":
+        merged[places[0]], merged[places[1]] = merged[places[1]], merged[places[0]]
+    cell.outputs = merged
+
+
+def _overwritten(line: str) -> str:
+    """What follows the last carriage return that something follows."""
+    kept = line.rstrip("\r")
+    return kept.rpartition("\r")[2] + line[len(kept) :]
 
 
 @dataclass
 class _Watch:
     """What one run is doing: the cell at work, the clock, the kernel's exit status once it has ended."""
 
-    nb: NotebookNode
     name: str
+    cells: int
     timeout: float | None
     log: bool
     cell: int = 0
+    """The number of the cell in the notebook as written."""
+    index: int = 0
+    """Its place in the notebook as executed."""
     source: str = ""
     kernel_status: int | None = None
+    injected: int = 0
 
     def __post_init__(self) -> None:
         self.started = time.monotonic()
-        self.numbers = {cell.get("id"): number for number, cell in enumerate(self.nb.cells, start=1)}
 
     def cell_started(self, cell: NotebookNode, cell_index: int) -> None:
+        # The injected cell is not in the notebook as written; it goes by the number of the cell ahead of it.
+        self.injected |= "injected-parameters" in cell.metadata.get("tags", [])
         if cell.cell_type != "code":
             return
-        # The injected cell is not in the notebook as written; it goes by the number of the cell ahead of it.
-        self.cell, self.source = self.numbers.get(cell.get("id"), self.cell), cell.source
+        self.cell, self.index, self.source = cell_index + 1 - self.injected, cell_index, cell.source
         if self.log:
             spent = time.monotonic() - self.started
-            print(f"[{spent:6.0f} s] cell {self.cell}/{len(self.numbers)}: {self.first_line}", flush=True)
+            print(f"[{spent:6.0f} s] cell {self.cell}/{self.cells}: {self.first_line}", flush=True)
 
     def seconds_left(self, cell: NotebookNode) -> float | None:
         if self.timeout is None:

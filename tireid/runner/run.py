@@ -16,7 +16,7 @@ both. A notebook that declares `output_dir: str` gets the `files` folder of its 
 
 from __future__ import annotations
 
-import copy
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -98,6 +98,8 @@ def run(
     >>> result = run("notebooks/06_train.ipynb", {"epochs": 5}, output_dir="runs/five")  # doctest: +SKIP
     >>> result.metrics["test"]["t2i/R@1"]                                                # doctest: +SKIP
     """
+    if timeout is not None and not 0 < timeout < math.inf:
+        raise ValueError(f"timeout: expected a number of seconds above 0, got {timeout}")
     task = _Task.prepare(Path(notebook), params or {}, profile, output_dir)
     if skip_done and (earlier := task.earlier()):
         return earlier
@@ -145,9 +147,8 @@ class _Task:
         before = environment(self.source.parent)
         started, clock, error = datetime.now(UTC), time.monotonic(), None
         try:
-            # A copy: papermill marks the cells of the notebook that it is given.
-            nb, name = copy.deepcopy(self.nb), self.source.name
-            execute(nb, name, self.source.parent, output=self.target, values=self.changed, timeout=timeout, log=log)
+            folder, name = self.source.parent, self.source.name
+            execute(self.nb, name, folder, output=self.target, values=self.changed, timeout=timeout, log=log)
         except NotebookError as failure:
             error = failure
         seconds = time.monotonic() - clock
