@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.runner.books import PARAMETERS, book, code, parameters, save
@@ -68,12 +69,19 @@ def test_there_must_be_one_parameters_cell(count: int) -> None:
         read_parameters(book(code("1"), *[parameters() for _ in range(count)]))
 
 
+NESTED: list[Any] = []
+for _ in range(500):
+    NESTED = [NESTED]
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"epoch": 1}, "unknown parameter 'epoch'; did you mean 'epochs'"),
         ({"zzz": 1}, "unknown parameter 'zzz'; the notebook has: epochs, rate"),
-        ({"rate": "1e-4"}, "'rate': expected float, got str '1e-4'; YAML reads 1e-4 as text, write 1.0e-4"),
+        ({"rate": "1e-4"}, "'rate': expected float, got str '1e-4'"),
+        ({"rate": 10**400}, "'rate': expected a finite float"),
+        ({"rate": 10**5000}, "'rate': expected a finite float"),
         ({"rate": True}, "'rate': expected float, got bool"),
         ({"rate": float("nan")}, "'rate': expected a finite float"),
         ({"epochs": 2.0}, "'epochs': expected int, got float"),
@@ -84,6 +92,11 @@ def test_there_must_be_one_parameters_cell(count: int) -> None:
         ({"name": Path("a")}, "'name': expected str, got PosixPath.*str"),
         ({"sizes": (1, 2)}, "'sizes': expected list, got tuple.*list"),
         ({"sizes": [1, Path("a")]}, "a list may hold"),
+        ({"sizes": [None]}, "a list may hold .* not None"),
+        ({"sizes": [[1, [None]]]}, "a list may hold .* not None"),
+        ({"sizes": [1.0, float("nan")]}, "a list may hold .* not nan"),
+        ({"sizes": [{}]}, "a list may hold .* not {}"),
+        ({"sizes": NESTED}, "at most 20 lists in each other"),
     ],
 )
 def test_bad_values_are_named(values: dict[str, Any], message: str) -> None:
@@ -132,6 +145,53 @@ def test_bad_profiles_are_named(text: str | None, tmp_path: Path) -> None:
         (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(ParameterError, match=r"profile .*bad\.yaml"):
         load_profile(str(tmp_path / "bad.yaml"), path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("epochs", "012", 12),
+        ("epochs", "-3", -3),
+        ("rate", "-1e-4", -1e-4),
+        ("rate", "3", 3.0),
+        ("sizes", "[1e-4, 012, 1:30, on]", [1e-4, 12, "1:30", "on"]),
+        ("flip", "TRUE", True),
+        ("name", "1e-4", "1e-4"),
+    ],
+)
+def test_texts_mean_what_they_say(name: str, text: str, value: Any) -> None:
+    found = convert_texts({name: text}, DECLARED)[name]
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_a_profile_means_what_it_says(tmp_path: Path) -> None:
+    path = save(book(parameters()), tmp_path)
+    (tmp_path / "p.yaml").write_text("book: {rate: 1e-4, epochs: 012, name: on}")
+    values = check_values(load_profile(tmp_path / "p.yaml", path), DECLARED)
+    assert values == {"rate": 1e-4, "epochs": 12, "name": "on"}
+    (tmp_path / "p.yaml").write_text("book: {epochs: 1, epochs: 2}")
+    with pytest.raises(ParameterError, match=r"profile .*p\.yaml .*line 1, column 19: the key 'epochs' is there twice"):
+        load_profile(tmp_path / "p.yaml", path)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(DECLARED)), st.text(max_size=40) | st.text("[]{},:-.0123456789eE \n#&*!'", max_size=80))
+def test_no_text_raises_anything_else(name: str, text: str) -> None:
+    with suppress(ParameterError):
+        found = convert_texts({name: text}, DECLARED)
+        assert run_cell(substitute_parameters(book(parameters()), found).cells[0].source)[name] == found[name]
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60) | st.text("abx:=[]()'\"\\#,. \n\t1e9\0", max_size=80).map("x: int = ".__add__))
+@example("x: int = 1\n\\")
+@example("x: list = " + "[" * 1000)
+@example("x: int = " + "9" * 5000)
+@example("x: list = {[]}")
+@example("x: int = " + "-" * 3000 + "1")
+def test_no_cell_raises_anything_else(source: str) -> None:
+    with suppress(ParameterError):
+        read_parameters(book(parameters(source)))
 
 
 VALUES = st.fixed_dictionaries(

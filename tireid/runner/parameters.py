@@ -22,19 +22,20 @@ import io
 import math
 import tokenize
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from tireid.basics.hints import nearest
+from tireid.basics.yaml import YAMLError, parse_yaml, read_yaml
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool, "str": str, "list": list}
 TAG = "parameters"
+DEEPEST = 20
 
 
 class ParameterError(ValueError):
@@ -75,10 +76,11 @@ def read_parameters(nb: NotebookNode) -> dict[str, Parameter]:
     """
     source = parameters_cell(nb).source
     try:
-        body = ast.parse(source).body
+        body, comments = ast.parse(source).body, _comments(source)
     except SyntaxError as error:
         raise ParameterError(f"parameters cell, line {error.lineno}: not plain Python ({error.msg})") from error
-    comments = _comments(source)
+    except (ValueError, RecursionError, MemoryError, tokenize.TokenError) as error:
+        raise ParameterError(f"parameters cell: not plain Python ({error})") from error
     declared: dict[str, Parameter] = {}
     for statement in body:
         parameter = _declaration(statement, source, comments)
@@ -128,13 +130,13 @@ def load_profile(profile: str | Path, notebook: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ParameterError(f"profile '{profile}': there is no file {path}")
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise ParameterError(f"profile {path}: not YAML: {error}") from error
-    values = tree.get(notebook.stem) or {} if isinstance(tree, dict) else None
-    if not isinstance(values, dict):
+        tree = {} if (found := read_yaml(path)) is None else found
+    except (OSError, YAMLError) as error:
+        raise ParameterError(f"profile {error}") from error
+    values = tree.get(notebook.stem) if isinstance(tree, dict) else tree
+    if values is not None and not isinstance(values, dict):
         raise ParameterError(f"profile {path}: expected a mapping of notebook names to mappings of parameters")
-    return values
+    return values or {}
 
 
 def substitute_parameters(nb: NotebookNode, values: Mapping[str, Any]) -> NotebookNode:
@@ -167,7 +169,7 @@ def _declaration(statement: ast.stmt, source: str, comments: Mapping[int, str]) 
         raise ParameterError(f"{where}: '{name}' is annotated {annotation}; use one of {', '.join(TYPES)}")
     try:
         default = ast.literal_eval(statement.value)
-    except ValueError as error:
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise ParameterError(
             f"{where}: the default of '{name}' is not a literal: {ast.unparse(statement.value)}; "
             "derive values in a later cell"
@@ -194,43 +196,51 @@ def _comments(source: str) -> dict[int, str]:
 def _as_type(value: Any, kind: str, what: str) -> Any:
     expected = TYPES[kind]
     if expected is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise ParameterError(f"{what}: expected a finite float, got {value}")
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # an int beyond 1e308
+            number = math.inf
+        if not math.isfinite(number):
+            raise ParameterError(f"{what}: expected a finite float, got {_short(value)}")
+        return number
     if expected is list and isinstance(value, list):
-        if problem := next((item for item in value if not isinstance(item, str | int | float | list)), None):
-            raise ParameterError(f"{what}: a list may hold int, float, bool, str and lists, not {problem!r}")
+        _check_items(value, what)
         return value
     if type(value) is expected:
         return value
-    hint = ""
-    if expected is float and isinstance(value, str):
-        hint = "; YAML reads 1e-4 as text, write 1.0e-4" if _is_number(value) else ""
-    elif expected in (str, list):
-        hint = f"; convert it with {kind}(...)"
-    raise ParameterError(f"{what}: expected {kind}, got {type(value).__name__} {value!r}{hint}")
+    hint = f"; convert it with {kind}(...)" if expected in (str, list) else ""
+    raise ParameterError(f"{what}: expected {kind}, got {type(value).__name__} {_short(value)}{hint}")
 
 
-def _is_number(text: str) -> bool:
+def _check_items(values: list[Any], what: str, depth: int = 0) -> None:
+    if depth >= DEEPEST:
+        raise ParameterError(f"{what}: expected at most {DEEPEST} lists in each other")
+    for item in values:
+        if isinstance(item, list):
+            _check_items(item, what, depth + 1)
+        elif not isinstance(item, str | int | float) or (isinstance(item, float) and not math.isfinite(item)):
+            raise ParameterError(f"{what}: a list may hold int, finite float, bool, str and lists, not {_short(item)}")
+
+
+def _short(value: Any) -> str:
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        text = repr(value)
+    except ValueError:  # an int of thousands of digits
+        text = "a number too long to show"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _from_text(text: str, parameter: Parameter) -> Any:
-    try:
-        match parameter.type:
-            case "int":
-                return int(text)
-            case "float":
-                return float(text)
-            case "bool":
-                return {"true": True, "false": False}[text.lower()]
-            case "list":
-                return yaml.safe_load(text)
-    except (ValueError, KeyError, yaml.YAMLError) as error:
-        example = {"bool": "true or false", "list": "a list such as [1, 2]"}.get(parameter.type, parameter.type)
-        raise ParameterError(f"parameter '{parameter.name}': expected {example}, got {text!r}") from error
-    return text
+    """Digits with an optional sign for int, not all that Python's `int` takes, such as `1_000`; likewise for float."""
+    match parameter.type:
+        case "str":
+            return text
+        case "bool" if text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        case "int" | "float" | "list":
+            with suppress(YAMLError):
+                found = parse_yaml(text)
+                if type(found) is TYPES[parameter.type] or (parameter.type == "float" and type(found) is int):
+                    return found
+    example = {"bool": "true or false", "list": "a list such as [1, 2]"}.get(parameter.type, parameter.type)
+    raise ParameterError(f"parameter '{parameter.name}': expected {example}, got {_short(text)}")
