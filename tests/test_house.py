@@ -39,8 +39,6 @@ STILL_UNEXPLAINED: set[str] = {
     "tireid.model.towers.DualEncoder",
     "tireid.model.towers.DualEncoder.encode_image",
     "tireid.model.towers.resample_positions",
-    "tireid.studies.study.Study.read",
-    "tireid.studies.study.Study.select",
 }
 
 

@@ -54,8 +54,9 @@ RESULTS = argument("--results", type=path, default=Path("runs/studies/results"),
 )
 def _run(options: Options) -> int:
     """0, 1 a cell failed, 2 parameters or paths, 124 time limit, 137 the kernel died."""
+    from tireid.runner.notebook import read_notebook
     from tireid.runner.parameters import convert_texts, once, read_parameters
-    from tireid.runner.run import read_notebook, run
+    from tireid.runner.run import run
 
     declared = read_parameters(read_notebook(options.notebook))
     if options.list:

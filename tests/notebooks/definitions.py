@@ -6,8 +6,8 @@ import ast
 from pathlib import Path
 from typing import Any
 
+from tireid.runner.notebook import read_notebook
 from tireid.runner.parameters import read_parameters
-from tireid.runner.run import read_notebook
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tireid.runner.execution import kernel_environment
-from tireid.runner.refresh import workspace, write_notebook
-from tireid.runner.run import read_notebook
+from tireid.runner.notebook import read_notebook, write_notebook
+from tireid.runner.refresh import workspace
 
 SANITIZE = Path(__file__).parents[2] / "notebooks" / "sanitize.cfg"
 CELL_SECONDS = 120

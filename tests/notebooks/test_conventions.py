@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.notebooks.lints import LINTS, Lint
-from tireid.runner.run import read_notebook
+from tireid.runner.notebook import read_notebook
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

@@ -10,9 +10,9 @@ from nbformat import NotebookNode, v4
 
 from tests.notebooks.nbval import validate
 from tests.notebooks.test_conventions import NOTEBOOKS
+from tireid.runner.notebook import read_notebook, write_notebook
 from tireid.runner.parameters import load_profile
-from tireid.runner.refresh import refresh, write_notebook
-from tireid.runner.run import read_notebook
+from tireid.runner.refresh import refresh
 
 pytestmark = pytest.mark.slow
 

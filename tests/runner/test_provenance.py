@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.runner.books import book, code
-from tireid.runner.provenance import environment, git_state, source_hash
+from tireid.runner.notebook import source_hash
+from tireid.runner.provenance import environment, git_state
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -82,15 +82,9 @@ def execute(
             kernel_name="python3",
             output_path=None if output is None else str(output),
             progress_bar=False,
-            start_timeout=STARTUP_SECONDS,
             stdout_file=sys.stdout if log else None,
             stderr_file=sys.stderr if log else None,
-            kernel_manager_class=_kernel_class(folder, progress, watch),
-            extra_arguments=["--log-level=CRITICAL"],  # else ipykernel warns of plain transport on every start
-            on_cell_start=watch.cell_started,
-            on_cell_executed=_merge_streams,
-            timeout_func=watch.seconds_left,
-            iopub_timeout=60,
+            **_client_options(folder, progress, watch),
         )
     except CellTimeoutError as error:
         raise watch.error(f"stopped at the run's time limit of {timeout:g} s", TIME_LIMIT) from error
@@ -105,6 +99,19 @@ def execute(
     if problem := _unexpected(result.cells[watch.index]):
         raise watch.error(problem, FAILED)
     return result
+
+
+def _client_options(folder: Path, progress: str, watch: _Watch) -> dict[str, Any]:
+    """What nbclient is told of the kernel and of the run that watches it."""
+    return {
+        "kernel_manager_class": _kernel_class(folder, progress, watch),
+        "extra_arguments": ["--log-level=CRITICAL"],  # else ipykernel warns of plain transport on every start
+        "start_timeout": STARTUP_SECONDS,
+        "iopub_timeout": 60,
+        "timeout_func": watch.seconds_left,
+        "on_cell_start": watch.cell_started,
+        "on_cell_executed": _merge_streams,
+    }
 
 
 def _unexpected(last: NotebookNode) -> str | None:

@@ -7,7 +7,9 @@ MathML, which browsers render themselves, and widgets show the `text/html` that 
 
 from __future__ import annotations
 
+import base64
 import html
+import mimetypes
 import os
 import re
 from collections.abc import Mapping
@@ -16,24 +18,44 @@ from typing import Any
 
 from tireid.basics.extras import extra
 from tireid.basics.files import write_atomically
+from tireid.runner.notebook import read_notebook
+from tireid.runner.sanitise import clean_html, harmless_style
 
 with extra("notebooks"):
-    import nbformat
     from bs4 import BeautifulSoup
-    from jinja2 import pass_context
+    from jinja2 import Environment, pass_context
     from jinja2.runtime import Context
     from latex2mathml.converter import convert as to_mathml
+    from markupsafe import Markup
     from nbconvert import HTMLExporter
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
     from nbformat import NotebookNode
 
-TEMPLATE = """
-{%- extends 'index.html.j2' -%}
-{% block html_head_js %}{% endblock %}
-{% block html_head_js_mathjax %}{% endblock %}
-{% block jupyter_widgets %}{% endblock %}
-{% block html_head_css %}
+BODY = """
+{%- extends 'base.html.j2' -%}
+{% block data_latex %}<div class="output_latex output_subarea">{{ output.data['text/latex'] | tex2html }}</div>
+{% endblock %}
+{% block data_svg %}<div class="output_svg output_subarea"><img
+  src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 | escape_html }}"
+  alt="{{ output | get_metadata('alt', 'image/svg+xml') or cell | get_metadata('alt') or '' | escape_html }}"></div>
+{% endblock %}
+"""
+PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+    """
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="x-dns-prefetch-control" content="off">
+<meta name="viewport" content="width=device-width, initial-scale=1.0">
+<title>{{ title }}</title>
+{% for style in styles %}
+<style>{{ style }}</style>
+{% endfor %}
 <style>
+  body { overflow: visible; padding: 8px; }
+  div#notebook { overflow: visible; }
   div#notebook-container, section#provenance {
     max-width: 960px; width: auto; padding: 1.5rem; margin: 0 auto; box-shadow: none;
   }
@@ -42,20 +64,41 @@ TEMPLATE = """
   div.output_subarea { max-width: 100%; overflow-x: auto; }
   img { max-width: 100%; height: auto; }
   math[display="block"] { margin: 1em 0; }
+  @media print { div.cell, div.output_wrapper, div.output { display: block; page-break-inside: avoid; } }
 </style>
-{% endblock %}
-{% block data_latex %}<div class="output_latex output_subarea">{{ output.data['text/latex'] | tex2html }}</div>
-{% endblock %}
-{% block data_svg %}<div class="output_svg output_subarea"><img
-  src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 | escape_html }}"
-  alt="{{ output | get_metadata('alt', 'image/svg+xml') or cell | get_metadata('alt') or '' | escape_html }}"></div>
-{% endblock %}
-"""
+</head>
+<body>
+<main>
+{% if error %}
+<p class="container" role="alert"><strong>This run did not reach its end.</strong> {{ error }}</p>
+{% endif %}
+<div tabindex="-1" id="notebook" class="border-box-sizing"><div class="container" id="notebook-container">
+{{ body }}
+</div></div>
+{% if sections %}
+<section id="provenance" class="container rendered_html"><h2>How this was made</h2>
+{% for title, rows in sections.items() %}
+<h3>{{ title }}</h3>
+<table><tbody>
+{% for key, value in rows.items() %}
+<tr><th scope="row">{{ key }}</th><td>{{ value }}</td></tr>
+{% endfor %}
+</tbody></table>
+{% endfor %}
+</section>
+{% endif %}
+</main>
+</body>
+</html>
+""".lstrip()
+)
 NEEDS_SCRIPT = {
     "application/vnd.jupyter.widget-view+json",
     "application/javascript",
     "text/vnd.mermaid",
 }
+STYLE = re.compile(r"<style[^>]*>(.*?)</style\s*>", re.IGNORECASE | re.DOTALL)
+PICTURE_BYTES = 20_000_000
 
 
 def export_html(
@@ -69,33 +112,38 @@ def export_html(
     """Write the notebook as one self-contained HTML file and return its path.
 
     `code` also shows the code cells. `pictures` is the folder that relative pictures in the text are read from (by
-    default the notebook's own); links to files lead to those beside it. Scripts are removed, and pictures at web
-    addresses become links: nothing is requested.
-    `provenance` is added as tables at the end: without code a reader would not see the parameters.
+    default the notebook's own); links to files lead to those beside it. What acts or requests is removed, see
+    :mod:`tireid.runner.sanitise`, and pictures elsewhere become links: nothing is requested, whoever
+    wrote the notebook. `provenance` is added as tables at the end: without code a reader would not see the parameters.
 
     >>> export_html("runs/06_train/06_train.ipynb", "report.html")  # doctest: +SKIP
     """
-    notebook_path = Path(notebook_path)
-    nb = nbformat.read(notebook_path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook_path, html_path = Path(notebook_path), Path(html_path)
+    nb = read_notebook(notebook_path)
     _drop_scripted(nb)
     exporter = _OfflineExporter(  # type: ignore[no-untyped-call]
         template_name="classic",
-        raw_template=TEMPLATE,
-        embed_images=True,
+        raw_template=BODY,
         exclude_input=not code,
         exclude_input_prompt=True,
         exclude_output_prompt=True,
         exclude_anchor_links=True,
     )
     folder = Path(pictures) if pictures else notebook_path.parent
-    resources = {"metadata": {"name": _title(nb) or notebook_path.stem, "path": str(folder)}}
-    page, _ = exporter.from_notebook_node(nb, resources)
-    page = page.replace("</main>", f"{_appendix(provenance)}</main>") if provenance else page
-    soup = BeautifulSoup(page, "html.parser")
-    _leave_out_requests(soup)
-    _follow_links(soup, folder, Path(html_path).parent)
-    write_atomically(html_path, str(soup))
-    return Path(html_path)
+    title = _title(nb) or notebook_path.stem
+    body, resources = exporter.from_notebook_node(nb, {"metadata": {"name": title, "path": str(folder)}})
+    soup = BeautifulSoup(body, "html.parser")
+    _link_pictures(soup)
+    _follow_links(soup, folder, html_path.parent)
+    page = PAGE.render(
+        title=title,
+        styles=[*map(Markup, _template_styles(resources)), *map(Markup, _own_styles(nb))],
+        body=Markup(clean_html(str(soup))),
+        error=(provenance or {}).get("error"),
+        sections=_sections(provenance or {}),
+    )
+    write_atomically(html_path, page)
+    return html_path
 
 
 def tex_to_html(tex: str, display: bool) -> str:
@@ -119,6 +167,17 @@ def tex_to_html(tex: str, display: bool) -> str:
 
 class _MathRenderer(IPythonRenderer):
     """Markdown to HTML with MathML in place of TeX between dollars."""
+
+    def _src_to_base64(self, src: str) -> str | None:
+        """As nbconvert's, but only of a picture that lies in the folder itself, not behind a link that leads out."""
+        folder = Path(self.path).resolve()
+        path = (folder / src).resolve()
+        kind = mimetypes.guess_type(path.name)[0] or ""
+        if not path.is_relative_to(folder) or not kind.startswith("image/") or not path.is_file():
+            return None
+        if path.stat().st_size > PICTURE_BYTES:
+            return None
+        return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
     def block_math(self, body: str) -> str:
         return tex_to_html(body, display=True)
@@ -155,41 +214,47 @@ def _title(nb: NotebookNode) -> str:
     return next((line[2:].strip() for line in lines if line.startswith("# ")), "")
 
 
-def _appendix(provenance: Mapping[str, Any]) -> str:
-    """Parameters and the rest as two-column tables; everything escaped."""
-    parts = ['<section id="provenance" class="container rendered_html"><h2>How this was made</h2>']
-    sections = {key: value for key, value in provenance.items() if isinstance(value, Mapping)}
+def _sections(provenance: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Tables of the appendix by title; what is in no mapping comes first."""
+    sections = {key: _texts(value) for key, value in provenance.items() if isinstance(value, Mapping)}
     run = {key: value for key, value in provenance.items() if key not in sections and value not in (None, "")}
-    for title, rows in {"run": run, **sections}.items():
-        cells = (f'<tr><th scope="row">{_text(key)}</th><td>{_text(value)}</td></tr>' for key, value in rows.items())
-        parts.append(f"<h3>{_text(title)}</h3><table><tbody>{''.join(cells)}</tbody></table>")
-    return "".join([*parts, "</section>"])
+    return {"run": _texts(run), **sections} if provenance else {}
 
 
-def _text(value: Any) -> str:
-    return html.escape((", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value))
+def _texts(rows: Mapping[str, Any]) -> dict[str, str]:
+    return {key: (", ".join(map(str, v)) or "none") if isinstance(v, list) else str(v) for key, v in rows.items()}
+
+
+def _template_styles(resources: Mapping[str, Any]) -> list[str]:
+    """nbconvert's own style sheets, without fonts that they look for beside the page."""
+    styles = [*resources["inlining"]["css"], *STYLE.findall(resources["include_css"]("static/style.css"))]
+    return [re.sub(r"@import[^;]*;|url\((?!['\"]?data:)[^)]*\)", "", style) for style in styles]
+
+
+def _own_styles(nb: NotebookNode) -> list[str]:
+    """The style sheets that the outputs bring, such as those of tables, as far as they can load nothing."""
+    outputs = (output for cell in nb.cells for output in cell.get("outputs", []))
+    sheets = (sheet for output in outputs for sheet in STYLE.findall(output.get("data", {}).get("text/html", "")))
+    return [sheet for sheet in dict.fromkeys(sheets) if harmless_style(sheet)]
 
 
 def _drop_scripted(nb: NotebookNode) -> None:
     nb.metadata.pop("widgets", None)
     for cell in nb.cells:
         for output in cell.get("outputs", []):
+            output.get("metadata", {}).pop("text/html", None)  # `isolated` would put it into a frame
             for mime in NEEDS_SCRIPT & set(output.get("data", {})):
                 del output.data[mime]
 
 
-def _leave_out_requests(soup: BeautifulSoup) -> None:
-    for element in soup.select("script, link[href], iframe[src^=http]"):
-        element.decompose()
+def _link_pictures(soup: BeautifulSoup) -> None:
+    """Pictures that are not in the page become links to where they are."""
     for picture in soup.select("img[src]"):
         address = str(picture["src"])
         if not address.startswith("data:"):
             link = soup.new_tag("a", href=address)
             link.string = str(picture.get("alt") or address)
             picture.replace_with(link)
-    # Fonts that the template's style sheet looks for beside the page; they are not there.
-    for style in soup.select("style"):
-        style.string = re.sub(r"@import[^;]*;|url\((?!['\"]?data:)[^)]*\)", "", style.string or "")
 
 
 def _follow_links(soup: BeautifulSoup, source: Path, target: Path) -> None:

@@ -20,6 +20,7 @@ import ast
 import copy
 import io
 import math
+import textwrap
 import tokenize
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -163,20 +164,25 @@ def substitute_parameters(nb: NotebookNode, values: Mapping[str, Any]) -> Notebo
 def _declaration(statement: ast.stmt, source: str, comments: Mapping[int, str]) -> Parameter:
     where = f"parameters cell, line {statement.lineno}"
     if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name) or not statement.value:
-        raise ParameterError(f"{where}: expected 'name: type = literal  # help', found '{ast.unparse(statement)}'")
-    name, annotation = statement.target.id, ast.unparse(statement.annotation)
+        raise ParameterError(f"{where}: expected 'name: type = literal  # help', found '{_quoted(source, statement)}'")
+    name, annotation = statement.target.id, _quoted(source, statement.annotation)
     if annotation not in TYPES:
         raise ParameterError(f"{where}: '{name}' is annotated {annotation}; use one of {', '.join(TYPES)}")
     try:
         default = ast.literal_eval(statement.value)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise ParameterError(
-            f"{where}: the default of '{name}' is not a literal: {ast.unparse(statement.value)}; "
+            f"{where}: the default of '{name}' is not a literal: {_quoted(source, statement.value)}; "
             "derive values in a later cell"
         ) from error
     default = _as_type(default, annotation, f"{where}: the default of '{name}'")
     span = _byte_span(statement.value, source)
     return Parameter(name, annotation, default, comments.get(statement.end_lineno or 0, ""), span)
+
+
+def _quoted(source: str, node: ast.AST) -> str:
+    """The code of `node`, on one line and not too long of it."""
+    return textwrap.shorten(ast.get_source_segment(source, node) or "", 80, placeholder="...")
 
 
 def _byte_span(node: ast.expr, source: str) -> tuple[int, int]:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import platform
 import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
+from typing import Any
 
 PACKAGES = (
     "tireid", "torch", "transformers", "tokenizers", "accelerate", "safetensors", "kornia", "numpy", "pandas", "pillow",
@@ -60,18 +54,6 @@ def machine() -> dict[str, Any]:
         "memory_gib": _memory_gib(),
         "gpus": gpus.splitlines(),
     }
-
-
-def source_hash(nb: NotebookNode) -> str:
-    """SHA-256 of the kinds and sources of the cells: what is executed and read, not outputs or metadata."""
-    text = json.dumps([(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in nb.cells])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def code_hash(nb: NotebookNode) -> str:
-    """SHA-256 of the code cells alone: what a result follows from, whatever the prose beside it says."""
-    text = json.dumps([cell.source for cell in nb.cells if cell.cell_type == "code"])
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _cpu_model() -> str:

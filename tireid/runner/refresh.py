@@ -19,13 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from tireid.basics.extras import extra
-from tireid.basics.files import write_atomically
 from tireid.runner.execution import NotebookError, execute
+from tireid.runner.notebook import read_notebook, write_notebook
 from tireid.runner.parameters import ParameterError, load_profile, substitute_parameters
-from tireid.runner.run import read_notebook
 
 with extra("notebooks"):
-    import nbformat
     from nbformat import NotebookNode
 
 # nbstripout's own list and the additions of the pre-commit hook.
@@ -91,12 +89,6 @@ def refresh(notebook: str | Path, profile: str | Path = "ci", *, timeout: float 
         return False
     write_notebook(result, notebook)
     return True
-
-
-def write_notebook(nb: NotebookNode, path: Path) -> None:
-    """Validate and write, whole or not at all."""
-    nbformat.validate(nb)
-    write_atomically(path, nbformat.writes(nb) + "\n")  # type: ignore[no-untyped-call]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

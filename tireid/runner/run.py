@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING, Any
 
 from tireid.basics.files import read_json, write_atomically, write_json
 from tireid.runner.metrics import collect_metrics, metrics_text, rounded
+from tireid.runner.notebook import code_hash, read_notebook, source_hash
 from tireid.runner.parameters import Parameter, check_values, load_profile, read_parameters
-from tireid.runner.provenance import code_hash, environment, source_hash
+from tireid.runner.provenance import environment
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -93,6 +94,7 @@ def run(
 
     Raises:
         ParameterError: before anything is executed or written, for unknown names, wrong types, a bad profile.
+        ValueError: likewise, for a file that is no notebook, a time limit of nothing, the notebook's own folder.
         NotebookError: a cell failed, the time was up or the kernel died; everything computed is kept, without `DONE`.
 
     >>> result = run("notebooks/06_train.ipynb", {"epochs": 5}, output_dir="runs/five")  # doctest: +SKIP
@@ -215,17 +217,6 @@ class _Task:
             "outcome": "done" if error is None else "failed",
             "error": None if error is None else str(error),
         }
-
-
-def read_notebook(path: Path) -> NotebookNode:
-    """The notebook at `path`; raises ValueError naming a file that is not one."""
-    import nbformat  # needs the notebooks extra
-
-    try:
-        nb: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    except nbformat.reader.NotJSONError as error:
-        raise ValueError(f"{path} is not a notebook: {str(error)[:200]}") from error
-    return nb
 
 
 def _is_text(parameter: Parameter | None) -> bool:

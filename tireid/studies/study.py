@@ -34,9 +34,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from tireid.basics.hints import nearest
 from tireid.basics.yaml import YAMLError, read_yaml
+from tireid.runner.notebook import code_hash, read_notebook
 from tireid.runner.parameters import Parameter, ParameterError, check_values, read_parameters
-from tireid.runner.provenance import code_hash
-from tireid.runner.run import read_notebook
 
 SOURCE_DIGITS = 12
 
@@ -124,7 +123,11 @@ class Study:
 
     @classmethod
     def read(cls, path: str | Path) -> Study:
-        """The study of a YAML file. Raises :class:`StudyError`."""
+        """The study of a YAML file.
+
+        Raises:
+            StudyError: it cannot be read, is not YAML, or asks for what its notebook does not have.
+        """
         path = Path(path)
         try:
             return cls.from_dict(read_yaml(path), path)
@@ -167,7 +170,11 @@ class Study:
         return list(dict.fromkeys(task.arm for task in self.tasks))
 
     def select(self, arms: Sequence[str] | None = None, seeds: Sequence[int] | None = None) -> Study:
-        """The tasks of some arms and seeds only. Raises :class:`StudyError` for one that is not there."""
+        """The tasks of some arms and seeds only.
+
+        Raises:
+            StudyError: one of them is not there.
+        """
         for what, wanted, known in (("arm", arms, self.arms), ("seed", seeds, {task.seed for task in self.tasks})):
             for value in wanted or ():
                 if value not in known:
