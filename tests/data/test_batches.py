@@ -249,3 +249,15 @@ def test_sizes_must_belong_to_the_split(data: Dataset, tmp_path: Path) -> None:
     small = type(split)("small", split.records[:2])
     with pytest.raises(ValueError, match="cache has 12 entries, but the small split needs 2"):
         make_loader(small, cache, input_ids, labels, RandomBatchSampler(24, 8))
+
+
+def test_the_last_batch_is_kept_and_divides_among_processes() -> None:
+    assert len(RandomBatchSampler(68_126, 64, keep_last=True)) == 1065  # CUHK-PEDES, as IRRA's loader has it
+    assert len(RandomBatchSampler(68_126, 64)) == 1064
+    assert len(RandomBatchSampler(128, 64, keep_last=True)) == 2
+    whole = list(RandomBatchSampler(23, 4, seed=3, keep_last=True))
+    assert [len(batch) for batch in whole] == [4, 4, 4, 4, 4, 3]
+    assert sorted(pair for batch in whole for pair in batch) == list(range(23))
+    halves = [list(RandomBatchSampler(23, 4, seed=3, rank=rank, world_size=2, keep_last=True)) for rank in (0, 1)]
+    assert [len(a) for a in halves[0]] == [len(b) for b in halves[1]] == [2, 2, 2, 2, 2, 1]
+    assert [a + b for a, b in zip(*halves, strict=True)] == [*whole[:5], whole[5][:2]]

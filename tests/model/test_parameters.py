@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from tireid.model import TIReID
+from tireid.model.io.irra import HEADS
 from tireid.options import OptimizerConfig
 
 OPTIONS = OptimizerConfig(lr=1e-3, head_lr_factor=5, bias_lr_factor=2, weight_decay=0.1)
@@ -41,3 +42,30 @@ def test_rates_and_decay(make: Callable[..., TIReID]) -> None:
     ):
         assert isinstance(parameter, nn.Parameter)
         assert settings[id(parameter)] == pytest.approx(expected)
+
+
+def irras_rate(key: str) -> tuple[float, float]:
+    """What IRRA's optimiser gives a parameter of this name in its own checkpoint: solver/build.py, in words."""
+    rate, decay = 1e-3, 0.1
+    if "cross" in key:
+        rate = 5e-3
+    if "bias" in key:
+        rate, decay = 2e-3, 0.0
+    if "classifier" in key or "mlm_head" in key:
+        rate = 5e-3
+    return rate, decay
+
+
+def test_irras_groups_are_those_of_its_code(make: Callable[..., TIReID]) -> None:
+    model = make(preset="irra")
+    groups = model.parameter_groups(OPTIONS.model_copy(update={"groups": "irra"}))
+    assert len(groups) == 4
+    settings = {id(p): (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}
+    ours_to_irra = {ours: theirs for theirs, ours in HEADS.items()}
+    seen = set()
+    for name, parameter in model.named_parameters():
+        prefix = next((known for known in ours_to_irra if name.startswith(known)), "backbone.")
+        key = ours_to_irra.get(prefix, "base_model.") + name.removeprefix(prefix)
+        assert settings[id(parameter)] == pytest.approx(irras_rate(key)), name
+        seen.add(prefix)
+    assert seen == {*ours_to_irra, "backbone."}

@@ -349,3 +349,20 @@ def test_the_whole_objective_compiles_to_one_graph(preset: str, make: Make, batc
     expected = model(*batch)
     assert losses.keys() == PRESET_TERMS[preset]
     torch.testing.assert_close(loss, expected.loss)
+
+
+def test_irra_reads_padding_in_the_interaction(make: Make, batch: Batch) -> None:
+    """As in its code: the scores of hidden words depend on how many pads follow; with a mask they do not."""
+    pixels, ids, people = batch
+    losses = {}
+    for reads in (True, False):
+        model = make(f"interaction.attend_padding={reads}".lower(), preset="irra").eval()
+        masked = model.tokenizer.mask(ids, generator=torch.Generator().manual_seed(0))
+        short = MaskedTokens(masked.input_ids[:, :30], masked.labels[:, :30])
+        losses[reads] = [
+            model(pixels, ids, people, masked=masked).losses["mlm"],
+            model(pixels, ids[:, :30], people, masked=short).losses["mlm"],
+        ]
+    torch.testing.assert_close(*losses[False], rtol=1e-5, atol=1e-6)
+    assert abs(losses[True][0] - losses[True][1]) > 1e-4
+    assert make(preset="irra").config.interaction.attend_padding

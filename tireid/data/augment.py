@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from tireid.basics.extras import extra
-from tireid.data.images import Size, standardize
+from tireid.data.erasing import IrraErasing
+from tireid.data.images import IMAGE_MEAN, Size, standardize
 
 
 class Augment(nn.Module):
@@ -16,15 +17,23 @@ class Augment(nn.Module):
 
     Source: IRRA's recipe. A picture is flipped with probability `flip`, padded with `pad` black pixels on every side
     and cropped back to `size` at a random place, normalised, and with probability `erase` loses a rectangle of 2% to
-    40% of its area (sides rounded to pixels) to the mean colour, which is 0 after normalisation. Draws come from
-    torch's global generator: `torch.manual_seed` repeats them.
+    40% of its area (sides rounded to pixels) to the mean colour, which is 0 after normalisation; with `erasing` `irra`
+    as :class:`tireid.data.erasing.IrraErasing` does. Draws come from torch's global generator: `torch.manual_seed`
+    repeats them.
 
     >>> augment = Augment((96, 32), flip=0.5, pad=4, erase=0.5)
     >>> augment(torch.zeros(8, 3, 96, 32, dtype=torch.uint8)).shape
     torch.Size([8, 3, 96, 32])
     """
 
-    def __init__(self, size: Size, flip: float = 0.5, pad: int = 10, erase: float = 0.5) -> None:
+    def __init__(
+        self,
+        size: Size,
+        flip: float = 0.5,
+        pad: int = 10,
+        erase: float = 0.5,
+        erasing: Literal["mean", "irra"] = "mean",
+    ) -> None:
         super().__init__()
         with extra("train"):
             import kornia.augmentation as kornia
@@ -34,7 +43,11 @@ class Augment(nn.Module):
             self.move.append(kornia.RandomHorizontalFlip(p=flip))
         if pad > 0:  # slices copy pixels; kornia's other mode interpolates them
             self.move.append(kornia.RandomCrop(size, padding=pad, cropping_mode="slice"))
-        self.erase = kornia.RandomErasing(p=erase, scale=(0.02, 0.4), value=0.0) if erase > 0 else nn.Identity()
+        self.erase: nn.Module = nn.Identity()
+        if erase > 0 and erasing == "irra":
+            self.erase = IrraErasing(erase, IMAGE_MEAN)
+        elif erase > 0:
+            self.erase = kornia.RandomErasing(p=erase, scale=(0.02, 0.4), value=0.0)
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:

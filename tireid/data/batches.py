@@ -2,7 +2,8 @@
 
 A *pair* is one caption with its image. Both samplers are batch samplers: they yield lists of pair indices, the same
 for the same (seed, epoch), and with `world_size` > 1 each process gets its contiguous slice of the same global batch.
-Their length is fixed at pairs // batch_size, so that a schedule is known before training.
+Their length is fixed, pairs // batch_size and one more if the last is kept, so that a schedule is known before
+training.
 """
 
 from __future__ import annotations
@@ -48,17 +49,19 @@ class _EpochSampler(Sampler[list[int]], ABC):
         return self.num_pairs // self.batch_size
 
     def __iter__(self) -> Iterator[list[int]]:
-        share = self.batch_size // self.world_size
         for batch in self.global_batches(np.random.default_rng([self.seed, self.epoch])):
+            share = len(batch) // self.world_size
             yield batch[self.rank * share : (self.rank + 1) * share]
 
     @abstractmethod
     def global_batches(self, rng: np.random.Generator) -> Iterable[list[int]]:
-        """`len(self)` batches of `batch_size` pair indices."""
+        """`len(self)` batches of `batch_size` pair indices; the last may be smaller."""
 
 
 class RandomBatchSampler(_EpochSampler):
     """Pairs shuffled, each at most once an epoch; the last, incomplete batch is dropped.
+
+    With `keep_last` it is not, but for pairs that do not divide among the processes (source: IRRA).
 
     Raises:
         ValueError: there are fewer pairs than `batch_size`, or `world_size` does not divide it.
@@ -67,13 +70,28 @@ class RandomBatchSampler(_EpochSampler):
     [4, 4]
     """
 
-    def __init__(self, num_pairs: int, batch_size: int, seed: int = 0, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(
+        self,
+        num_pairs: int,
+        batch_size: int,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        keep_last: bool = False,
+    ) -> None:
         super().__init__(num_pairs, batch_size, seed, rank, world_size)
+        left = num_pairs % batch_size
+        self.last = left - left % world_size if keep_last else 0
+        """Pairs in the incomplete batch."""
+
+    def __len__(self) -> int:
+        return super().__len__() + (self.last > 0)
 
     def global_batches(self, rng: np.random.Generator) -> Iterator[list[int]]:
         """A permutation, cut."""
         order = rng.permutation(self.num_pairs)
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
+        order = order[: self.num_pairs - self.num_pairs % self.batch_size + self.last]
+        for start in range(0, len(order), self.batch_size):
             yield order[start : start + self.batch_size].tolist()
 
 

@@ -21,11 +21,14 @@ def parameter_groups(model: nn.Module, optimizer: OptimizerConfig) -> list[dict[
     | `head weights` | lr x head_lr_factor | yes |
     | `head biases` | lr x head_lr_factor | no |
 
-    Towers are the parameters under `backbone.`; heads are all others. Source: IRRA's released code, where the weights
-    of layer norms, the embeddings and the position tables decay like any weight. A group may be empty. Four groups,
-    not one per parameter, since the fused optimiser runs once per group.
+    With `groups: part`, towers are the parameters under `backbone.` and heads are all others. With `groups: irra` the
+    layer norms around the interaction encoder count as towers, and so do its biases: its code raises the rate of what
+    has "cross" in its name, sets that of every bias, and raises that of the classifier and the word head again (source:
+    IRRA, solver/build.py). In both the weights of layer norms, the embeddings and the position tables decay like any
+    weight. A group may be empty. Four groups, not one per parameter, since the fused optimiser runs once per group.
     """
     head = optimizer.lr * optimizer.head_lr_factor
+    is_tower = _is_tower_to_irra if optimizer.groups == "irra" else _is_tower
     groups: dict[tuple[bool, bool], dict[str, Any]] = {
         (True, False): _group("tower weights", optimizer.lr, optimizer.weight_decay),
         (True, True): _group("tower biases", optimizer.lr * optimizer.bias_lr_factor, 0.0),
@@ -34,8 +37,17 @@ def parameter_groups(model: nn.Module, optimizer: OptimizerConfig) -> list[dict[
     }
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            groups[name.startswith(TOWERS), name.endswith("bias")]["params"].append(parameter)
+            groups[is_tower(name), name.endswith("bias")]["params"].append(parameter)
     return list(groups.values())
+
+
+def _is_tower(name: str) -> bool:
+    return name.startswith(TOWERS)
+
+
+def _is_tower_to_irra(name: str) -> bool:
+    """Whether IRRA gives it a tower's rate: in its names the interaction is `cross_*`, and `ln_*` around it."""
+    return name.startswith((TOWERS, "interaction.ln_")) or (name.startswith("interaction.") and name.endswith("bias"))
 
 
 def _group(name: str, lr: float, weight_decay: float) -> dict[str, Any]:

@@ -105,7 +105,8 @@ class Views:
     @once
     def masked_fused(self) -> Tensor:
         """(B, L, D): masked captions after they have looked at the image."""
-        fused: Tensor = self.model.interact(self.masked_text.tokens, self.image.tokens, self.real)
+        seen = None if self.model.config.interaction.attend_padding else self.real
+        fused: Tensor = self.model.interact(self.masked_text.tokens, self.image.tokens, seen)
         return fused
 
     def hidden_tokens(self) -> tuple[Tensor, Tensor]:

@@ -26,7 +26,9 @@ class ImageConfig(Section):
     pad: int = Field(10, ge=0)
     """Zero padding on every side before a random crop back to the input size, in pixels; 0 turns it off."""
     erase: float = Field(0.5, ge=0, le=1)
-    """Probability of random erasing (area 2% to 40%, filled with the mean colour)."""
+    """Probability of random erasing (area 2% to 40%)."""
+    erasing: Literal["mean", "irra"] = "mean"
+    """`mean`: filled with the mean colour, sides cut at the picture's; `irra`: as :mod:`tireid.data.erasing` does."""
     position_interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     """How CLIP's position grid is resized: bilinear without antialias (IRRA) or bicubic with it (timm, open_clip)."""
 
@@ -40,6 +42,8 @@ class SamplerConfig(Section):
     """Pairs in the global batch, over all processes."""
     pairs_per_person: int = Field(4, ge=1)
     """K; P is batch_size / K."""
+    keep_last: bool = False
+    """`random` only: the pairs that do not fill a batch make a smaller one (source: IRRA) instead of being left out."""
 
 
 class UncertaintyConfig(Section):
@@ -104,6 +108,8 @@ class InteractionConfig(Section):
     """A learned vector for every image token, added after the projection (IRRA has none)."""
     fresh: bool = False
     """Start the encoder and the heads anew where the backbone's checkpoint brings trained ones."""
+    attend_padding: bool = False
+    """Let masked captions attend to what follows their end in training, as in IRRA's code."""
 
 
 class OptimizerConfig(Section):
@@ -114,6 +120,8 @@ class OptimizerConfig(Section):
     """For the interaction encoder, the heads and the classifier, biases included."""
     bias_lr_factor: float = Field(2.0, gt=0)
     """For the biases of the towers, which have no weight decay."""
+    groups: Literal["part", "irra"] = "part"
+    """How parameters are grouped: by part, or by IRRA's rules, see :func:`tireid.model.parameters.parameter_groups`."""
     weight_decay: float = Field(4e-5, ge=0)
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     """Decay of the running means of the gradient and of its square."""

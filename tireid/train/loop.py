@@ -118,7 +118,9 @@ class _Loop:
             )
         self.total_steps = config.epochs * self.steps_per_epoch
         self.stop_at = min(self.total_steps, config.training.max_steps or self.total_steps)
-        self.augment = Augment(size, config.image.flip, config.image.pad, config.image.erase).to(accelerator.device)
+        image = config.image
+        augment = Augment(size, image.flip, image.pad, image.erase, image.erasing)
+        self.augment = augment.to(accelerator.device)
         options = config.optimizer
         groups = model.parameter_groups(options)
         optimizer = torch.optim.Adam(groups, betas=options.betas, eps=options.eps, fused=True)
@@ -160,7 +162,8 @@ class _Loop:
         labels = torch.from_numpy(split.labels)
         input_ids = model.tokenizer(split.captions)
         workers = self.config.training.workers
-        lengths = eot_positions(input_ids, model.tokenizer.eos_id) + 1
+        ends = eot_positions(input_ids, model.tokenizer.eos_id) + 1
+        lengths = None if self.config.interaction.attend_padding else ends
         return make_loader(split, self.caches[split.name], input_ids, labels, sampler, workers, lengths), sampler
 
     def _epoch(self, watch: LossWatch) -> None:

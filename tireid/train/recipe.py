@@ -15,7 +15,9 @@ def build_sampler(
     """The batches that `config.sampler` describes, over the pairs of `split`."""
     options = config.sampler
     if options.kind == "random":
-        return RandomBatchSampler(split.num_captions, options.batch_size, config.seed, rank=rank, world_size=world_size)
+        return RandomBatchSampler(
+            split.num_captions, options.batch_size, config.seed, rank, world_size, keep_last=options.keep_last
+        )
     return PKBatchSampler(
         split.labels,
         split.caption_image_index,
