@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional as F
 from transformers import CLIPModel
 
 from tests.oracles import irra as oracle
 from tireid.data.text import BOS, EOS, Tokenizer
 from tireid.model import CheckpointError, TIReID
+from tireid.model.io import openai
 from tireid.model.io.files import read_tensors
 from tireid.model.io.openai import SIZES
 from tireid.model.io.resolve import sniff
@@ -95,6 +97,97 @@ def test_unmatched_keys_and_fresh_parts_are_reported(tokenizer: Tokenizer, tmp_p
     assert "recovery_head.fc.weight" in fresh
 
 
+@pytest.mark.parametrize(
+    ("patches", "wanted", "expected"),
+    [
+        (192, (24, 8), (24, 8)),
+        (64, (16, 4), (16, 4)),  # 256x64, as many as an 8x8 square
+        (144, (18, 8), (18, 8)),  # 288x128, as many as a 12x12 square
+        (192, (16, 8), (24, 8)),  # the published size, to be resampled
+        (64, (24, 8), None),
+        (144, (24, 8), None),
+        (64, None, None),
+    ],
+)
+def test_the_grid_of_an_irra_file_has_one_meaning_or_is_refused(
+    patches: int, wanted: tuple[int, int] | None, expected: tuple[int, int] | None, tmp_path: Path
+) -> None:
+    weights = sniff(write(whole(oracle.random_checkpoint(grid=(patches, 1), words=WORDS)), tmp_path / "best.pth"))
+    if expected is not None:
+        assert weights.grid(wanted) == expected
+    else:
+        with pytest.raises(CheckpointError, match=f"covers {patches} patches.*IRRA files do not say which size"):
+            weights.grid(wanted)
+
+
+def test_an_irra_file_of_a_square_count_is_refused_as_a_whole(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    state = oracle.random_checkpoint(grid=(16, 4), patch=16, words=WORDS, layers=1)
+    path = write(whole(state), tmp_path / "best.pth")
+    with pytest.raises(CheckpointError, match="covers 64 patches"):
+        TIReID.from_pretrained(path, tokenizer=tokenizer)
+    sizes = Config.preset("irra").override(["image.height=256", "image.width=64", "interaction.layers=1"])
+    table = TIReID.from_pretrained(path, sizes, tokenizer=tokenizer).backbone.vision_model.embeddings.position_embedding
+    assert torch.equal(table.weight, state["base_model.visual.positional_embedding"])
+
+
+def test_an_rde_file_loads_its_global_branch_and_says_so(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    state = oracle.random_checkpoint(grid=(24, 8), patch=16, words=WORDS)
+    towers = {name: value for name, value in state.items() if name.startswith("base_model.")}
+    selection = {
+        "visul_emb_layer.fc.weight": torch.zeros(3, 3),
+        "texual_emb_layer.mlp.bns.0.running_var": torch.ones(3),
+    }
+    path = write(whole({k: v.half() for k, v in (towers | selection).items()}), tmp_path / "best.pth")
+    with pytest.warns(UserWarning, match="mean of two branches.*figures differ from RDE's published ones"):
+        model = TIReID.from_pretrained(path, tokenizer=tokenizer)
+    assert model.config.name == "tal"
+    pixels = torch.randn(1, 3, 384, 128, generator=torch.Generator().manual_seed(5))
+    expected = oracle.image_tokens({k: v.half().float() for k, v in towers.items()}, pixels)
+    torch.testing.assert_close(model.backbone.encode_image(pixels).tokens, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("mlm", [False, True])
+def test_a_tbps_clip_file(mlm: bool, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    state = oracle.random_checkpoint(grid=(14, 14), patch=16, words=WORDS)
+    text = {f"encode_text.{k}": v for k, v in inner(state).items() if not k.startswith("visual.")}
+    visual = {k: v for k, v in inner(state).items() if k.startswith("visual.")}
+    heads = {k: v for k, v in state.items() if mlm and not k.startswith("base_model.")}
+    extra = {"logit_scale": torch.tensor(2.6), "simclr_mlp.0.weight": torch.zeros(4, 4)}
+    path = write(whole(text | visual | heads | extra), tmp_path / "checkpoint_best.pth")
+    with pytest.warns(UserWarning, match="TBPS-CLIP") as record:
+        model = TIReID.from_pretrained(path, tokenizer=tokenizer)
+    messages = " ".join(str(warning.message) for warning in record)
+    assert "self-supervised projection" in messages
+    assert "not used: simclr_mlp.0.weight" in messages
+    assert model.config.name == ("irra" if mlm else "clip")
+    assert model.backbone.image_size == (224, 224)
+    pixels = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(5))
+    tokens = model.backbone.encode_image(pixels).tokens
+    torch.testing.assert_close(tokens, oracle.image_tokens(state, pixels), rtol=1e-4, atol=1e-4)
+    words = model.backbone.encode_text(IDS.where(IDS != 27, 26)).tokens
+    torch.testing.assert_close(words, oracle.text_tokens(state, IDS.where(IDS != 27, 26)), rtol=1e-4, atol=1e-4)
+
+
+def test_captions_are_cleaned_where_the_code_of_the_weights_does(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    path = write(whole(oracle.random_checkpoint(words=WORDS)), tmp_path / "best.pth")
+    model = TIReID.from_pretrained(path, config(), tokenizer=tokenizer)
+    assert model.tokenizer.cleaning
+    assert not tokenizer.cleaning
+    model.save_pretrained(tmp_path / "own")
+    assert TIReID.from_pretrained(tmp_path / "own").tokenizer.cleaning
+
+
+def test_the_tokenizer_of_a_file_is_found_beside_it_or_missed(
+    tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    path = write(whole(oracle.random_checkpoint(words=WORDS)), tmp_path / "best.pth")
+    with pytest.raises(CheckpointError, match=r"the tokenizer is missing.*Pass tokenizer=.*put that file"):
+        TIReID.from_pretrained(path, config())
+    tokenizer.save_pretrained(tmp_path)
+    assert TIReID.from_pretrained(path, config()).tokenizer.vocab_size == tokenizer.vocab_size
+
+
 def test_another_number_of_people_gets_a_fresh_classifier(tokenizer: Tokenizer, tmp_path: Path) -> None:
     path = write(whole(oracle.random_checkpoint(words=WORDS)), tmp_path / "best.pth")
     with pytest.warns(UserWarning, match=r"not used: classifier.bias, classifier.weight; start fresh: classifier.bias"):
@@ -114,11 +207,15 @@ def test_a_wrong_shape_names_key_and_shapes(tokenizer: Tokenizer, tmp_path: Path
         TIReID.from_pretrained(write(whole(state), path), config(), tokenizer=tokenizer)
 
 
+def inner(state: oracle.State) -> oracle.State:
+    """The towers alone, in OpenAI's names."""
+    return {k.removeprefix("base_model."): v for k, v in state.items() if k.startswith("base_model.")}
+
+
 def openai_state(side: int = 2) -> oracle.State:
     """Towers alone, without prefix, square grid."""
     state = oracle.random_checkpoint(grid=(side, side), words=WORDS)
-    towers = {k.removeprefix("base_model."): v for k, v in state.items() if k.startswith("base_model.")}
-    return towers | {name: torch.tensor(8) for name in ("logit_scale", *SIZES)}
+    return inner(state) | {name: torch.tensor(8) for name in ("logit_scale", *SIZES)}
 
 
 def test_an_openai_state_dict_becomes_transformers_clip(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -149,6 +246,49 @@ def test_an_openai_square_grid_is_resampled_even_if_the_count_would_fit(tokenize
     model = TIReID.from_pretrained(path, config("image.height=32", "image.width=8", preset="clip"), tokenizer=tokenizer)
     table = model.backbone.vision_model.embeddings.position_embedding.weight
     assert not torch.allclose(table, foreign.towers["vision_model.embeddings.position_embedding.weight"])
+
+
+def plain_gelu_tokens(state: oracle.State, monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
+    """Image tokens with torch's own GELU, as open_clip's models without -quickgelu."""
+    with monkeypatch.context() as patch:
+        patch.setattr(oracle, "quick_gelu", F.gelu)
+        return oracle.image_tokens({f"base_model.{k}": v for k, v in state.items()}, PIXELS[:, :, :8])
+
+
+def test_a_state_dict_cannot_tell_the_activation(
+    tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = inner(oracle.random_checkpoint(grid=(2, 2), words=WORDS))
+    path = write({"state_dict": {f"module.{k}": v for k, v in state.items()}}, tmp_path / "open_clip.pt")
+    options = config("image.height=8", "image.width=8", preset="clip")
+    quick = oracle.image_tokens({f"base_model.{k}": v for k, v in state.items()}, PIXELS[:, :, :8])
+    plain = plain_gelu_tokens(state, monkeypatch)
+    assert (quick - plain).abs().max() > 1e-2
+
+    def tokens(*overrides: str) -> torch.Tensor:
+        model = TIReID.from_pretrained(path, options.override(overrides), tokenizer=tokenizer)
+        return model.backbone.encode_image(PIXELS[:, :, :8]).tokens
+
+    with pytest.warns(UserWarning, match="a state dict cannot tell QuickGELU.*Set the option activation=gelu"):
+        torch.testing.assert_close(tokens(), quick, rtol=1e-4, atol=1e-4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        torch.testing.assert_close(tokens("activation=gelu"), plain, rtol=1e-4, atol=1e-4)
+        (tmp_path / "open_clip_config.json").write_text('{"model_cfg": {"embed_dim": 64}, "preprocess_cfg": {}}')
+        torch.testing.assert_close(tokens(), plain, rtol=1e-4, atol=1e-4)
+        (tmp_path / "open_clip_config.json").write_text('{"model_cfg": {"quick_gelu": true}}')
+        torch.testing.assert_close(tokens(), quick, rtol=1e-4, atol=1e-4)
+
+
+def test_heads_that_are_not_64_wide_are_known_or_refused() -> None:
+    path = Path("ViT.pt")
+    assert openai._heads(768, 12, path) == 12
+    assert openai._heads(1024, 24, path) == 16
+    assert openai._heads(1280, 32, path) == 16  # ViT-H: 80 wide, not 20 of 64
+    assert openai._heads(1664, 48, path) == 16
+    for width, layers in ((1408, 12), (2048, 24), (96, 4)):
+        with pytest.raises(CheckpointError, match="a state dict does not say how many"):
+            openai._heads(width, layers, path)
 
 
 def test_a_torchscript_archive_is_refused_and_the_stated_command_converts_it(

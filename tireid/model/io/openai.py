@@ -57,9 +57,9 @@ def read_unknown(state: Mapping[str, Tensor], path: Path, activation: str | None
     known = activation or "quick_gelu"
     weights = Weights("open_clip", infer_config(state, path, known), "paper")
     if activation is None:
-        weights.notes = (
+        weights.guess = (
             "a state dict cannot tell QuickGELU (OpenAI's weights and open_clip's -quickgelu models) from plain GELU "
-            "(open_clip's other models); QuickGELU is assumed. Set the option activation=gelu or activation=quick_gelu",
+            "(open_clip's other models); QuickGELU is assumed. Set the option activation=gelu or activation=quick_gelu"
         )
     return _plain(state, path, weights)
 

@@ -109,7 +109,8 @@ def load(
         shapes = read_shapes(file)
         towers = {name.removeprefix(BACKBONE): shape for name, shape in shapes.items() if name.startswith(BACKBONE)}
         height, width = saved.image_size
-        check_words(towers.get(WORDS, (0,))[0], words)
+        for rows in (towers.get(WORDS, (0,))[0], saved.clip_config.text_config.vocab_size):
+            check_words(rows, words)
         check_architecture(clip_config, (height, width), words.vocab_size, towers)
         if exact:
             _check_heads(own_config, people, (height, width), shapes)

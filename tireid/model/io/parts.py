@@ -87,6 +87,8 @@ class Weights:
     known_grids: Mapping[int, Grid] | None = None
     """Number of patches to grid, for sources whose grid is not square; None where it is."""
     notes: tuple[str, ...] = ()
+    guess: str = ""
+    """A note on the activation, for files that do not tell it; said unless the configuration does."""
 
     @property
     def mask_row(self) -> int | None:
@@ -154,7 +156,8 @@ def assemble(
         raise CheckpointError(f"{file}: {error}") from error
     people = weights.num_identities if num_identities is None else num_identities
     unused = tuple(sorted(weights.unused))
-    return Parts(backbone, tokenizer, config, people, file, weights.heads, unused, weights.notes, tell_fresh=True)
+    notes = (*weights.notes, weights.guess) if weights.guess and config.activation == "auto" else weights.notes
+    return Parts(backbone, tokenizer, config, people, file, weights.heads, unused, notes, tell_fresh=True)
 
 
 def image_size(config: Config) -> Grid:

@@ -57,6 +57,8 @@ class _Vision(_Tower):
     def _patches(self) -> _Vision:
         if self.image_size < self.patch_size:
             raise ValueError(f"image_size {self.image_size} is less than patch_size {self.patch_size}")
+        if self.image_size // self.patch_size > 256:
+            raise ValueError(f"image_size {self.image_size} has more than 256 patches of {self.patch_size} in a row")
         return self
 
 
