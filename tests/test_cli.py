@@ -170,3 +170,20 @@ def test_a_terminal_that_lacks_a_character_gets_an_escape(tmp_path: Path) -> Non
     done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "cp1252"})
     assert done.returncode == 0, done.stderr
     assert rb"\u2192" in done.stdout
+
+
+def test_clean_removes_what_killed_writers_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIREID_CACHE", str(tmp_path / "cache"))
+    left = [tmp_path / "cache/a/.x.npy.123.part", tmp_path / "runs/deep/.best.9.part"]
+    kept = [tmp_path / "runs/deep/best", tmp_path / "runs/.bashrc"]
+    for file in left + kept:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x" * 1_500_000)
+    assert main(["clean", str(tmp_path / "runs"), "--dry-run"]) == 0
+    assert "3.0 MB would be removed" in capsys.readouterr().out
+    assert all(file.exists() for file in left + kept)
+    assert main(["clean", str(tmp_path / "runs")]) == 0
+    assert "3.0 MB were removed" in capsys.readouterr().out
+    assert [file.exists() for file in left + kept] == [False, False, True, True]

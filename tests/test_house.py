@@ -27,8 +27,6 @@ STILL_LONG: set[str] = {
 }
 STILL_MANY_PARAMETERS: set[str] = {
     "tireid/explain/confidence.py how_sure",
-    "tireid/runner/run.py run",
-    "tireid/studies/sweep.py sweep",
 }
 STILL_UNEXPLAINED: set[str] = {
     "tireid.model.gaussian.reparameterise",

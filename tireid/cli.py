@@ -228,9 +228,7 @@ def _sweep(options: Options) -> int:
         return 0
 
     def say(outcome: Outcome, over: int, total: int) -> None:
-        message = f": {outcome.message}" if outcome.message else ""
-        line = f"{over}/{total} {outcome.task}: {outcome.status} ({outcome.seconds:.0f} s){message}"
-        print(one_line(line), flush=True)
+        print(f"{over}/{total} {outcome}", flush=True)
 
     done = sweep(
         study,
@@ -280,6 +278,22 @@ def _pack(options: Options) -> int:
 
     study, store = Study.read(options.study).select(options.arms, options.seeds), Store(options.results)
     print(f"{store.pack(study.tasks)} results packed: {store.folder / PACK}")
+    return 0
+
+
+@COMMANDS.add(
+    "clean",
+    "remove what killed runs left: temporary files and folders, caches that were not finished",
+    argument("folders", nargs="*", type=path, help="searched with their subfolders; the cache always is"),
+    argument("--dry-run", action="store_true", help="only say what would go"),
+)
+def _clean(options: Options) -> int:
+    from tireid.basics.files import remove_leftovers
+    from tireid.data.cache import cache_dir
+
+    tops = (cache_dir(), *options.folders)
+    freed = sum(remove_leftovers(folder, dry_run=options.dry_run) for top in tops for folder in (top, *top.rglob("*/")))
+    print(f"{freed / 1e6:,.1f} MB {'would be' if options.dry_run else 'were'} removed")
     return 0
 
 

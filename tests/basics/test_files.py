@@ -14,7 +14,7 @@ import pytest
 from tireid.basics import files
 from tireid.basics.files import (
     atomic_path,
-    read_record,
+    read_json,
     recover_directory,
     remove_leftovers,
     replace_directory,
@@ -172,4 +172,4 @@ def test_of_many_writers_one_stays_whole(tmp_path: Path) -> None:
 def test_a_damaged_record_is_named(tmp_path: Path, text: str) -> None:
     write_atomically(tmp_path / "progress.json", text)
     with pytest.raises(ValueError, match=r"progress\.json"):
-        read_record(tmp_path / "progress.json")
+        read_json(tmp_path / "progress.json")

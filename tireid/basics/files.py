@@ -96,10 +96,10 @@ def temporary_directory(path: str | Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def remove_leftovers(folder: str | Path) -> int:
+def remove_leftovers(folder: str | Path, *, dry_run: bool = False) -> int:
     """Remove the temporary files and directories that killed writers left in `folder`; returns how many bytes.
 
-    What somebody is still writing stays. A folder that does not exist has none.
+    What somebody is still writing stays, and with `dry_run` everything. A folder that does not exist has none.
 
     >>> remove_leftovers("/nowhere")
     0
@@ -107,12 +107,12 @@ def remove_leftovers(folder: str | Path) -> int:
     freed = 0
     for path in Path(folder).glob(f".*{_SUFFIX}"):
         with suppress(OSError):  # another process may be removing it too
-            freed += _remove_if_abandoned(path)
+            freed += _remove_if_abandoned(path, dry_run)
     return freed
 
 
-def _remove_if_abandoned(path: Path) -> int:
-    handle = os.open(path, os.O_RDONLY) if fcntl else None
+def _remove_if_abandoned(path: Path, dry_run: bool) -> int:
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK) if fcntl else None  # a pipe would wait for ever
     try:
         if handle is None:
             if time.time() - path.stat().st_mtime < 86_400:
@@ -120,7 +120,8 @@ def _remove_if_abandoned(path: Path) -> int:
         else:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: its writer lives
         size = sum(part.lstat().st_size for part in [path, *path.rglob("*")])
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not dry_run:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         return size
     finally:
         if handle is not None:
@@ -149,20 +150,9 @@ def read_json(path: str | Path) -> dict[str, Any]:
     try:
         tree = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: expected JSON, {error}") from error
-    if not isinstance(tree, dict):
-        raise ValueError(f"{path} is damaged: expected a JSON object, got {type(tree).__name__}")
-    return tree
-
-
-def read_record(path: str | Path) -> dict[str, Any]:
-    """Like :func:`read_json`, but ValueError names the file that is damaged or holds something else than an object."""
-    try:
-        tree = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}; delete it, or bring it back from a copy") from None
     if not isinstance(tree, dict):
-        raise ValueError(f"{path} holds a {type(tree).__name__} where an object was expected")
+        raise ValueError(f"{path} is damaged: expected a JSON object, got {type(tree).__name__}")
     return tree
 
 

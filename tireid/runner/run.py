@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from tireid.basics.files import read_json, write_atomically, write_json
 from tireid.runner.metrics import collect_metrics, metrics_text, rounded
@@ -37,6 +37,17 @@ if TYPE_CHECKING:
     from tireid.runner.execution import NotebookError
 
 DONE = "DONE"
+
+
+class How(TypedDict, total=False):
+    """How a notebook is run."""
+
+    timeout: float | None
+    """Limit of the whole run in seconds."""
+    html: bool
+    """Also write the report (the default)."""
+    log: bool
+    """Show the notebook's output as it comes (the default)."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +84,9 @@ def run(
     *,
     profile: str | Path | None = None,
     output_dir: str | Path | None = None,
-    timeout: float | None = None,
-    html: bool = True,
-    log: bool = True,
     check: bool = True,
     skip_done: bool = False,
+    **how: Unpack[How],
 ) -> RunResult:
     """Execute `notebook` with `params` and write the folder that this module describes.
 
@@ -86,11 +95,9 @@ def run(
         params: values by name; they win over those of `profile`.
         profile: `ci` for `profiles/ci.yaml` beside the notebook, or the path of such a file.
         output_dir: the run's folder; by default `../runs/<name>` seen from the notebook.
-        timeout: limit of the whole run in seconds.
-        html: also write the report.
-        log: show the notebook's output as it comes.
         check: raise when the notebook fails; otherwise the error is in the result.
         skip_done: return an earlier run from `output_dir` if it was finished with the same notebook and parameters.
+        how: see :class:`How`.
 
     Raises:
         ParameterError: before anything is executed or written, for unknown names, wrong types, a bad profile.
@@ -100,12 +107,13 @@ def run(
     >>> result = run("notebooks/06_train.ipynb", {"epochs": 5}, output_dir="runs/five")  # doctest: +SKIP
     >>> result.metrics["test"]["t2i/R@1"]                                                # doctest: +SKIP
     """
+    timeout = how.get("timeout")
     if timeout is not None and not 0 < timeout < math.inf:
         raise ValueError(f"timeout: expected a number of seconds above 0, got {timeout}")
     task = _Task.prepare(Path(notebook), params or {}, profile, output_dir)
     if skip_done and (earlier := task.earlier()):
         return earlier
-    result = task.execute(timeout, html, log)
+    result = task.execute(**how)
     if check and result.error:
         raise result.error
     return result
@@ -140,7 +148,7 @@ class _Task:
         parameters = {name: parameter.default for name, parameter in declared.items()} | changed
         return cls(source, nb, None if profile is None else str(profile), folder, changed, parameters)
 
-    def execute(self, timeout: float | None, html: bool, log: bool) -> RunResult:
+    def execute(self, *, timeout: float | None = None, html: bool = True, log: bool = True) -> RunResult:
         from tireid.runner.execution import NotebookError, execute  # needs the notebooks extra
 
         self.folder.mkdir(parents=True, exist_ok=True)

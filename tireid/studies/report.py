@@ -25,7 +25,7 @@ import pandas as pd
 from tireid.basics.files import atomic_path, write_atomically
 from tireid.show.plots import interval_plot, plot_style
 from tireid.studies import tables
-from tireid.studies.typesetting import to_latex, to_markdown
+from tireid.studies.typesetting import escape_markdown, to_latex, to_markdown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -139,17 +139,22 @@ def write_report(
     """
     folder = Path(folder)
     arms = list(dict.fromkeys(results.runs.index.get_level_values("arm")))
+    wanted = results.study.arms[:1]
+    note = []
+    if baseline is None and wanted and wanted[0] not in arms:
+        first, instead = escape_markdown(wanted[0]), escape_markdown(arms[0])
+        note = [f"**The baseline {first} has no finished run: the arms are compared with {instead}.**"]
     found = tables.summary(results, metrics)
     parts = ["## Every arm", _table(folder, "summary", found, tables.readable_summary(found))]
     if len(arms) > 1:
         compared = tables.comparisons(results, arms[0] if baseline is None else baseline, metrics)
-        parts += ["## Differences", *_compared(folder, compared)]
+        parts += ["## Differences", *note, *_compared(folder, compared)]
     cost = tables.cost(results)
     if cost.shape[1]:
         flat = cost.set_axis(cost.columns.map(", ".join), axis="columns")
         parts += ["## Cost", _table(folder, "cost", flat, tables.readable_cost(cost))]
     parts += _curves(folder, results)
-    head = [f"# Study {results.study.name}", _what(results), HOW_TO_READ]
+    head = [f"# Study {escape_markdown(results.study.name)}", _what(results), HOW_TO_READ]
     write_atomically(folder / "report.md", "\n\n".join([*head, *parts]) + "\n")
     return folder / "report.md"
 
@@ -158,19 +163,24 @@ def _what(results: Results) -> str:
     runs = results.runs.index.to_frame(index=False)
     seeds = runs.groupby("arm", sort=False)["seed"].nunique()
     number = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()} to {seeds.max()}"
-    lines = [f"{len(runs)} runs of `{results.study.notebook.name}`: arms {len(seeds)}, seeds of each {number}."]
+    notebook = _code(results.study.notebook.name)
+    lines = [f"{len(runs)} runs of {notebook}: arms {len(seeds)}, seeds of each {number}."]
     if results.missing:
         wanted: dict[str, list[str]] = {}
         for task in results.missing:
             wanted.setdefault(task.arm, []).append(str(task.seed))
-        words = "; ".join(f"{arm} ({', '.join(numbers)})" for arm, numbers in wanted.items())
+        words = "; ".join(f"{escape_markdown(arm)} ({', '.join(numbers)})" for arm, numbers in wanted.items())
         lines.append(f"**Missing: {len(results.missing)} runs.** Arms and their seeds: {words}.")
     for name, title in (("git/commit", "commit"), ("machine/cpu", "processor"), ("data", "data")):
         known = list(results.provenance[name].dropna().unique()) if name in results.provenance else []
-        lines += [f"{title}: {', '.join(f'`{value}`' for value in known)}."] if known else []
+        lines += [f"{title}: {', '.join(map(_code, known))}."] if known else []
     if "git/dirty" in results.provenance and results.provenance["git/dirty"].fillna(False).any():
         lines.append("Some runs were made with changes that were not committed.")
     return "  \n".join(lines)
+
+
+def _code(value: object) -> str:
+    return f"<code>{escape_markdown(value)}</code>"
 
 
 def _table(folder: Path, name: str, numbers: pd.DataFrame, text: pd.DataFrame) -> str:

@@ -7,20 +7,23 @@ anything that went wrong is the same command again. A lock per task keeps two sw
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import pandas as pd
 import torch
 
+from tireid.basics.terminal import one_line
 from tireid.studies.results import Results, load
 from tireid.studies.store import Store
 from tireid.studies.study import Study, Task
@@ -33,6 +36,21 @@ OVER = {"CANCELLED", "COMPLETED", "FAILED", "NODE_FAIL", "TIMEOUT", "OUT_OF_MEMO
 """Slurm's states of a job that will not come back."""
 
 
+class How(TypedDict, total=False):
+    """How the tasks of a study are run."""
+
+    jobs: int
+    """Tasks at a time. Here they share the GPUs evenly, or the processor."""
+    threads: int
+    """Processor threads of each task; part of what makes results repeat to the digit."""
+    cluster: Cluster
+    """`local`, or `slurm` for a job array of at most `jobs` tasks at a time."""
+    options: Mapping[str, Any] | None
+    """For submitit, such as `slurm_partition`, `slurm_gpus_per_node`, `mem_gb`."""
+    timeout: float | None
+    """Limit of each task in seconds."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a task."""
@@ -43,6 +61,10 @@ class Outcome:
     seconds: float = 0.0
     message: str = ""
     """For a failed one which cell failed and why, and where the log is."""
+
+    def __str__(self) -> str:
+        message = f": {self.message}" if self.message else ""
+        return one_line(f"{self.status}: {self.task} ({self.seconds:.0f} s){message}")
 
 
 @dataclass(frozen=True)
@@ -73,7 +95,7 @@ class Sweep:
     def __str__(self) -> str:
         counts = self.table["status"].value_counts()
         words = ", ".join(f"{counts.get(status, 0)} {status}" for status in ("done", "skipped", "failed"))
-        return "\n".join([f"{self.study.name}: {words}", *(f"failed: {o.task}: {o.message}" for o in self.failed)])
+        return "\n".join([f"{self.study.name}: {words}", *map(str, self.failed)])
 
 
 def sweep(
@@ -81,12 +103,8 @@ def sweep(
     *,
     runs: str | Path = "runs/studies",
     results: str | Path | None = None,
-    jobs: int = 1,
-    threads: int = 1,
-    cluster: Cluster = "local",
-    options: Mapping[str, Any] | None = None,
-    timeout: float | None = None,
     on_outcome: Callable[[Outcome, int, int], None] | None = None,
+    **how: Unpack[How],
 ) -> Sweep:
     """Run every task of `study` that is not finished.
 
@@ -95,14 +113,12 @@ def sweep(
         runs: folder of the runs: executed notebooks, checkpoints, logs.
         results: folder of the small result files of finished tasks (default: `<runs>/results`), see
             :mod:`tireid.studies.store`. A task whose result lies there is finished, whatever `runs` holds.
-        jobs: tasks at a time. Here they share the GPUs evenly, or the processor.
-        threads: processor threads of each task; part of what makes results repeat to the digit.
-        cluster: `local`, or `slurm` for a job array of at most `jobs` tasks at a time.
-        options: for submitit, such as `slurm_partition`, `slurm_gpus_per_node`, `mem_gb`.
-        timeout: limit of each task in seconds.
         on_outcome: called after each task with its outcome, how many are over, and how many there are.
+        how: see :class:`How`.
 
-    Raises :class:`StudyError` before anything runs. A task that fails does not raise: see :attr:`Sweep.failed`.
+    Raises:
+        StudyError: before anything runs. A task that fails does not raise: see :attr:`Sweep.failed`.
+        ValueError: likewise, for more jobs than this machine has processors, or no time at all.
 
     >>> done = sweep("notebooks/studies/ablation.yaml", jobs=2)   # doctest: +SKIP
     >>> print(done)                                                # doctest: +SKIP
@@ -113,7 +129,7 @@ def sweep(
     store = Store(Path(results).resolve() if results else runs / "results")
     outcomes = {task.key: Outcome(task, "skipped") for task in study.tasks if task in store}
     todo = {task.key: task for task in study.tasks if task.key not in outcomes}
-    launcher = _Launcher(runs, store.folder, jobs, threads, cluster, dict(options or {}), timeout)
+    launcher = _Launcher(runs, store.folder, **how)
     for attempt in range(1, ATTEMPTS + 1):
         for outcome in launcher.run(list(todo.values())):
             if outcome.status != "failed":
@@ -155,16 +171,35 @@ class _Launcher:
 
     runs: Path
     store: Path
-    jobs: int
-    threads: int
-    cluster: Cluster
-    options: dict[str, Any]
-    timeout: float | None
+    jobs: int = 1
+    threads: int = 1
+    cluster: Cluster = "local"
+    options: Mapping[str, Any] | None = None
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        most = max(2, cores) if self.cluster == "local" else math.inf
+        if not 1 <= self.jobs <= most:
+            raise ValueError(f"jobs: expected 1 to {most} on this machine of {cores} processors, got {self.jobs}")
+        if self.threads < 1:
+            raise ValueError(f"threads: expected 1 or more, got {self.threads}")
+        if self.timeout is not None and not 0 < self.timeout < math.inf:
+            raise ValueError(f"timeout: expected a number of seconds above 0, got {self.timeout}")
+        if self.cluster == "slurm" and "%" in str(self.runs):
+            raise ValueError(f"runs: Slurm takes a % in a path for a placeholder: {self.runs}")
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         if not tasks:
             return
-        yield from self._slurm(tasks) if self.cluster == "slurm" else self._local(tasks)
+        if self.cluster == "slurm":
+            yield from self._slurm(tasks)
+            return
+        # submitit takes a % in a path for a placeholder: it gets one without.
+        with tempfile.TemporaryDirectory(prefix="tireid-sweep-") as folder:
+            self.runs.mkdir(parents=True, exist_ok=True)
+            (plain := Path(folder) / "runs").symlink_to(self.runs, target_is_directory=True)
+            yield from replace(self, runs=plain)._local(tasks) if "%" in str(self.runs) else self._local(tasks)
 
     def _local(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """submitit starts a local job at once: a pool of `jobs` threads waits for them, each with its own GPU."""
@@ -199,7 +234,7 @@ class _Launcher:
             raise ImportError("sweeps need submitit: pip install 'tireid[sweep]'") from error
         minutes = 60 * 24 if self.timeout is None else int(self.timeout / 60) + 2
         executor = submitit.AutoExecutor(self.runs / "logs" / "%j", cluster=self.cluster)
-        executor.update_parameters(**({"timeout_min": minutes} | dict(options) | self.options))
+        executor.update_parameters(**({"timeout_min": minutes} | dict(options) | dict(self.options or {})))
         return executor
 
     def _work(self, task: Task) -> _Work:

@@ -16,6 +16,15 @@ LATEX_SPECIAL = {
 }  # fmt: skip
 
 
+def escape_markdown(cell: object) -> str:
+    """Text on one line that no reader of Markdown or HTML takes for markup.
+
+    >>> escape_markdown("a*b <i>")
+    'a&#42;b &#60;i&#62;'
+    """
+    return MARKDOWN_SPECIAL.sub(lambda hit: f"&#{ord(hit[0])};", _flat(cell))
+
+
 def to_markdown(table: pd.DataFrame) -> str:
     """A table of text as a pipe table; whatever Markdown or HTML would take for markup becomes a character entity.
 
@@ -26,7 +35,7 @@ def to_markdown(table: pd.DataFrame) -> str:
     """
 
     def line(cells: Sequence[object]) -> str:
-        return f"| {' | '.join(MARKDOWN_SPECIAL.sub(lambda hit: f'&#{ord(hit[0])};', _flat(c)) for c in cells)} |"
+        return f"| {' | '.join(map(escape_markdown, cells))} |"
 
     rule = f"| :-- |{' --: |' * table.shape[1]}"
     return "\n".join([line(_header(table)), rule, *map(line, _rows(table))])

@@ -25,7 +25,7 @@ import pandas as pd
 from tireid.basics.extras import extra
 from tireid.basics.files import (
     flush_tree,
-    read_record,
+    read_json,
     recover_directory,
     replace_directory,
     swap_directory,
@@ -134,12 +134,12 @@ class RunFolder:
         """Metrics and history of a finished training."""
         if not (self.path / "history.csv").exists():
             self.settle()
-        return read_record(self.path / "metrics.json"), pd.read_csv(self.path / "history.csv")
+        return read_json(self.path / "metrics.json"), pd.read_csv(self.path / "history.csv")
 
 
 def read_state(folder: Path) -> tuple[dict[str, Any], list[dict[str, float]]]:
     """Counters and history of a state; raises ValueError if one of its files is damaged."""
-    state = read_record(folder / "progress.json")
+    state = read_json(folder / "progress.json")
     rows = (folder / "history.csv").read_bytes()
     if state.pop("history", None) != _digest(rows):
         raise ValueError(f"{folder / 'history.csv'} is not what was written")
