@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tireid import experiments, losses, model
+    from tireid.basics.parts import part, trust
     from tireid.data import load_dataset
     from tireid.model import TIReID
     from tireid.options import Config, ConfigError
@@ -31,7 +32,9 @@ __all__ = [
     "losses",
     "metrics",
     "model",
+    "part",
     "train",
+    "trust",
 ]
 
 _HOME = {
@@ -45,7 +48,9 @@ _HOME = {
     "evaluate": "search",
     "load_dataset": "data",
     "metrics": "search",
+    "part": "basics.parts",
     "train": "train",
+    "trust": "basics.parts",
 }
 
 
@@ -56,3 +61,7 @@ def __getattr__(name: str) -> Any:
     if name in ("experiments", "losses", "model"):
         return import_module(f"tireid.{name}")
     raise AttributeError(f"module 'tireid' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

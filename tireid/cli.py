@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tireid.basics.commands import Commands, argument, name_or_path, path
+from tireid.basics.parts import trust
 from tireid.basics.terminal import one_line
 
 COMMANDS = Commands("tireid", "Text-to-image person re-identification.")
@@ -30,6 +31,7 @@ DATA = (
     argument("--dataset", default="synthetic", help="synthetic, CUHK-PEDES, ICFG-PEDES or RSTPReid"),
     argument("--root", type=name_or_path, help="folder that holds the data set's folder; the synthetic set needs none"),
 )
+TRUST = argument("--trust", action="append", default=[], metavar="MODULE", help="code of one's own that may be loaded")
 PAIRS: dict[str, Any] = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
 STUDY = argument("study", type=path, help="YAML file: notebook, parameters, arms, grid, zip, seeds, sources")
 SOME = (
@@ -51,6 +53,7 @@ RESULTS = argument("--results", type=path, default=Path("runs/studies/results"),
     argument("--quiet", action="store_true", help="do not show the notebook's output"),
     argument("--skip-done", action="store_true", help="do nothing if the same run is already finished"),
     argument("--list", action="store_true", help="show the notebook's parameters and stop"),
+    TRUST,
 )
 def _run(options: Options) -> int:
     """0, 1 a cell failed, 2 parameters or paths, 124 time limit, 137 the kernel died."""
@@ -58,6 +61,7 @@ def _run(options: Options) -> int:
     from tireid.runner.parameters import convert_texts, once, read_parameters
     from tireid.runner.run import run
 
+    trust(*options.trust, folder=".")
     declared = read_parameters(read_notebook(options.notebook))
     if options.list:
         for parameter in declared.values():
@@ -81,7 +85,7 @@ def _run(options: Options) -> int:
 @COMMANDS.add(
     "train",
     "train a preset on a data set; also under torchrun or accelerate launch -m",
-    argument("--preset", type=name_or_path, default="paper", help="such as paper, irra or clip"),
+    argument("--preset", type=name_or_path, default="paper", help="such as paper, irra or clip, or a .yaml file"),
     *DATA,
     argument("--backbone", type=name_or_path, help="tiny, a folder, a hub id of a CLIP model, or an IRRA checkpoint"),
     argument("--epochs", type=int, help="passes over the pairs (default: the preset's)"),
@@ -90,11 +94,13 @@ def _run(options: Options) -> int:
     argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="e.g. loss.gamma=64"),
     argument("--tensorboard", action="store_true", help="write the curves for TensorBoard too"),
     argument("--output-dir", type=path, required=True, help="the run's folder; the same command goes on there"),
+    TRUST,
 )
 def _train(options: Options) -> int:
     from tireid.options import Config
     from tireid.train.loop import train
 
+    trust(*options.trust, folder=".")
     names = ("dataset", "root", "backbone", "epochs", "seed")
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
     config = Config.load(options.config) if options.config else Config.preset(options.preset, **given)
@@ -214,6 +220,7 @@ def _search(options: Options) -> int:
     argument("--timeout", type=float, metavar="SECONDS", help="limit of each task"),
     *SOME,
     argument("--list", action="store_true", help="show the tasks and stop"),
+    TRUST,
 )
 def _sweep(options: Options) -> int:
     """0, or 1 when some tasks failed twice."""
@@ -221,6 +228,7 @@ def _sweep(options: Options) -> int:
     from tireid.studies.study import Study
     from tireid.studies.sweep import Outcome, sweep
 
+    trust(*options.trust, folder=".")
     study = Study.read(options.study).select(options.arms, options.seeds)
     if options.list:
         for task in study.tasks:

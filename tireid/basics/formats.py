@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -93,3 +94,8 @@ SYNTHETIC, SYNTHETIC_LAYOUT = "synthetic", "CUHK-PEDES"
 DATASETS = (*LAYOUTS, SYNTHETIC)
 """What a data set can be called; anything else is a path to data of one's own, or a reader."""
 SPLITS = ("train", "val", "test")
+
+
+def is_own(name: str) -> bool:
+    """Whether `name` is the path of a table or of a folder, and no data set's name."""
+    return Path(name).suffix.lower() in (".csv", ".tsv") or Path(name).is_dir()

@@ -67,7 +67,7 @@ def trust(*modules: str, folder: str | Path | None = None) -> None:
     `folder`, where they lie, joins the import path of both.
     """
     _extend(TRUST, modules, ",")
-    if folder is not None:
+    if folder is not None and modules:
         place = str(Path(folder).resolve())
         _extend("PYTHONPATH", [place], os.pathsep)
         if place not in sys.path:
@@ -111,8 +111,16 @@ def is_trusted(module: str) -> bool:
 def fingerprint(path: str, folders: Iterable[str | Path] = ()) -> str:
     """Sixteen hexadecimal digits that change with the source file of a part; nothing is executed.
 
-    The file is that of the imported module, else the first on `folders` and then the import path. What the file itself
-    imports does not count. Raises :class:`PartError` without such a file.
+    What the file itself imports does not count. Raises :class:`PartError` as :func:`source`.
+    """
+    return hashlib.blake2b(source(path, folders).read_bytes(), digest_size=8).hexdigest()
+
+
+def source(path: str, folders: Iterable[str | Path] = ()) -> Path:
+    """The file of a part: that of the imported module, else the first on `folders` and then the import path.
+
+    Raises:
+        PartError: there is no such file.
     """
     module = path.partition(":")[0]
     file = getattr(sys.modules.get(module), "__file__", None) or _find(module, [*map(str, folders), *sys.path])
@@ -121,7 +129,7 @@ def fingerprint(path: str, folders: Iterable[str | Path] = ()) -> str:
             f"{path!r}: there is no source file of a module {module!r} on the import path; a part must stand in a file "
             "of its own, so that a run can say which code it used"
         )
-    return hashlib.blake2b(Path(file).read_bytes(), digest_size=8).hexdigest()
+    return Path(file)
 
 
 def _find(module: str, folders: list[str]) -> str | None:

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tireid.basics.formats import DATASETS, LAYOUTS, SPLITS, SYNTHETIC, SYNTHETIC_LAYOUT, Layout
+from tireid.basics.formats import DATASETS, LAYOUTS, SPLITS, SYNTHETIC, SYNTHETIC_LAYOUT, Layout, is_own
 from tireid.basics.hints import nearest
+from tireid.basics.parts import is_part, resolve_function
 from tireid.data.annotations import read_annotations
 from tireid.data.cache import cache_dir
 from tireid.data.checks import CheckReport, Progress, check_dataset
-from tireid.data.own import is_own, read_own
+from tireid.data.own import read_own
 from tireid.data.rows import Mended, Record
 
 Int64Array = npt.NDArray[np.int64]
@@ -247,7 +248,8 @@ def load_dataset(name: str | Path | Reader, root: str | Path | None = None, **op
 
     Args:
         name: one of these names; or the path of a table (`.csv`, `.tsv`) or of a folder with captions, see
-            :func:`tireid.data.own.read_own`; or a function that is given `root` and returns a :class:`Dataset`.
+            :func:`tireid.data.own.read_own`; or a function that is given `root` and returns a :class:`Dataset`, or its
+            import path `module:name`, if it is marked with ``@tireid.part("reader")``.
         root: the folder that holds `<name>/imgs`, or from which the paths of a table start. For "synthetic" the folder
             to generate into (once; later calls read it); None is a folder of the user's cache that is named by the
             options, see :func:`tireid.data.cache.cache_dir`.
@@ -267,6 +269,8 @@ or of a folder)
     """
     if options and name != SYNTHETIC:
         raise ValueError(f"{name} is read as it is; the options {sorted(options)} are for 'synthetic' only")
+    if isinstance(name, str) and is_part(name):
+        name = resolve_function(name, "reader", "dataset")
     if callable(name):
         return _call(name, root)
     name = os.fspath(name)

@@ -43,11 +43,6 @@ class OwnData:
     notes: list[str]
 
 
-def is_own(name: str) -> bool:
-    """Whether `name` is the path of a table or of a folder, and no data set's name."""
-    return Path(name).suffix.lower() in (".csv", ".tsv") or Path(name).is_dir()
-
-
 def read_own(source: str | Path, root: str | Path | None = None) -> OwnData:
     """Read a table (`.csv`, or `.tsv` with tabs) or a folder with captions.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tireid.data.images import load_image, normalize
-
-if TYPE_CHECKING:
-    from tireid.model.tireid import TIReID
+from tireid.data.text import Tokenizer
+from tireid.model.towers import DualEncoder
 
 Picture = str | Path | Image.Image | npt.NDArray[Any]
 
@@ -35,7 +34,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def encode_images(model: TIReID, images: Sequence[Picture] | Tensor, batch_size: int) -> Tensor:
+def encode_images(backbone: DualEncoder, images: Sequence[Picture] | Tensor, batch_size: int) -> Tensor:
     """(N, D) float32, L2-normalised, on the CPU; see :meth:`TIReID.encode_images`."""
     if isinstance(images, (str, Path, Image.Image)):
         raise ValueError("images must be a list of pictures, got a single one; pass [picture]")
@@ -43,14 +42,14 @@ def encode_images(model: TIReID, images: Sequence[Picture] | Tensor, batch_size:
         raise ValueError(f"images must be a (B, 3, H, W) tensor or a list of pictures, got {tuple(images.shape)}")
 
     def features(batch: Sequence[Picture] | Tensor) -> Tensor:
-        pixels = batch if isinstance(batch, Tensor) else _load(batch, model.backbone.image_size)
-        pixels = pixels.to(model.device)
-        return model.backbone.encode_image(normalize(pixels) if pixels.dtype == torch.uint8 else pixels).pooled
+        pixels = batch if isinstance(batch, Tensor) else _load(batch, backbone.image_size)
+        pixels = pixels.to(_device(backbone))
+        return backbone.encode_image(normalize(pixels) if pixels.dtype == torch.uint8 else pixels).pooled
 
-    return _encode(model, images, features, batch_size)
+    return _encode(backbone, images, features, batch_size)
 
 
-def encode_texts(model: TIReID, texts: Sequence[str], batch_size: int) -> Tensor:
+def encode_texts(backbone: DualEncoder, tokenizer: Tokenizer, texts: Sequence[str], batch_size: int) -> Tensor:
     """(N, D) float32, L2-normalised, on the CPU; see :meth:`TIReID.encode_texts`."""
     if isinstance(texts, str):
         raise ValueError("texts must be a list of strings, got a single one; pass [text]")
@@ -59,19 +58,23 @@ def encode_texts(model: TIReID, texts: Sequence[str], batch_size: int) -> Tensor
             raise ValueError(f"texts[{position}] must be a non-empty string, got {text!r}")
 
     def features(batch: Sequence[str]) -> Tensor:
-        return model.backbone.encode_text(model.tokenizer(batch).to(model.device)).pooled
+        return backbone.encode_text(tokenizer(batch).to(_device(backbone))).pooled
 
-    return _encode(model, texts, features, batch_size)
+    return _encode(backbone, texts, features, batch_size)
 
 
-def _encode(model: TIReID, items: Any, features: Callable[[Any], Tensor], batch_size: int) -> Tensor:
+def _encode(backbone: DualEncoder, items: Any, features: Callable[[Any], Tensor], batch_size: int) -> Tensor:
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    rows = [torch.zeros(0, model.backbone.width)]
-    with evaluating(model):
+    rows = [torch.zeros(0, backbone.width)]
+    with evaluating(backbone):
         for start in range(0, len(items), batch_size):
             rows.append(F.normalize(features(items[start : start + batch_size]).float(), dim=1).cpu())
     return torch.cat(rows)  # outside inference mode: an ordinary tensor
+
+
+def _device(backbone: DualEncoder) -> torch.device:
+    return backbone.visual_projection.weight.device  # type: ignore[no-any-return]
 
 
 def _load(pictures: Sequence[Picture], size: tuple[int, int]) -> Tensor:

@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tireid.data.masking import MaskedTokens, eot_positions, masking_noise, real_token_mask
+from tireid.data.text import Tokenizer
 from tireid.model.distributed import global_rows, local_rows
-from tireid.model.towers import Tokens
+from tireid.model.interaction import MLMHead, RecoveryHead
+from tireid.model.towers import DualEncoder, Tokens
+from tireid.options import Config
 
-if TYPE_CHECKING:
-    from tireid.model.tireid import TIReID
+
+class Model(Protocol):
+    """What the passes need of a model."""
+
+    backbone: DualEncoder
+    tokenizer: Tokenizer
+    config: Config
+    mlm_head: MLMHead | None
+    recovery_head: RecoveryHead | None
+    recovery_embedding: nn.Parameter | None
+
+    def interact(
+        self,
+        text_tokens: Tensor,
+        image_tokens: Tensor,
+        mask: Tensor | None,
+        *,
+        query: Literal["text", "image"] = "text",
+    ) -> Any:
+        """The interaction encoder, (B, L, D) to (B, L, D)."""
 
 
 T = TypeVar("T")
@@ -41,7 +62,7 @@ class Views:
 
     def __init__(
         self,
-        model: TIReID,
+        model: Model,
         pixel_values: Tensor,
         input_ids: Tensor,
         masked: MaskedTokens | None,

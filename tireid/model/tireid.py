@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -204,45 +202,25 @@ class TIReID(nn.Module):
 
     # Retrieval
 
-    @overload
-    def encode_images(
-        self, images: Sequence[Picture] | Tensor, batch_size: int = 64, numpy: Literal[False] = False
-    ) -> Tensor: ...
-
-    @overload
-    def encode_images(
-        self, images: Sequence[Picture] | Tensor, batch_size: int = 64, *, numpy: Literal[True]
-    ) -> npt.NDArray[np.float32]: ...
-
-    def encode_images(
-        self, images: Sequence[Picture] | Tensor, batch_size: int = 64, numpy: bool = False
-    ) -> Tensor | npt.NDArray[np.float32]:
+    def encode_images(self, images: Sequence[Picture] | Tensor, batch_size: int = 64) -> Tensor:
         """Features (N, D) of pictures: float32, L2-normalised, on the CPU.
 
         `images` is a list of paths, PIL images or uint8 arrays (H, W, 3), which are resized, or a tensor (N, 3, H, W)
-        of the model's size: uint8, or float already normalised with CLIP's mean and std. Raises ValueError for anything
-        else, :class:`tireid.data.ImageError` for an unreadable picture.
+        of the model's size: uint8, or float already normalised with CLIP's mean and std.
+
+        Raises:
+            ValueError: anything else.
+            ImageError: a picture that cannot be read.
         """
-        features = encode_images(self, images, batch_size)
-        return features.numpy() if numpy else features
+        return encode_images(self.backbone, images, batch_size)
 
-    @overload
-    def encode_texts(self, texts: Sequence[str], batch_size: int = 256, numpy: Literal[False] = False) -> Tensor: ...
-
-    @overload
-    def encode_texts(
-        self, texts: Sequence[str], batch_size: int = 256, *, numpy: Literal[True]
-    ) -> npt.NDArray[np.float32]: ...
-
-    def encode_texts(
-        self, texts: Sequence[str], batch_size: int = 256, numpy: bool = False
-    ) -> Tensor | npt.NDArray[np.float32]:
+    def encode_texts(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
         """Features (N, D) of sentences: float32, L2-normalised, on the CPU.
 
-        Raises ValueError naming the position of an empty text or of something else than a string.
+        Raises:
+            ValueError: an empty text, or something else than a string; names its position.
         """
-        features = encode_texts(self, texts, batch_size)
-        return features.numpy() if numpy else features
+        return encode_texts(self.backbone, self.tokenizer, texts, batch_size)
 
     # Weights
 

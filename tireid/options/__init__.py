@@ -1,8 +1,8 @@
 """One validated description of an experiment, and the presets of the paper and its peers as files beside it."""
 
+from tireid.basics.formats import DATASETS
 from tireid.basics.section import ConfigError, Section
 from tireid.options.config import DEFAULT_HUB_BACKBONE, Config
-from tireid.options.outside import DATASETS
 from tireid.options.presets import PRESETS
 from tireid.options.sections import (
     ImageConfig,

@@ -23,12 +23,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, ValidationInfo, model_validator
 
+from tireid.basics.formats import DATASETS
 from tireid.basics.parts import PartError, is_part
 from tireid.basics.section import ConfigError, Section
 from tireid.losses import AlignmentLoss, CircleLoss, Recovery
 from tireid.losses.recovery import InfoNCERecovery
 from tireid.options.layers import assignment, check_keys, explain, lay, variant_class
-from tireid.options.outside import DATASETS, STORED, UnresolvedLoss, is_stored, own_or_part
+from tireid.options.outside import STORED, UnresolvedLoss, is_stored, own_or_part
 from tireid.options.presets import is_tiny, read_preset, tiny_recipe
 from tireid.options.sections import (
     ImageConfig,
@@ -62,8 +63,8 @@ class Config(Section):
     name: str = "paper"
     """The preset it started from."""
     dataset: Annotated[str, own_or_part(DATASETS, "reader", "dataset")] = "synthetic"
-    """`synthetic`, `CUHK-PEDES`, `ICFG-PEDES`, `RSTPReid`, or the import path of a reader of one's own, see
-    :func:`tireid.load_dataset`."""
+    """`synthetic`, `CUHK-PEDES`, `ICFG-PEDES`, `RSTPReid`; the path of a table or folder of one's own; or the import
+    path of a reader: see :func:`tireid.load_dataset`."""
     root: str | None = None
     """Folder that holds the data set's folder; None for the generated set means the user's cache."""
     backbone: str = "tiny"

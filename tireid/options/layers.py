@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from tireid.basics.hints import nearest
 from tireid.basics.parts import is_part
 from tireid.basics.section import ConfigError, Section, Variant
+from tireid.basics.yaml import YAMLError, parse_yaml
 from tireid.losses import ALIGNMENTS, RECOVERIES, AlignmentLoss, Recovery
 from tireid.options.outside import UnresolvedLoss, loss_class_or_placeholder
 
@@ -146,6 +146,6 @@ def _hint(path: str, known: list[str]) -> str:
 
 def _parse_value(text: str) -> Any:
     try:
-        return float(text) if "e" in text.lower() and text[:1].isdigit() else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError):
+        return parse_yaml(text)
+    except YAMLError:
         return text

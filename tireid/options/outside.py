@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import AfterValidator, ConfigDict, ValidationInfo
 from torch import Tensor
 
+from tireid.basics.formats import is_own
 from tireid.basics.hints import nearest
 from tireid.basics.parts import PartError, UntrustedPartError, is_part, resolve, resolve_function
 from tireid.losses import AlignmentLoss
 
 FUSIONS = ("convex", "batch", "identity", "sum", "std")
-DATASETS = ("synthetic", "CUHK-PEDES", "ICFG-PEDES", "RSTPReid")
 STORED = {"stored": True}
 """Validation context of a file that was written earlier: what it names need not be trusted to be read."""
 
@@ -53,7 +53,7 @@ def own_or_part(own: Collection[str], kind: str, option: str) -> AfterValidator:
     """Validates a name: one of `own`, or the import path of a function that is marked as a part of this kind."""
 
     def check(name: str, info: ValidationInfo) -> str:
-        if name in own:
+        if name in own or (kind == "reader" and (is_own(name) or (is_stored(info.context) and not is_part(name)))):
             return name
         if not is_part(name):
             raise ValueError(f"{name!r} is neither known nor an import path module:name; {nearest(name, own)}")

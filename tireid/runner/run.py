@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from tireid.basics.files import read_json, write_atomically, write_json
+from tireid.runner.identity import fingerprints
 from tireid.runner.metrics import collect_metrics, metrics_text, rounded
 from tireid.runner.notebook import code_hash, read_notebook, source_hash
 from tireid.runner.parameters import Parameter, check_values, load_profile, read_parameters
@@ -129,6 +130,8 @@ class _Task:
     folder: Path
     changed: dict[str, Any]
     parameters: dict[str, Any]
+    parts: dict[str, str]
+    """The code and preset files from outside that the parameters name, see :mod:`tireid.runner.identity`."""
 
     @classmethod
     def prepare(
@@ -146,7 +149,8 @@ class _Task:
         if "output_dir" not in params and _is_text(declared.get("output_dir")):
             changed["output_dir"] = _relative(folder / "files", source.parent)
         parameters = {name: parameter.default for name, parameter in declared.items()} | changed
-        return cls(source, nb, None if profile is None else str(profile), folder, changed, parameters)
+        parts = fingerprints(parameters, source.parent)
+        return cls(source, nb, None if profile is None else str(profile), folder, changed, parameters, parts)
 
     def execute(self, *, timeout: float | None = None, html: bool = True, log: bool = True) -> RunResult:
         from tireid.runner.execution import NotebookError, execute  # needs the notebooks extra
@@ -177,7 +181,7 @@ class _Task:
             return None
         provenance = read_json(self.folder / "provenance.json")
         same = provenance["parameters"] == self.parameters and provenance["source_sha256"] == source_hash(self.nb)
-        if not same:
+        if not same or provenance.get("parts", {}) != self.parts:
             return None
         report = self.folder / f"{self.source.stem}.html"
         return RunResult(
@@ -214,6 +218,7 @@ class _Task:
             "source_sha256": source_hash(self.nb),
             "code_sha256": code_hash(self.nb),
             "parameters": self.parameters,
+            "parts": self.parts,
             "changed": sorted(self.changed),
             "profile": self.profile,
             "seed": self.parameters.get("seed"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,15 @@ import numpy as np
 import pandas as pd
 
 from tireid.basics.files import write_atomically
+from tireid.basics.parts import PartError, resolve_function
 from tireid.search.encoder import Encoder, OnProgress, encode
-from tireid.search.metrics import Features, per_query_table, rank_relevant, summarise, to_numpy
+from tireid.search.metrics import Features, Metric, per_query_table, rank_relevant, summarise, to_numpy
 
 if TYPE_CHECKING:
     from tireid.data.dataset import Split
 
+COLUMNS = ["direction", "query", "text", "path", "person_id", "first_rank", "AP", "INP", "relevant"]
+RESERVED = {*COLUMNS, "top1", "top1_person_id", "nearest", "mAP", "mINP"}
 DIRECTIONS = {"t2i": "text→image", "i2t": "image→text"}
 
 
@@ -72,6 +75,7 @@ def evaluate(
     batch_size: int = 128,
     images: Any = None,
     ks: Sequence[int] = (1, 5, 10),
+    metrics: Sequence[str | Metric] = (),
     on_progress: OnProgress | None = None,
 ) -> Score:
     """Encode a split and rank it in both directions.
@@ -83,10 +87,14 @@ def evaluate(
         images: the split's pictures, already decoded and in its order: an :class:`~tireid.data.images.ImageCache` or a
             uint8 (N, 3, H, W) tensor; read from their paths where absent.
         ks: the k of R@k.
+        metrics: of one's own, reported beside the others: functions marked with ``@tireid.part("metric")``, or their
+            import paths. Each takes the ascending ranks (n,), from 1, of a query's relevant items and gives a figure in
+            0..1; its mean over the queries is reported in percent under the function's name.
         on_progress: called with (encoded, pictures + captions) after every batch.
 
     Raises:
         ValueError: an empty split, or `images` of another length.
+        PartError: one of `metrics` that cannot be used, or has the name of another column.
     """
     if not split.num_images or not split.num_captions:
         raise ValueError(f"split {split.name!r} has {split.num_images} pictures and {split.num_captions} captions")
@@ -103,11 +111,16 @@ def evaluate(
         done=split.num_images,
         total=total,
     )
-    return evaluate_features(image_features, text_features, split, ks=ks)
+    return evaluate_features(image_features, text_features, split, ks=ks, metrics=metrics)
 
 
 def evaluate_features(
-    image_features: Features, text_features: Features, split: Split, *, ks: Sequence[int] = (1, 5, 10)
+    image_features: Features,
+    text_features: Features,
+    split: Split,
+    *,
+    ks: Sequence[int] = (1, 5, 10),
+    metrics: Sequence[str | Metric] = (),
 ) -> Score:
     """As :func:`evaluate`, from features that are already there.
 
@@ -116,22 +129,35 @@ def evaluate_features(
         text_features: (split.num_captions, D), likewise.
         split: the split that they come from.
         ks: the k of R@k.
+        metrics: as of :func:`evaluate`.
 
     Raises:
+        PartError: as :func:`evaluate`.
         ValueError: as :func:`~tireid.search.metrics.retrieval_metrics`.
     """
     names = relative_names(split.image_paths)
     images = _Side(to_numpy(image_features), np.array(split.image_person_ids), names, "path")
     texts = _Side(to_numpy(text_features), np.array(split.caption_person_ids), list(split.captions), "text")
-    metrics: dict[str, float] = {}
+    more = _own_metrics(metrics)
+    means: dict[str, float] = {}
     tables = []
     for direction, queries, gallery in (("t2i", texts, images), ("i2t", images, texts)):
-        table = _rank(queries, gallery)
-        metrics |= {f"{direction}/{name}": value for name, value in summarise(table, ks).items()}
+        table = _rank(queries, gallery, more)
+        means |= {f"{direction}/{name}": value for name, value in summarise(table, ks, more).items()}
         tables.append(table.assign(direction=direction))
     per_query = pd.concat(tables, ignore_index=True)
-    columns = ["direction", "query", "text", "path", "person_id", "first_rank", "AP", "INP", "relevant"]
-    return Score(split.name, metrics, per_query[[*columns, "top1", "top1_person_id"]])
+    return Score(split.name, means, per_query[[*COLUMNS, *more, "top1", "top1_person_id"]])
+
+
+def _own_metrics(metrics: Sequence[str | Metric]) -> dict[str, Metric]:
+    functions = [resolve_function(one, "metric", "metrics") if isinstance(one, str) else one for one in metrics]
+    found: dict[str, Metric] = {}
+    for function in functions:
+        name = function.__name__
+        if name in found or name in RESERVED:
+            raise PartError(f"metrics: two figures would be called {name!r}; give the function another name")
+        found[name] = function
+    return found
 
 
 @dataclass(frozen=True)
@@ -144,7 +170,7 @@ class _Side:
     column: str
 
 
-def _rank(queries: _Side, gallery: _Side) -> pd.DataFrame:
+def _rank(queries: _Side, gallery: _Side, more: Mapping[str, Metric]) -> pd.DataFrame:
     """Table per query; the gallery is put in the order of its names, so that `top1` does not hang on the split's."""
     order = np.array(sorted(range(len(gallery.names)), key=gallery.names.__getitem__))
     if len(gallery.features) != len(order):
@@ -152,7 +178,7 @@ def _rank(queries: _Side, gallery: _Side) -> pd.DataFrame:
             f"{len(gallery.features)} features for the {len(order)} items of the split ({gallery.column}s)"
         )
     ranking = rank_relevant(queries.features, gallery.features[order], queries.person_ids, gallery.person_ids[order])
-    table = per_query_table(ranking)
+    table = per_query_table(ranking, more)
     top = order[table.pop("nearest").to_numpy()]
     other = {"text": "path", "path": "text"}[queries.column]
     named: dict[str, Any] = {queries.column: queries.names, other: np.nan}

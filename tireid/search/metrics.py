@@ -16,7 +16,7 @@ what it deserves.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
@@ -35,6 +35,10 @@ TIE_TOLERANCE = 1e-9
 
 BLOCK_BYTES = 64 * 2**20
 """Upper limit of the block of the similarity matrix that is held at a time."""
+
+
+Metric = Callable[[Ints], float]
+"""The ascending ranks (from 1) of a query's relevant items, at least one, to a figure in 0..1."""
 
 
 @dataclass(frozen=True)
@@ -200,27 +204,41 @@ def _better(best: tuple[float, int], scores: Floats, rows: Ints) -> tuple[float,
     return (top, row) if top > best[0] + TIE_TOLERANCE else (max(top, best[0]), min(row, best[1]))
 
 
-def per_query_table(ranking: Ranking) -> pd.DataFrame:
+def average_precision(ranks: Ints) -> float:
+    """AP of a query whose relevant items stand at these ascending ranks (n,)."""
+    return float(np.mean(np.arange(1, len(ranks) + 1) / ranks))
+
+
+def inverse_negative_penalty(ranks: Ints) -> float:
+    """INP of a query whose relevant items stand at these ascending ranks (n,)."""
+    return float(len(ranks) / ranks[-1])
+
+
+METRICS: Mapping[str, Metric] = {"AP": average_precision, "INP": inverse_negative_penalty}
+"""Columns of :func:`per_query_table`; their means are reported with an m before the name."""
+
+
+def per_query_table(ranking: Ranking, more: Mapping[str, Metric] = {}) -> pd.DataFrame:
     """One row per query, in the order of the queries: what error analysis and significance tests need.
 
-    Columns: ``first_rank`` (rank of the first relevant item), ``AP`` and ``INP`` (in 0..1), all three NaN where the
-    query has no relevant item; ``relevant`` (n); ``nearest`` (gallery row that stands first).
+    Columns: ``first_rank`` (rank of the first relevant item), ``AP``, ``INP`` and those of `more` (in 0..1), all
+    NaN where the query has no relevant item; ``relevant`` (n); ``nearest`` (gallery row that stands first).
 
     >>> per_query_table(Ranking([np.array([1, 4])], np.array([0]))).loc[0, ["AP", "INP"]].tolist()
     [0.75, 0.5]
     """
-    rows = []
-    for ranks in ranking.ranks:
-        n = len(ranks)
-        average_precision = float(np.mean(np.arange(1, n + 1) / ranks)) if n else np.nan
-        rows.append((ranks[0] if n else np.nan, average_precision, n / ranks[-1] if n else np.nan, n))
-    table = pd.DataFrame(rows, columns=["first_rank", "AP", "INP", "relevant"])
-    table = table.astype({"first_rank": float, "AP": float, "INP": float, "relevant": np.int64})
-    return table.assign(nearest=ranking.nearest)
+    columns = {
+        name: [metric(ranks) if len(ranks) else np.nan for ranks in ranking.ranks]
+        for name, metric in {"first_rank": lambda ranks: ranks[0], **METRICS, **more}.items()
+    }
+    table = pd.DataFrame(columns).astype(float)
+    return table.assign(relevant=np.array([len(ranks) for ranks in ranking.ranks], np.int64), nearest=ranking.nearest)
 
 
-def summarise(table: pd.DataFrame, ks: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
+def summarise(table: pd.DataFrame, ks: Sequence[int] = (1, 5, 10), more: Iterable[str] = ()) -> dict[str, float]:
     """Means of a :func:`per_query_table`, in percent, over the queries that have a relevant item.
+
+    `more` are columns that are reported under their own names.
 
     Raises:
         ValueError: no query has one.
@@ -237,7 +255,8 @@ def summarise(table: pd.DataFrame, ks: Sequence[int] = (1, 5, 10)) -> dict[str, 
             f"{skipped} of {len(table)} queries have no relevant item in the gallery and are left out", stacklevel=3
         )
     metrics = {f"R@{k}": 100 * float((counted["first_rank"] <= k).mean()) for k in ks}
-    return metrics | {"mAP": 100 * float(counted["AP"].mean()), "mINP": 100 * float(counted["INP"].mean())}
+    metrics |= {f"m{name}": 100 * float(counted[name].mean()) for name in METRICS}
+    return metrics | {name: 100 * float(counted[name].mean()) for name in more}
 
 
 def normalised_rows(features: Features, name: str) -> Floats:

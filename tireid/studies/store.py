@@ -95,7 +95,9 @@ class Record:
     def key(self) -> str:
         """That of the task in a study whose notebook has the text that this run was made with."""
         source = self.provenance.get("code_sha256") or self.provenance.get("source_sha256") or ""
-        return key_of(Path(self.task["notebook"]).stem, self.task["parameters"], source)
+        return key_of(
+            Path(self.task["notebook"]).stem, self.task["parameters"], source, self.provenance.get("parts", {})
+        )
 
 
 class Store:

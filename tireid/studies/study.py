@@ -26,14 +26,17 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from tireid.basics.hints import nearest
+from tireid.basics.parts import PartError
+from tireid.basics.section import ConfigError
 from tireid.basics.yaml import YAMLError, read_yaml
+from tireid.runner.identity import fingerprints
 from tireid.runner.notebook import code_hash, read_notebook
 from tireid.runner.parameters import Parameter, ParameterError, check_values, read_parameters
 
@@ -92,24 +95,30 @@ class Task:
 
     sources: tuple[str, ...] = ("",)
     """The start of the SHA-256 of the notebook's text as it is, and of those earlier ones whose results still count."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """The code and preset files from outside that the parameters name, see :mod:`tireid.runner.identity`."""
 
     @property
     def key(self) -> str:
-        """Ten hexadecimal digits that name notebook and parameters, the same on every machine; not the arm's name."""
+        """Ten hexadecimal digits that name notebook, parameters and parts from outside, but not the arm's name.
+
+        They are the same on every machine.
+        """
         return self.keys[0]
 
     @property
     def keys(self) -> list[str]:
         """:attr:`key`, and those of the same run of earlier texts of the notebook."""
-        return [key_of(self.notebook.stem, self.parameters, source) for source in self.sources]
+        return [key_of(self.notebook.stem, self.parameters, source, self.parts) for source in self.sources]
 
     def __str__(self) -> str:
         return self.arm if self.seed is None else f"{self.arm}, seed {self.seed}"
 
 
-def key_of(notebook: str, parameters: Mapping[str, Any], source: str) -> str:
-    """The key of a run: of the notebook's stem, what was asked of it, and the hash of its text."""
-    content = json.dumps([notebook, dict(parameters), source[:SOURCE_DIGITS]], sort_keys=True)
+def key_of(notebook: str, parameters: Mapping[str, Any], source: str, parts: Mapping[str, str]) -> str:
+    """The key of a run: of the notebook's stem, what was asked of it, the hash of its text, and parts from outside."""
+    outside = [dict(parts)] if parts else []
+    content = json.dumps([notebook, dict(parameters), source[:SOURCE_DIGITS], *outside], sort_keys=True)
     return hashlib.blake2b(content.encode(), digest_size=5).hexdigest()
 
 
@@ -205,7 +214,10 @@ def _task(task: Task, layers: Sequence[Mapping[str, Any]]) -> Task:
         parameters["overrides"] = list(overrides.values())
     if task.seed is not None:
         parameters["seed"] = task.seed
-    return replace(task, parameters=parameters)
+    try:
+        return replace(task, parameters=parameters, parts=fingerprints(parameters, task.notebook.parent))
+    except (PartError, ConfigError) as error:
+        raise StudyError(f"study of {task.notebook.name}, {task}: {error}") from error
 
 
 def _points(grid: Mapping[str, Any], zipped: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -293,6 +293,8 @@ class _Work:
             seconds = time.monotonic() - started
             if result.error:
                 return Outcome(self.task, "failed", seconds, f"{result.error}; notebook: {result.notebook}")
+            if result.provenance.get("parts", {}) != dict(self.task.parts):
+                return Outcome(self.task, "failed", seconds, "code from outside changed since the study was read")
             Store(self.store).keep(self.task, result)
             return Outcome(self.task, "done", seconds)
 

@@ -32,6 +32,7 @@ from tireid.basics.files import (
     write_atomically,
     write_json,
 )
+from tireid.basics.parts import fingerprint
 from tireid.options import Config
 from tireid.train.run import TrainingError
 
@@ -73,9 +74,12 @@ class RunFolder:
             lock.release()
 
     def claim(self, config: Config) -> None:
-        """Write the configuration, or make sure that the folder's is the same."""
-        path = self.path / "config.json"
+        """Write the configuration and the sources of its parts, or make sure that the folder's are the same."""
+        path, sources = self.path / "config.json", self.path / "parts.json"
+        code = {part: fingerprint(part) for part in config.parts}
         if not path.exists():
+            if code:
+                write_json(sources, code)
             write_json(path, config.to_dict())
             return
         known = Config.load(path)
@@ -83,6 +87,12 @@ class RunFolder:
             raise TrainingError(
                 f"{self.path} holds a run of another configuration ({_difference(known, config)}); "
                 "choose another output_dir or delete it"
+            )
+        before = read_json(sources) if sources.exists() else {}
+        if changed := [part for part in code if before.get(part) != code[part]]:
+            raise TrainingError(
+                f"{self.path} holds a run with another source of {', '.join(changed)}; choose another output_dir or "
+                "delete it"
             )
 
     def promote(self, name: str, save: Callable[[Path], object]) -> None:

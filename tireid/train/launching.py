@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tireid.basics.files import write_atomically
+from tireid.basics.parts import source, trust
 from tireid.options import Config
 from tireid.train.loop import TrainingError, TrainingRun, train
 
@@ -23,6 +24,8 @@ def train_in_processes(config: Config, output_dir: str | Path, processes: int) -
     request = output_dir / "request.json"
     output_dir.mkdir(parents=True, exist_ok=True)
     write_atomically(request, config.model_dump_json(indent=2))
+    for part in config.resolved().parts:  # what is trusted here is trusted there
+        trust(part.partition(":")[0], folder=source(part).parent)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command += ["-m", "tireid", "train", "--config", str(request), "--output-dir", str(output_dir)]
     lines = []

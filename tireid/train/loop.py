@@ -63,13 +63,15 @@ def train(
     `on_log` receives every row of the history as it is made; `tensorboard` writes them for TensorBoard too, beside
     `history.csv`, and needs the extra of that name.
 
-    Raises :class:`TrainingError` when `output_dir` holds a run of another configuration, is being trained in or cannot
-    be written, and when the loss or a weight is not finite; the state after the last good epoch then stays.
+    Raises:
+        TrainingError: `output_dir` holds a run of another configuration or of other code from outside, is being trained
+            in or cannot be written; or the loss or a weight is not finite: the state after the last good epoch stays.
+        ConfigError: `config` names a part from outside that is not trusted, see :mod:`tireid.basics.parts`.
 
     >>> run = tireid.train(tireid.Config.preset("paper"), "runs/paper")   # doctest: +SKIP
     >>> run.metrics["test/best/t2i/R@1"]                                  # doctest: +SKIP
     """
-    folder = RunFolder(Path(output_dir))
+    config, folder = config.resolved(), RunFolder(Path(output_dir))
     if tensorboard:
         require("tensorboard", "tensorboard")  # accelerate would leave a missing one out in silence
     accelerator = build_accelerator(config, folder.path, tensorboard)

@@ -33,7 +33,8 @@ def final_metrics(
     score: Score | None = None
     for which in ("best", "last"):
         if score is None or state["best_epoch"] != state["epoch"]:  # else both are the same weights
-            score = evaluate(TIReID.from_pretrained(output_dir / which).to(device), data.test, images=caches["test"])
+            model = TIReID.from_pretrained(output_dir / which).to(device)
+            score = evaluate(model, data.test, images=caches["test"], metrics=config.training.metrics)
         metrics |= {f"test/{which}/{name}": value for name, value in score.metrics.items()}
         score.per_query.to_csv(output_dir / f"per_query_{which}.csv", index=False)
     if state["best"] >= 0:

@@ -18,10 +18,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tireid.basics.hints import nearest
 from tireid.basics.section import ConfigError
+from tireid.basics.yaml import YAMLError
+from tireid.basics.yaml import read_yaml as read_plain
 
 FOLDER = Path(__file__).parent
 PRESETS = tuple(
@@ -65,23 +65,23 @@ def read_preset(name: str | Path, above: tuple[Path, ...] = ()) -> Preset:
     return Preset(path.stem, (*layers, (tree.get("options") or {}, tree.get("tiny") or {})))
 
 
-def preset_files(name: str) -> list[Path]:
+def preset_files(name: str | Path) -> list[Path]:
     """The files of a preset that is not the package's: its own and those that it extends; none for a packaged one."""
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         return []
     base = read_yaml(path, KEYS).get("extends")
-    return [path, *(preset_files(str(path.parent / str(base))) if base else [])]
+    return [path, *(preset_files(path.parent / str(base)) if base else [])]
 
 
 def read_yaml(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     """A mapping whose keys are among `keys`, each but `extends` a mapping; :class:`ConfigError` names the file."""
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        tree = read_plain(path) or {}
     except OSError as error:
         raise ConfigError(f"preset {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"preset {path} is not YAML: {error}") from error
+    except YAMLError as error:
+        raise ConfigError(f"preset {error}") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"preset {path}: expected a mapping with the keys {', '.join(keys)}, got {tree!r}")
     for key, value in tree.items():

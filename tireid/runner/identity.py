@@ -1,0 +1,53 @@
+"""Which code and preset files from outside the package a notebook's parameters name, and what is in them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tireid.basics.parts import fingerprint, is_part
+
+OPTIONS = ("dataset", "loss.alignment", "uncertainty.fusion", "training.metrics")
+"""Options of :class:`tireid.Config` that can name a part."""
+
+
+def fingerprints(parameters: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """Sixteen hexadecimal digits for each part and each preset's file that `parameters` name; nothing is executed.
+
+    They change with the content. `folder` is that of the notebook: relative paths and modules are seen from there.
+    Parts are looked for in the parameters `dataset` and `overrides`, and in what the file of `preset` says.
+
+    Raises:
+        PartError: a part whose source is not found.
+        ConfigError: a preset's file that cannot be read.
+    """
+    named = {name: value for name, value in parameters.items() if name in OPTIONS}
+    for text in parameters.get("overrides") or ():
+        option, _, value = str(text).partition("=")
+        named[option.strip()] = value.strip()
+    found, options = _preset(parameters.get("preset"), folder)
+    paths = {path for tree in (*options, named) for path in _parts(tree)}
+    return found | {path: fingerprint(path, [folder]) for path in sorted(paths)}
+
+
+def _preset(name: Any, folder: Path) -> tuple[dict[str, str], list[Mapping[str, Any]]]:
+    """The files of a preset from outside by their names, and the trees of options in them."""
+    if not isinstance(name, str) or not name.endswith((".yaml", ".yml")):
+        return {}, []
+    from tireid.options.presets import preset_files, read_preset  # loads the losses, and with them PyTorch
+
+    files = preset_files(folder / name)
+    digests = {file.name: hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest() for file in files}
+    return digests, read_preset(folder / name).options(tiny=True)
+
+
+def _parts(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _parts(value, f"{name}.")
+        elif name in OPTIONS:
+            texts = value if isinstance(value, list | tuple) else str(value).strip("[]").split(",")
+            yield from (text for text in (str(text).strip(" '\"") for text in texts) if is_part(text))
