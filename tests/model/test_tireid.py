@@ -314,7 +314,9 @@ def test_a_step_has_the_gradients_of_the_plain_step(unit: str, make: Make, batch
     output.loss.backward()
     found = [parameter.grad.clone() for parameter in model.parameters()]
     noise = masking_noise(6, 40, torch.device("cpu"), rng())
-    masked = model.tokenizer.mask(batch[1], generator=noise, unit=unit)
+    options = model.config.masking
+    shares = {"mask_share": options.mask_share, "random_share": options.random_share, "up_to": options.up_to}
+    masked = model.tokenizer.mask(batch[1], options.probability, generator=noise, unit=unit, **shares)
     expected = plain_step(model, batch, masked)
     for name, value in expected.items():
         torch.testing.assert_close(output.losses[name], value, rtol=1e-5, atol=1e-5)

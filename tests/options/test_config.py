@@ -76,7 +76,7 @@ def test_peers_have_their_published_values_on_clip_and_tuned_ones_on_the_bundled
         ("loss.alignment=cirle", "loss.alignment"),
         ("uncertainty.lam=1.5", "uncertainty.lam"),
         ("sampler.batch_size=63", "multiple of"),
-        ("masking.mask_share=0.95", "must not exceed 1"),
+        ("masking.random_share=0.05", "must not exceed 1"),
         ("dataset=RSTPReid", "needs root"),
         ("epochs", "not of the form"),
         ("epochs=3.5", "epochs"),

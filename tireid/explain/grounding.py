@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from tireid.data import MaskedTokens, Tokenizer, real_token_mask
+from tireid.data import ImageCache, MaskedTokens, Split, Tokenizer, normalize, real_token_mask
 from tireid.model import TIReID
 from tireid.model.encoding import evaluating
 from tireid.pedestrians.words import COLOURS, TYPES
@@ -157,3 +157,48 @@ def _counted(tokenizer: Tokenizer, ids: Tensor) -> Iterator[tuple[int, int, str,
                 if end == start + 1 and spelt[word] in lexicon.words and lexicon.meaning(spelt, word):
                     yield caption, 1 + start, kind, word
                     break
+
+
+def picture_tokens(model: TIReID, split: Split, batch_size: int = 128) -> Tensor:
+    """(N, M, D): the image tokens of every picture of `split`, in its order, on the CPU."""
+    pictures = ImageCache.build(split.image_paths, model.backbone.image_size)
+    with evaluating(model):
+        parts = [
+            model.backbone.encode_image(
+                normalize(pictures[slice(start, start + batch_size)]).to(model.device)
+            ).tokens.cpu()
+            for start in range(0, len(pictures), batch_size)
+        ]
+    return torch.cat(parts)
+
+
+def grounding(
+    model: TIReID, split: Split, others: Split, shares: Sequence[float | None] = (None, 0.15), seed: int = 0
+) -> pd.DataFrame:
+    """Hidden colours and garments of `split`, guessed with the right picture and with one of `others`.
+
+    One row per hidden word: `hidden` ("one word" or the share in percent), `kind`, `person`, `right` and `wrong` (0 or
+    1: the guess was right with that picture), `nats right` and `nats wrong` (cross-entropy). `others` are other people,
+    such as those of another seed. Raises ValueError if the model has no MLM head.
+    """
+    captions, owner = split.captions, torch.from_numpy(split.caption_image_index)
+    right, strangers = picture_tokens(model, split)[owner], picture_tokens(model, others)
+    wrong = strangers[torch.arange(len(captions)) % len(strangers)]
+    tables = []
+    for share in shares:
+        hidden = hide_words(model.tokenizer, captions, share, seed)
+        seen, unseen = (guess(model, hidden, captions, tokens) for tokens in (right, wrong))
+        tables.append(
+            pd.DataFrame(
+                {
+                    "hidden": "one word" if share is None else f"{100 * share:.0f}%",
+                    "kind": seen["kind"],
+                    "person": split.caption_person_ids[seen["caption"]],
+                    "right": seen["right"].astype(int),
+                    "wrong": unseen["right"].astype(int),
+                    "nats right": seen["cross_entropy"],
+                    "nats wrong": unseen["cross_entropy"],
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)

@@ -42,12 +42,15 @@ class InteractionEncoder(nn.Module):
     """One cross-attention from caption to image, then a small transformer over the caption.
 
     Layer norm on both sides, multi-head cross-attention (by default one head per 64 channels), `layers` pre-norm
-    blocks, a layer norm. With `residual` the normalised caption is added to what it read (off in IRRA, where a word
-    that finds nothing in the picture is lost). With `positions` every one of so many image tokens gets a learned vector
-    after its layer norm. Source: IRRA, CVPR 2023, section 3.2; parts correspond one to one with its checkpoints.
-    Unlike its code, padding is not attended to when `text_mask` is given. Weights start as IRRA starts them: normal
-    with standard deviation width^-1/2 (attention input), width^-1/2 (2 layers)^-1/2 (projections back into the residual
-    stream, so that its variance does not grow with depth) and (2 width)^-1/2 (first layer of each perceptron).
+    blocks, a layer norm. Source: IRRA, CVPR 2023, section 3.2; parts correspond one to one with its checkpoints. Unlike
+    its code, padding is not attended to when `text_mask` is given. Three options are not IRRA's. With `residual` the
+    normalised caption is added to what it read. With `positions` every one of so many image tokens gets a learned
+    vector after its layer norm. With `looks` above 1 the first `looks` - 1 blocks are each followed by a
+    cross-attention: the text tower is causal, so only after a block does a hidden word know what it belongs to.
+
+    Weights start as IRRA starts them: normal with standard deviation width^-1/2 (attention input), width^-1/2 (2
+    layers)^-1/2 (projections back into the residual stream, so that its variance does not grow with depth) and (2
+    width)^-1/2 (first layer of each perceptron).
 
     >>> encoder = InteractionEncoder(width=64, layers=1)
     >>> out, weights = encoder(torch.randn(2, 5, 64), torch.randn(2, 7, 64), need_weights=True)
@@ -62,6 +65,7 @@ class InteractionEncoder(nn.Module):
         heads: int | None = None,
         residual: bool = False,
         positions: int | None = None,
+        looks: int = 1,
     ) -> None:
         super().__init__()
         heads = max(1, width // 64) if heads is None else heads
@@ -71,6 +75,12 @@ class InteractionEncoder(nn.Module):
         self.ln_pre_i = nn.LayerNorm(width)
         self.cross_attn = nn.MultiheadAttention(width, heads, batch_first=True)
         self.resblocks = nn.ModuleList([ResidualAttentionBlock(width, heads) for _ in range(layers)])
+        if not 1 <= looks <= layers + 1:
+            raise ValueError(f"looks must be in 1..{layers + 1}, got {looks}; set interaction.looks")
+        self.later_norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(looks - 1)])
+        self.later_attn = nn.ModuleList(
+            [nn.MultiheadAttention(width, heads, batch_first=True) for _ in range(looks - 1)]
+        )
         self.ln_post = nn.LayerNorm(width)
         self.residual = residual
         self.positions = None if positions is None else nn.Parameter(torch.zeros(positions, width))
@@ -121,8 +131,8 @@ class InteractionEncoder(nn.Module):
     ) -> Tensor | tuple[Tensor, Tensor]:
         """text_tokens (B, L, D), image_tokens (B, M, D), text_mask bool (B, L) with True at real tokens (None: all).
 
-        Returns (B, L, D), and with `need_weights` the cross-attention (B, heads, L, M). With `query="image"` the roles
-        are reversed, each modality keeping its own layer norm: (B, M, D) and (B, heads, M, L).
+        Returns (B, L, D), and with `need_weights` the last cross-attention (B, heads, L, M). With `query="image"` the
+        roles are reversed, each modality keeping its own layer norm: (B, M, D) and (B, heads, M, L).
         """
         text, image = self.ln_pre_t(text_tokens), self.ln_pre_i(image_tokens)
         if self.positions is not None:
@@ -130,18 +140,15 @@ class InteractionEncoder(nn.Module):
         padding = None if text_mask is None else ~text_mask
         queries, context = (text, image) if query == "text" else (image, text)
         query_padding, context_padding = (padding, None) if query == "text" else (None, padding)
-        x, weights = self.cross_attn(
-            queries,
-            context,
-            context,
-            key_padding_mask=context_padding,
-            need_weights=need_weights,
-            average_attn_weights=False,
-        )
+        options = {"key_padding_mask": context_padding, "need_weights": need_weights, "average_attn_weights": False}
+        x, weights = self.cross_attn(queries, context, context, **options)
         if self.residual:
             x = queries + x
-        for block in self.resblocks:
+        for number, block in enumerate(self.resblocks):
             x = block(x, query_padding)
+            if number < len(self.later_attn):
+                read, weights = self.later_attn[number](self.later_norms[number](x), context, context, **options)
+                x = x + read
         x = self.ln_post(x)
         return (x, weights) if need_weights else x
 
@@ -149,7 +156,7 @@ class InteractionEncoder(nn.Module):
 def interaction_encoder(width: int, grid: tuple[int, int], options: InteractionConfig) -> InteractionEncoder:
     """The encoder that `options` describe, for pictures of `grid` patches and their class token."""
     tokens = 1 + grid[0] * grid[1] if options.positions else None
-    return InteractionEncoder(width, options.layers, options.heads, options.residual, tokens)
+    return InteractionEncoder(width, options.layers, options.heads, options.residual, tokens, options.looks)
 
 
 class _Head(nn.Module):

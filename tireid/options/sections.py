@@ -106,6 +106,8 @@ class InteractionConfig(Section):
     """Add the caption to what its cross-attention read (IRRA does not)."""
     positions: bool = False
     """A learned vector for every image token, added after the projection (IRRA has none)."""
+    looks: int = Field(1, ge=1)
+    """Cross-attentions: one before the blocks, and one after each of the first `looks` - 1 of them (IRRA has one)."""
     fresh: bool = False
     """Start the encoder and the heads anew where the backbone's checkpoint brings trained ones."""
     attend_padding: bool = False

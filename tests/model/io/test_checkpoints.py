@@ -30,7 +30,17 @@ def tokenizer() -> Tokenizer:
 
 
 def config(*overrides: str, preset: str = "irra") -> Config:
-    return Config.preset(preset).override(["image.height=12", "image.width=8", "interaction.layers=2", *overrides])
+    return Config.preset(preset).override(
+        [
+            "image.height=12",
+            "image.width=8",
+            "interaction.layers=2",
+            "interaction.heads=null",
+            "interaction.looks=1",
+            "interaction.residual=false",
+            *overrides,
+        ]
+    )
 
 
 def write(state: dict[str, Any], path: Path) -> Path:

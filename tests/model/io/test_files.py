@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tireid.model import CheckpointError
-from tireid.model.io.files import read_tensors, to_safetensors, without_prefix
+from tireid.model.io.files import read_shapes, read_tensors, to_safetensors, without_prefix
 
 ODD = 'it\'s $HOME "quoted" `x`'
 """A folder whose name a careless command breaks at."""
@@ -109,3 +109,13 @@ def test_a_pickle_becomes_safetensors_by_the_command(tmp_path: Path) -> None:
     torch.save({"a": weight, "b": weight.T}, folder / "pytorch_model.bin")  # shared and not contiguous
     run(to_safetensors(folder / "pytorch_model.bin", folder / "model.safetensors"))
     assert torch.equal(load_file(folder / "model.safetensors")["b"], weight.T)
+
+
+def test_a_header_whose_length_begins_like_a_pickle_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    for padding in range(0, 256, 8):
+        save_file({"a": torch.ones(2)}, file, metadata={"note": "x" * padding})
+        if file.read_bytes()[0] == 0x80:
+            break
+    assert file.read_bytes()[:1] == b"\x80"
+    assert read_shapes(file) == {"a": (2,)}

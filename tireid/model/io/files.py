@@ -74,7 +74,7 @@ def container(path: Path) -> Container:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
     if start.startswith(b"PK\x03\x04"):
         return _archive(path, size)
-    if start.startswith(b"\x80"):
+    if start.startswith(b"\x80") and start[8:10] != b'{"':  # the length of a safetensors header may begin so too
         return "torch"
     if start[8:9] == b"{":
         if 8 + int.from_bytes(start[:8], "little") > size:

@@ -24,6 +24,7 @@ from tireid.options import Config, ConfigError
 MODEL_TYPE = "tireid"
 FORMAT_VERSION = 1
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+INTERACTION = ("interaction.", "mlm_head.", "recovery_head.")
 DIGEST = "tokenizer"
 """In the notes of the weights: the digest of the tokenizer they were saved with."""
 
@@ -122,7 +123,21 @@ def load(
     except (ValueError, OSError) as error:
         raise CheckpointError(f"{file}: {error}") from error
     heads = {name: value for name, value in state.items() if not name.startswith(BACKBONE)}
-    return Parts(backbone, words, own_config, people, file, heads, exact=exact)
+    notes: tuple[str, ...] = ()
+    if not exact:
+        heads, notes = _wanted(heads, own_config, read_config(saved, path / CONFIG))
+    return Parts(backbone, words, own_config, people, file, heads, notes=notes, exact=exact)
+
+
+def _wanted(heads: dict[str, Tensor], config: Config, saved: Config) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Without the interaction encoder and its heads where `config` wants them anew, or built in another way."""
+    kept = {name: value for name, value in heads.items() if not name.startswith(INTERACTION)}
+    alike = [c.interaction.model_copy(update={"fresh": False}) for c in (config, saved)]
+    if config.interaction.fresh or len(kept) == len(heads):
+        return kept, ()
+    if alike[0] == alike[1]:
+        return heads, ()
+    return kept, ("config.interaction is not that of the file: the interaction encoder and its heads start fresh",)
 
 
 def read_description(file: Path) -> Description:
