@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from tireid.basics.commands import Commands, argument, name_or_path, path
+from tireid.basics.formats import DATASETS, LAYOUTS
 from tireid.basics.parts import trust
 from tireid.basics.terminal import one_line
 
 COMMANDS = Commands("tireid", "Text-to-image person re-identification.")
-LAYOUTS = ("CUHK-PEDES", "ICFG-PEDES", "RSTPReid")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 MODEL_HELP = "a bundled model (tiny-street or tiny), a folder, a hub id of a CLIP model, or an IRRA .pth"
 MODEL = argument("--model", type=name_or_path, default="tiny-street", help=MODEL_HELP)
 DATA = (
-    argument("--dataset", default="synthetic", help="synthetic, CUHK-PEDES, ICFG-PEDES or RSTPReid"),
+    argument("--dataset", default="synthetic", help=f"{', '.join(DATASETS)}, or a .csv or folder of your own"),
     argument("--root", type=name_or_path, help="folder that holds the data set's folder; the synthetic set needs none"),
 )
 TRUST = argument("--trust", action="append", default=[], metavar="MODULE", help="code of one's own that may be loaded")
@@ -159,9 +159,7 @@ def _evaluate(options: Options) -> int:
     from tireid.model import TIReID
     from tireid.search import evaluate
 
-    split = getattr(load_dataset(options.dataset, options.root), options.split)
-    if split is None:
-        raise ValueError(f"{options.dataset} has no {options.split} split")
+    split = load_dataset(options.dataset, options.root).split(options.split)
     score = evaluate(TIReID.from_pretrained(options.model), split)
     if options.output_dir is not None:
         score.save(options.output_dir)

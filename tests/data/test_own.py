@@ -78,7 +78,7 @@ def test_integers_stay_what_they_are(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "no such file": ("", "no such file"),
+    "no such file": ("", "no such file or folder"),
     "nothing in it": ("\n", "expected a header and at least one row"),
     "only a header": ("path,caption\n", "expected a header and at least one row"),
     "no caption": ("path,colour\na.png,red\n", "no column 'caption'"),

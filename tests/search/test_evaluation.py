@@ -12,9 +12,9 @@ import torch
 
 from tests.oracles import ranking
 from tests.search.fakes import SIZE
+from tireid.data import ImageCache
 from tireid.data.annotations import Record
 from tireid.data.dataset import Split
-from tireid.data.images import ImageCache
 from tireid.search import evaluate, evaluate_features
 
 

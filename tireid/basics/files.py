@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 try:
     import fcntl
@@ -138,6 +138,18 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+class Table(Protocol):
+    """What :func:`write_table` writes, such as a pandas table."""
+
+    def to_csv(self, *, index: bool, lineterminator: str) -> str:
+        """As text."""
+
+
+def write_table(path: str | Path, table: Table) -> None:
+    """Write a table as CSV, without its index; bytes of file names that are no UTF-8 become escapes."""
+    write_atomically(path, table.to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: str | Path, tree: Mapping[str, Any]) -> None:

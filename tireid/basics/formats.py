@@ -97,5 +97,11 @@ SPLITS = ("train", "val", "test")
 
 
 def is_own(name: str) -> bool:
-    """Whether `name` is the path of a table or of a folder, and no data set's name."""
-    return Path(name).suffix.lower() in (".csv", ".tsv") or Path(name).is_dir()
+    """Whether `name` is the path of a table or of a folder, and no data set's name.
+
+    >>> is_own("people.csv"), is_own("./crops"), is_own("CUHK-PEDES")
+    (True, True, False)
+    """
+    path = Path(name)
+    own = path.suffix.lower() in (".csv", ".tsv") or "/" in name or path.is_dir()
+    return own and name not in DATASETS

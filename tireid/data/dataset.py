@@ -265,7 +265,7 @@ def load_dataset(name: str | Path | Reader, root: str | Path | None = None, **op
     Traceback (most recent call last):
         ...
     ValueError: unknown data set 'CUHK'; did you mean 'CUHK-PEDES'? (data of your own is named by the path of a .csv \
-or of a folder)
+or folder, ./folder)
     """
     if options and name != SYNTHETIC:
         raise ValueError(f"{name} is read as it is; the options {sorted(options)} are for 'synthetic' only")
@@ -273,12 +273,11 @@ or of a folder)
         name = resolve_function(name, "reader", "dataset")
     if callable(name):
         return _call(name, root)
-    name = os.fspath(name)
-    if name not in DATASETS and is_own(name):
+    if isinstance(name, Path) or is_own(name):
         found = read_own(name, root)
-        return Dataset.of(name, found.folder, found.records, found.notes)
+        return Dataset.of(str(name), found.folder, found.records, found.notes)
     if name not in DATASETS:
-        own = "data of your own is named by the path of a .csv or of a folder"
+        own = "data of your own is named by the path of a .csv or folder, ./folder"
         raise ValueError(f"unknown data set {name!r}; {nearest(name, DATASETS)} ({own})")
     if name == SYNTHETIC:
         root = _generate(root, options)

@@ -59,13 +59,13 @@ def read_own(source: str | Path, root: str | Path | None = None) -> OwnData:
     >>> read_own("/nowhere.csv")
     Traceback (most recent call last):
         ...
-    tireid.data.rows.AnnotationError: /nowhere.csv: no such file. Fix: pass the path of the table
+    tireid.data.rows.AnnotationError: /nowhere.csv: no such file or folder. Fix: pass the path of a table or folder
     """
     source = Path(source).expanduser()
     if source.is_dir():
         return _read_folder(source)
     if not source.is_file():
-        raise AnnotationError("no such file", file=source, fix="pass the path of the table")
+        raise AnnotationError("no such file or folder", file=source, fix="pass the path of a table or folder")
     return _read_table(source, source.parent if root is None else Path(root).expanduser())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from tireid.basics.files import write_atomically
+from tireid.basics.files import write_table
 from tireid.data.dataset import Split
 from tireid.demo.answer import Answer
 from tireid.demo.parts import bind, block, html, labelled, row, shortened, table_html, widgets
@@ -106,8 +106,7 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
 
     def save(self, path: str | Path) -> Path:
         """Write the whole table as CSV (UTF-8); returns the path."""
-        text = self.failures.to_csv(index=False, lineterminator="\n")
-        write_atomically(path, text.encode("utf-8", "backslashreplace"))
+        write_table(path, self.failures)
         return Path(path)
 
     def _split(self) -> Split:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tireid.basics.files import write_atomically
+from tireid.basics.files import write_atomically, write_table
 from tireid.basics.parts import PartError, resolve_function
 from tireid.search.encoder import Encoder, OnProgress, encode
 from tireid.search.metrics import Features, Metric, per_query_table, rank_relevant, summarise, to_numpy
@@ -56,8 +56,7 @@ class Score:
     def save(self, directory: str | Path) -> Path:
         """Write ``metrics.json`` and ``per_query.csv`` (UTF-8) into `directory`, which is made; returns it."""
         directory = Path(directory)
-        table = self.per_query.to_csv(index=False, lineterminator="\n")
-        write_atomically(directory / "per_query.csv", table.encode("utf-8", "backslashreplace"))  # odd file names
+        write_table(directory / "per_query.csv", self.per_query)
         write_atomically(directory / "metrics.json", json.dumps(self.metrics, indent=2) + "\n")
         return directory
 
@@ -84,7 +83,7 @@ def evaluate(
         model: :class:`tireid.TIReID`, or anything with its `encode_images` and `encode_texts`.
         split: ``data.val`` or ``data.test``.
         batch_size: pictures or captions encoded at a time.
-        images: the split's pictures, already decoded and in its order: an :class:`~tireid.data.images.ImageCache` or a
+        images: the split's pictures, already decoded and in its order: an :class:`~tireid.data.ImageCache` or a
             uint8 (N, 3, H, W) tensor; read from their paths where absent.
         ks: the k of R@k.
         metrics: of one's own, reported beside the others: functions marked with ``@tireid.part("metric")``, or their

@@ -2,6 +2,7 @@
 
 ```
 config.json    what is trained; a folder holds one configuration
+data.json      the name and the fingerprint of the data
 state-00003/   everything that a resume needs after epoch 3, renamed into place when it is whole
 best/, last/   checkpoints;  history.csv;  metrics.json, written last: the training is finished
 ```

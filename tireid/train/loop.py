@@ -27,12 +27,12 @@ from tireid.data import (
     RandomBatchSampler,
     Split,
     eot_positions,
-    load_dataset,
     make_loader,
 )
 from tireid.model import TIReID
 from tireid.options import Config
 from tireid.search import Score, evaluate
+from tireid.train.claim import claim_data
 from tireid.train.device import attention, build_accelerator
 from tireid.train.folder import RunFolder, read_state
 from tireid.train.recipe import build_sampler, build_schedule, gradient_norms
@@ -64,8 +64,10 @@ def train(
     `history.csv`, and needs the extra of that name.
 
     Raises:
-        TrainingError: `output_dir` holds a run of another configuration or of other code from outside, is being trained
-            in or cannot be written; or the loss or a weight is not finite: the state after the last good epoch stays.
+        TrainingError: `output_dir` holds a run of another configuration on other data or of other code from outside,
+            is being trained in or cannot be written; or the loss or a weight is not finite: the state after the last
+            good epoch stays.
+        ValueError: the data have no train or no test split.
         ConfigError: `config` names a part from outside that is not trusted, see :mod:`tireid.basics.parts`.
 
     >>> run = tireid.train(tireid.Config.preset("paper"), "runs/paper")   # doctest: +SKIP
@@ -78,11 +80,10 @@ def train(
     with folder.locked() if accelerator.is_main_process else nullcontext():
         with accelerator.main_process_first():
             folder.claim(config)
-        if not folder.finished:
+            data = claim_data(folder, config, data)
+        if data is not None and not folder.finished:
             if tensorboard:
                 accelerator.init_trackers("tensorboard")
-            with accelerator.main_process_first():
-                data = data or load_dataset(config.dataset, config.root)
             _seed(config.seed)
             if model is None:
                 model = TIReID.build(config, data.train.num_people, train_captions=data.train.captions)

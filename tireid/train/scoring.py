@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from tireid.basics.files import write_table
 from tireid.data import Dataset, ImageCache
 from tireid.model import TIReID
 from tireid.options import Config
@@ -36,7 +37,7 @@ def final_metrics(
             model = TIReID.from_pretrained(output_dir / which).to(device)
             score = evaluate(model, data.test, images=caches["test"], metrics=config.training.metrics)
         metrics |= {f"test/{which}/{name}": value for name, value in score.metrics.items()}
-        score.per_query.to_csv(output_dir / f"per_query_{which}.csv", index=False)
+        write_table(output_dir / f"per_query_{which}.csv", score.per_query)
     if state["best"] >= 0:
         metrics[f"{split}/best/{SELECTION_METRIC}"] = state["best"]
     samples = state["step"] * config.training.accumulate * config.sampler.batch_size
