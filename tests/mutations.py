@@ -241,4 +241,32 @@ MUTATIONS = [
         "key=lambda i: (scores[i],",
         "search/test_gallery.py::test_search_equals_a_sort_of_exact_cosines",
     ),
+    Mutation(
+        "half precision kept",
+        "model/io/files.py",
+        "return value.float() if value.is_floating_point() else value",
+        "return value",
+        "model/io/test_files.py::test_torch_files_of_both_kinds",
+    ),
+    Mutation(
+        "cleaning left out",
+        "data/text.py",
+        "html.unescape(html.unescape(ftfy.fix_text(text)))",
+        "html.unescape(ftfy.fix_text(text))",
+        "data/test_vocabulary.py::test_a_file_of_merges_makes_clips_tokenizer",
+    ),
+    Mutation(
+        "erased with the mean colour",
+        "data/erasing.py",
+        "self.value.to(images), images)",
+        "0 * self.value.to(images), images)",
+        "data/test_erasing.py::test_the_colour_is_clips_mean_after_normalisation",
+    ),
+    Mutation(
+        "IRRA's interaction biases with the heads",
+        "model/parameters.py",
+        'name.startswith("interaction.") and name.endswith("bias")',
+        'name.startswith("interaction.") and name.endswith("Bias")',
+        "model/test_parameters.py::test_irras_groups_are_those_of_its_code",
+    ),
 ]

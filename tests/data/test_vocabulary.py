@@ -27,6 +27,7 @@ TEXTS = [
     "naïve café cafe\u0301 ﬁne",
     "doesnâ€™t wear a hat &lt;b&gt; &#39;s",
     "穿红衣服的男人 😀",
+    "a <b> &amp;quot;c&amp;quot;",  # ftfy decodes no entities beside a tag: both decodings are needed
     "  \n\t ",
     "jekyll Σας İ",
     "<|mask|> </w>",
