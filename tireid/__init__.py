@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tireid import experiments, losses, model
+    from tireid import experiments, interactive, losses, model
     from tireid.basics.parts import part, trust
     from tireid.data import load_dataset
     from tireid.model import TIReID
@@ -28,6 +28,7 @@ __all__ = [
     "TrainingRun",
     "evaluate",
     "experiments",
+    "interactive",
     "load_dataset",
     "losses",
     "metrics",
@@ -58,7 +59,7 @@ def __getattr__(name: str) -> Any:
     # Loaded when first asked for: the processes that draw pedestrians need neither torch nor transformers.
     if name in _HOME:
         return getattr(import_module(f"tireid.{_HOME[name]}"), name)
-    if name in ("experiments", "losses", "model"):
+    if name in ("experiments", "interactive", "losses", "model"):
         return import_module(f"tireid.{name}")
     raise AttributeError(f"module 'tireid' has no attribute {name!r}")
 
