@@ -223,21 +223,25 @@ def _raised(thing: Any) -> set[str]:
     return {name for name in found if name != "NotImplementedError"}
 
 
+def brought(*names: str) -> set[str]:
+    """Distributions that an installation with the extras called `names` brings, in all."""
+    found: set[tuple[str, str]] = set()
+    waiting = [(wanted.name, extra) for wanted in requirements(*names) for extra in ("", *wanted.extras)]
+    while waiting:
+        name, extra = waiting.pop()
+        if (canonicalize_name(name), extra) in found:
+            continue
+        found.add((canonicalize_name(name), extra))
+        for wanted in map(Requirement, requires(name) or ()):
+            if wanted.marker is None or wanted.marker.evaluate({"extra": extra}):
+                waiting += [(wanted.name, more) for more in ("", *wanted.extras)]
+    return {name for name, _ in found}
+
+
 def modules_of_the_core() -> set[str]:
     """Top-level modules of everything that an installation without extras brings."""
-    found, waiting = set(), list(declared())
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        found.add(name)
-        for line in requires(name) or ():
-            requirement = Requirement(line)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                waiting.append(canonicalize_name(requirement.name))
-    return {
-        module for module, homes in packages_distributions().items() if {canonicalize_name(n) for n in homes} & found
-    }
+    core = brought()
+    return {module for module, homes in packages_distributions().items() if set(map(canonicalize_name, homes)) & core}
 
 
 def only_the_core() -> str:
