@@ -52,7 +52,7 @@ class Tokenizer:
 
     Any text can be encoded, and no text can become a special token: the encoder knows none, the ids of start and end
     are put around its output, and the mask token is a new id of its own. So a caption with "jekyll" (whose id the peers
-    sacrifice) or with "<|endoftext|>" in it survives as words.
+    sacrifice) or with `<|endoftext|>` in it survives as words.
 
     With `cleaning`, a text goes through :func:`clean` first, as in the code of OpenAI, IRRA and open_clip: it is part
     of their weights. transformers' tokenizer leaves it out, and so do vocabularies that are read from its files.

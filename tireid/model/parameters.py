@@ -14,12 +14,10 @@ TOWERS = "backbone."
 def parameter_groups(model: nn.Module, optimizer: OptimizerConfig) -> list[dict[str, Any]]:
     """Exactly four groups for a torch optimiser, every trainable parameter in one of them.
 
-    | `name` | lr | weight decay |
-    |---|---|---|
-    | `tower weights` | lr | yes |
-    | `tower biases` | lr x bias_lr_factor | no |
-    | `head weights` | lr x head_lr_factor | yes |
-    | `head biases` | lr x head_lr_factor | no |
+    - `tower weights`: lr, with weight decay;
+    - `tower biases`: lr x bias_lr_factor, without;
+    - `head weights`: lr x head_lr_factor, with;
+    - `head biases`: lr x head_lr_factor, without.
 
     With `groups: part`, towers are the parameters under `backbone.` and heads are all others. With `groups: irra` the
     layer norms around the interaction encoder count as towers, and so do its biases: its code raises the rate of what

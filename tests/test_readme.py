@@ -1,0 +1,116 @@
+"""Every block of code and every command of the README and of the documentation, as their reader runs them."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import house
+from tireid.cli import COMMANDS
+from tireid.pedestrians import render, sample_conditions, sample_person
+
+PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (house.ROOT / "docs").glob("*.md"))]
+NEEDS_MORE = ("/data", "runs/", "my.yaml", "notebooks/")
+"""Words of a command that needs what a test has not: real data, a finished training, a study that takes hours."""
+
+
+@dataclass(frozen=True)
+class Block:
+    page: str
+    line: int
+    language: str
+    code: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.page}:{self.line}"
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """The lines of a shell block as words, without comments."""
+        return [words for line in self.code.splitlines() if (words := shlex.split(line, comments=True))]
+
+
+def blocks(*languages: str) -> list[Block]:
+    found = []
+    for page in PAGES:
+        text = (house.ROOT / page).read_text(encoding="utf-8")
+        for match in re.finditer(r"^```(\w+)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
+            found.append(Block(page, text.count("\n", 0, match.start()) + 1, match[1], match[2]))
+    return [block for block in found if block.language in languages]
+
+
+def test_the_readme_is_short() -> None:
+    assert len((house.ROOT / "README.md").read_text(encoding="utf-8").split()) < 900
+
+
+def test_blocks_are_of_languages_that_are_tested() -> None:
+    text = "".join((house.ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    assert set(re.findall(r"^```([\w{}-]+)$", text, flags=re.MULTILINE)) <= {"python", "sh", "{toctree}", "{eval-rst}"}
+    assert len(blocks("python")) >= 3
+    assert len(blocks("sh")) >= 5
+
+
+@pytest.mark.parametrize("block", blocks("sh"), ids=lambda block: block.name)
+def test_commands_are_known_and_take_these_options(block: Block) -> None:
+    targets = set(re.findall(r"^(\w+):", (house.ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    for words in block.commands:
+        while "=" in words[0]:
+            words = words[1:]
+        if words[0] == "make":
+            assert set(words[1:]) <= targets
+        elif words[:2] == ["pip", "install"]:
+            assert set(re.findall(r"\[(\w+)\]", words[2])) <= set(house.extras())
+        elif "tireid" in words[:-1]:
+            COMMANDS.parser.parse_args(words[words.index("tireid") + 1 :])
+        else:
+            assert words[0] == ".venv/bin/pre-commit", words
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with crops, and a cache that is empty at first."""
+    place = tmp_path_factory.mktemp("reader")
+    (place / "crops").mkdir()
+    for number in range(6):
+        rng = np.random.default_rng(number)
+        picture = render(sample_person(rng), sample_conditions(rng, "street", 1), (96, 32))
+        picture.save(place / "crops" / f"{number}.png")
+    return place
+
+
+def run(command: list[str], place: Path) -> str:
+    environment = os.environ | {"TIREID_CACHE": str(place / "cache"), "MPLBACKEND": "agg", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.name)
+def test_python_runs_as_a_script_and_prints_something(block: Block, place: Path) -> None:
+    script = place / "script.py"
+    script.write_text(block.code, encoding="utf-8")
+    printed = run([sys.executable, str(script)], place)
+    assert ("print(" in block.code) == bool(printed.strip())
+    assert ast.parse(block.code)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", blocks("sh"), ids=lambda block: block.name)
+def test_commands_run(block: Block, place: Path) -> None:
+    ours = [words for words in block.commands if words[0] == "tireid"]
+    if any(word.startswith(NEEDS_MORE) for words in ours for word in words) or not ours:
+        pytest.skip("needs more than a test has; its options were checked")
+    for words in ours:
+        assert run([sys.executable, "-m", *words], place).strip()
