@@ -1,6 +1,7 @@
 # make run   set up and execute the main job: train, evaluate, search, report -> runs/quickstart
 # make test  set up and run the tests (with CI=true also the slow ones)
 # make lab   open the notebooks in JupyterLab
+# make docs  build the documentation -> build/site/index.html
 # make lint  ruff and mypy;  make notebooks  refresh the committed outputs;  make pretrain  make the bundled model again
 
 VENV ?= .venv
@@ -8,7 +9,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 SLOW := $(if $(CI),--slow,)
 
-.PHONY: run test lab lint notebooks pretrain clean
+.PHONY: run test lab docs lint notebooks pretrain clean
 
 run: $(VENV)/.ready
 	$(BIN)/python -m tireid run notebooks/00_quickstart.ipynb --output-dir runs/quickstart
@@ -18,6 +19,9 @@ test: $(VENV)/.ready
 
 lab: $(VENV)/.ready
 	$(BIN)/jupyter lab notebooks
+
+docs: $(VENV)/.ready
+	$(BIN)/python -m sphinx -b html -W --keep-going -q -d build/doctrees -c docs . build/site
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -38,5 +42,5 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,docs,dev]'
 	touch $@

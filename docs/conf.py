@@ -1,0 +1,68 @@
+"""How the documentation is made: pages, notebooks as they are committed, and the public names' docstrings.
+
+The folder above is Sphinx's source, so that pages and notebooks link to each other as they do on GitHub. Nothing is
+executed and the pages ask no network for anything: equations are MathML.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.application import Sphinx
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+import tireid  # noqa: E402
+
+project = "tireid"
+author = copyright = "the tireid authors"
+version = release = tireid.__version__
+
+root_doc = "docs/index"
+include_patterns = ["docs/*.md", "notebooks/*.ipynb", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+exclude_patterns = ["runs", ".*", "tests", "tireid", "build"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+
+nb_execution_mode = "off"
+nb_ipywidgets_js: dict[str, Any] = {}
+nb_output_stderr = "remove"
+suppress_warnings = ["mystnb.unknown_mime_type"]  # metrics, which the same output shows as a table
+myst_enable_extensions = ["dollarmath", "amsmath", "html_image"]
+myst_heading_anchors = 3
+
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_default_options = {"members": True, "imported-members": True, "show-inheritance": True}
+
+html_theme = "furo"
+html_title = "tireid"
+html_extra_path = ["front"]
+html_show_sphinx = False
+html_math_renderer = "mathml"
+html_copy_source = False
+
+
+def mathml(translator: Any, node: nodes.math | nodes.math_block) -> None:
+    """An equation as MathML, which browsers show by themselves."""
+    display = "block" if isinstance(node, nodes.math_block) else "inline"
+    translator.body.append(convert(node.astext(), display=display))
+    raise nodes.SkipNode
+
+
+def show_formulas(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Indented paragraphs of docstrings are formulas in plain text: kept as they stand."""
+    for at in range(len(lines) - 1, 1, -1):
+        if lines[at].startswith("    ") and not lines[at - 1] and lines[at - 2] and lines[at - 2][0] != " ":
+            lines[at:at] = ["::", ""]
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))
+    app.connect("autodoc-process-docstring", show_formulas, priority=400)  # before napoleon

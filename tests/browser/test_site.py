@@ -1,0 +1,108 @@
+"""The documentation is built without a warning, and a browser opens its pages without a network."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import house
+from tests.browser.lab import chromium
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
+]
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built as `make docs` does."""
+    place = tmp_path_factory.mktemp("docs")
+    options = ["-b", "html", "-W", "--keep-going", "-q", "-d", str(place / "doctrees"), "-c", "docs"]
+    command = [sys.executable, "-m", "sphinx", *options, ".", str(place / "site")]
+    assert " ".join(options[:5]) in (house.ROOT / "Makefile").read_text(encoding="utf-8")
+    done = subprocess.run(command, cwd=house.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return place / "site"
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def page(address: str) -> Iterator[Any]:
+    """A page that notes what goes wrong in `page.wrong`, requests to other machines included."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page: Any = browser.new_page()
+        wrong: list[str] = []
+        page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+        page.on(
+            "response", lambda answer: wrong.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None
+        )
+        page.on("request", lambda request: None if _here(request.url, address) else wrong.append(request.url))
+        page.wrong = wrong
+        yield page
+        browser.close()
+
+
+def _here(url: str, address: str) -> bool:
+    return url.startswith((address, "data:", "blob:"))
+
+
+def pages() -> list[str]:
+    books = sorted(f"notebooks/{path.stem}" for path in (house.ROOT / "notebooks").glob("*.ipynb"))
+    texts = sorted(f"docs/{path.stem}" for path in (house.ROOT / "docs").glob("*.md"))
+    return ["README", "CONTRIBUTING", "CHANGELOG", *texts, *books]
+
+
+def test_the_front_page_leads_to_every_page(page: Any, address: str) -> None:
+    page.wrong.clear()
+    page.goto(f"{address}/index.html")
+    page.wait_for_url("**/docs/index.html")
+    links = page.evaluate("[...document.querySelectorAll('.sidebar-tree a')].map(link => link.href.split('#')[0])")
+    assert {f"{address}/{name}.html" for name in pages()} <= {*links, page.url}
+    assert page.wrong == []
+
+
+@pytest.mark.parametrize("name", pages())
+def test_a_page_opens_without_a_failed_request_or_an_error(page: Any, address: str, name: str) -> None:
+    page.wrong.clear()
+    page.goto(f"{address}/{name}.html", wait_until="networkidle")
+    assert page.locator("h1").count() >= 1
+    broken = page.evaluate("[...document.images].filter(i => i.loading != 'lazy' && !i.naturalWidth).map(i => i.src)")
+    assert broken == []
+    assert page.locator("article img:not([alt])").count() == 0
+    assert page.wrong == []
+
+
+def test_equations_are_mathml_and_names_have_their_shapes(page: Any, address: str) -> None:
+    page.goto(f"{address}/notebooks/04_circle_loss.html")
+    assert page.locator("article math").count() > 3
+    assert page.locator("article .cell_output img").count() > 0
+    page.goto(f"{address}/docs/api.html")
+    assert "(N, M)" in page.locator("[id='tireid.losses.circle_loss']").locator("..").inner_text()
