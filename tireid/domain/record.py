@@ -1,0 +1,174 @@
+"""A model's domain as one file beside its weights: what it was trained on, and what its tests need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from tireid.basics.files import atomic_path
+from tireid.domain.conformal import FALSE_ALARMS, Float32s, Neighbours
+from tireid.domain.pictures import Pictures
+from tireid.domain.presence import Presence
+from tireid.domain.words import Words
+
+FILE = "domain.safetensors"
+FORMAT = 1
+UNKNOWN = (
+    "These weights do not say what they were trained on, so it cannot be told whether your pictures and words are "
+    "like that, or whether the person is in the gallery."
+)
+DISTANCES = ("statistics_distance", "features_distance", "held_out")
+_HALF = ("rows",)
+"""Large tables that are stored in half precision; their values were rounded to it before anything was measured."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """How much a part of a data set holds, and in words what it is."""
+
+    name: str
+    people: int
+    pictures: int
+    captions: int
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.people:,} people, {self.pictures:,} pictures, {self.captions:,} captions)"
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What a model was trained on, and tests of what is like it; made by :func:`tireid.explain.domain.learn`.
+
+    The tests are None where there were no people that the model was not trained on.
+
+    >>> from tireid import TIReID
+    >>> domain = TIReID.from_pretrained("tiny-street").domain
+    >>> domain.words.new_words("a woman astronaut in an orange suit")
+    ['astronaut']
+    """
+
+    trained: Held
+    held_out: Held | None
+    words: Words
+    """Without held-out people its p-values are all 1: only new words are told."""
+    pictures: Pictures | None = None
+    presence: Presence | None = None
+    weights: str = ""
+    """Digest of the weights' file that it belongs to; '' before it was saved."""
+
+    def summary(self) -> str:
+        """What the model was trained on and how it is tested, in a few sentences; plain text."""
+        known = f"Trained on {self.trained}; its captions have {len(self.words.counts):,} different words."
+        if self.held_out is None:
+            return (
+                f"{known} There were no other people to test it on: what is unlike them is not told, except new words."
+            )
+        tested = f"Unlike means unlike the pictures and captions of {self.held_out}, which it was not trained on"
+        return f"{known} {tested}; of these about {FALSE_ALARMS:.0%} are marked by mistake."
+
+    def save(self, directory: Path, weights: str) -> None:
+        """Write ``domain.safetensors`` into `directory`, for the weights with that digest."""
+        tensors = {name: _stored(name, value) for name, value in _tensors(self).items()}
+        held = None if self.held_out is None else asdict(self.held_out)
+        record = {
+            "format": FORMAT,
+            "weights": weights,
+            "trained": asdict(self.trained),
+            "held_out": held,
+            "words": dict(self.words.counts),
+            "followers": {word: sorted(behind) for word, behind in self.words.followers.items()},
+            "pictures_per_person": None if self.presence is None else self.presence.pictures_per_person,
+        }
+        with atomic_path(directory / FILE) as temporary:
+            save_file(tensors, temporary, metadata={"domain": json.dumps(record, sort_keys=True)})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self | None:
+        """What :meth:`save` wrote into `directory`; None where there is none.
+
+        Raises:
+            ValueError: the file is damaged or of another version; names it and says what to do.
+        """
+        file = directory / FILE
+        if not file.is_file():
+            return None
+        try:
+            with safe_open(file, framework="numpy") as content:
+                record = json.loads((content.metadata() or {})["domain"])
+                tensors = {name: np.asarray(content.get_tensor(name), np.float32) for name in content.keys()}  # noqa: SIM118
+            if record["format"] != FORMAT:
+                raise ValueError(f"format {record['format']}, this version reads {FORMAT}")
+            return cls(**_read(record, tensors))
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"{file} cannot be read ({error!r}): expected what training writes beside the weights; delete it to "
+                "use the weights without their domain"
+            ) from error
+
+
+def describe(model: Any) -> str:
+    """`model.domain.summary()`, or that the weights do not say what they were trained on."""
+    domain = getattr(model, "domain", None)
+    return UNKNOWN if domain is None else domain.summary()
+
+
+def _tensors(domain: Domain) -> dict[str, npt.NDArray[Any]]:
+    """Every array of the domain by its place: a part's name, then those of its fields."""
+    found: dict[str, npt.NDArray[Any]] = {}
+
+    def add(prefix: str, part: object) -> None:
+        for name, value in vars(part).items():
+            if isinstance(value, np.ndarray):
+                found[f"{prefix}.{name}"] = np.ascontiguousarray(value)
+            elif isinstance(value, Neighbours):
+                add(f"{prefix}.{name}", value)
+
+    for name in ("words", "pictures", "presence"):
+        if getattr(domain, name) is not None:
+            add(name, getattr(domain, name))
+    return found
+
+
+def _stored(name: str, value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return value.astype(np.float16) if name.endswith(_HALF) else value
+
+
+def _read(record: Mapping[str, Any], tensors: Mapping[str, Float32s]) -> dict[str, Any]:
+    """The arguments of :class:`Domain`."""
+
+    def part(prefix: str) -> dict[str, Float32s]:
+        start = f"{prefix}."
+        return {name[len(start) :]: value for name, value in tensors.items() if name.startswith(start)}
+
+    def neighbours(prefix: str) -> Neighbours:
+        return Neighbours(**part(prefix))
+
+    def plain(prefix: str) -> dict[str, Float32s]:
+        return {name: value for name, value in part(prefix).items() if "." not in name}
+
+    counts = {str(word): int(count) for word, count in record["words"].items()}
+    followers = {str(word): frozenset(map(str, behind)) for word, behind in record["followers"].items()}
+    words = Words(counts, followers, neighbours("words.features"), **plain("words"))
+    pictures, presence = None, None
+    if "pictures.held_out" in tensors:
+        both = neighbours("pictures.statistics"), neighbours("pictures.features")
+        pictures = Pictures(*both, *(tensors[f"pictures.{name}"] for name in DISTANCES))
+    if "presence.present" in tensors:
+        presence = Presence(**plain("presence"), pictures_per_person=float(record["pictures_per_person"]))
+    held = None if record["held_out"] is None else Held(**record["held_out"])
+    return {
+        "trained": Held(**record["trained"]),
+        "held_out": held,
+        "words": words,
+        "pictures": pictures,
+        "presence": presence,
+        "weights": str(record["weights"]),
+    }

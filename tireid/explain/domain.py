@@ -1,0 +1,80 @@
+"""Measure a model's domain: on the pictures and captions that it was trained on, and on people that it was not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tireid.basics.files import read_json
+from tireid.data import Dataset, Split
+from tireid.domain import Domain, Held, Pictures, Presence, Words
+from tireid.model import TIReID
+from tireid.search.encoder import Float32s, encode
+from tireid.search.likeness import encode_with_statistics
+
+REFERENCE = 1000
+"""So many pictures and captions that were trained on stand for all of them."""
+
+
+def learn(
+    model: TIReID, data: Dataset, held_out: Split | None = None, images: Mapping[str, Any] | None = None
+) -> Domain:
+    """What `model`, trained on ``data.train``, knows, tested on `held_out`.
+
+    Args:
+        model: in the state in which it will be used.
+        data: what it was trained on.
+        held_out: people that it was not trained on; the validation split where absent. Without either, the tests of
+            the domain are missing, and its summary says so.
+        images: decoded pictures by the name of their split, where they are at hand.
+
+    >>> domain = learn(model, data)   # doctest: +SKIP
+    """
+    split, given = data.train, images or {}
+    held = data.val if held_out is None else held_out
+    trained = Held(_name(data), split.num_people, split.num_images, split.num_captions)
+    some = _evenly(split.num_captions)
+    captions = [split.captions[i] for i in some]
+    features = _texts(model, captions)
+    if held is None:
+        return Domain(trained, None, Words.fit(split.captions, features, [], features[:0]))
+    own = _pictures(model, split, given.get(split.name), _evenly(split.num_images))
+    others = _pictures(model, held, given.get(held.name) if held is data.val else None, np.arange(held.num_images))
+    texts = _texts(model, held.captions)
+    return Domain(
+        trained,
+        Held(_held_name(data, held), held.num_people, held.num_images, held.num_captions),
+        Words.fit(split.captions, features, held.captions, texts),
+        Pictures.fit(own, others),
+        Presence.fit((texts, held.caption_person_ids), (others[1], held.image_person_ids)),
+    )
+
+
+def _pictures(model: Any, split: Split, images: Any, rows: npt.NDArray[np.int64]) -> tuple[Float32s, Float32s]:
+    """(statistics, features) of those pictures of a split."""
+    pictures = [split.image_paths[row] for row in rows] if images is None else images[rows]
+    return encode_with_statistics(model, pictures, 64)
+
+
+def _texts(model: Any, captions: Sequence[str]) -> Float32s:
+    return encode(model.encode_texts, list(captions), batch_size=128)
+
+
+def _evenly(count: int) -> npt.NDArray[np.int64]:
+    """Places of at most REFERENCE out of `count`, evenly spaced."""
+    return np.linspace(0, count - 1, min(count, REFERENCE)).astype(np.int64)
+
+
+def _name(data: Dataset) -> str:
+    """Of the data set; with the style where it was drawn."""
+    note = data.folder / "generator.json"
+    if not note.is_file():
+        return data.name
+    return f"{data.name}: drawn pedestrians in the style {read_json(note)['style']}"
+
+
+def _held_name(data: Dataset, held: Split) -> str:
+    return "the validation split" if held is data.val else held.name
