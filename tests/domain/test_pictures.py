@@ -67,6 +67,6 @@ def test_false_alarms_over_many_draws():
 
 def test_what_lies_far_away_gets_the_least_p_value():
     rng = np.random.default_rng(4)
-    tests = Pictures.fit(made_up(rng, 50), made_up(rng, 99))
+    tests = Pictures.fit(made_up(rng, 500), made_up(rng, 99))
     statistics, features = made_up(rng, 5)
     np.testing.assert_allclose(tests.p_values(statistics + 50, -features), 0.01, atol=0.015)

@@ -64,6 +64,10 @@ class Neighbours:
     scale: Float32s
     """(D,) what each column is divided by."""
 
+    def __post_init__(self) -> None:
+        if self.rows.ndim != 2 or not len(self.rows) or self.scale.shape != self.rows.shape[1:]:
+            raise ValueError(f"rows must be (R, D) and scale (D,), not {self.rows.shape} and {self.scale.shape}")
+
     @classmethod
     def of(cls, rows: npt.ArrayLike, standardise: bool) -> Self:
         """From rows (R, D), columns brought to standard deviation one (from at least 0.01) or left as they are.

@@ -45,6 +45,11 @@ class Presence:
     pictures_per_person: float
     """Of the held-out people, on average."""
 
+    def __post_init__(self) -> None:
+        shape = (len(self.sizes), len(self.thresholds))
+        if self.present.shape[1:] != shape or self.absent.shape != shape or not self.pictures_per_person >= 1:
+            raise ValueError(f"tables must be (M, S, T) and (S, T), not {self.present.shape} and {self.absent.shape}")
+
     @classmethod
     def fit(
         cls,

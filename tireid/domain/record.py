@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,12 +22,15 @@ from tireid.domain.presence import Presence
 from tireid.domain.words import Words
 
 FILE = "domain.safetensors"
+WEIGHTS = "model.safetensors"
 FORMAT = 1
 UNKNOWN = (
     "These weights do not say what they were trained on, so it cannot be told whether your pictures and words are "
     "like that, or whether the person is in the gallery."
 )
 DISTANCES = ("statistics_distance", "features_distance", "held_out")
+DIMENSIONS = {"rows": 2, "present": 3, "absent": 2}
+"""Of arrays by their name; the others have one."""
 _HALF = ("rows",)
 """Large tables that are stored in half precision; their values were rounded to it before anything was measured."""
 
@@ -38,6 +43,10 @@ class Held:
     people: int
     pictures: int
     captions: int
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(count, int) for count in (self.people, self.pictures, self.captions)):
+            raise ValueError(f"counts must be integers: {self.people!r}, {self.pictures!r}, {self.captions!r}")
 
     def __str__(self) -> str:
         return f"{self.name} ({self.people:,} people, {self.pictures:,} pictures, {self.captions:,} captions)"
@@ -61,8 +70,6 @@ class Domain:
     """Without held-out people its p-values are all 1: only new words are told."""
     pictures: Pictures | None = None
     presence: Presence | None = None
-    weights: str = ""
-    """Digest of the weights' file that it belongs to; '' before it was saved."""
 
     def summary(self) -> str:
         """What the model was trained on and how it is tested, in a few sentences; plain text."""
@@ -74,13 +81,13 @@ class Domain:
         tested = f"Unlike means unlike the pictures and captions of {self.held_out}, which it was not trained on"
         return f"{known} {tested}; of these about {FALSE_ALARMS:.0%} are marked by mistake."
 
-    def save(self, directory: Path, weights: str) -> None:
-        """Write ``domain.safetensors`` into `directory`, for the weights with that digest."""
+    def save(self, directory: Path) -> None:
+        """Write ``domain.safetensors`` into `directory`, for the weights that lie there and no others."""
         tensors = {name: _stored(name, value) for name, value in _tensors(self).items()}
         held = None if self.held_out is None else asdict(self.held_out)
         record = {
             "format": FORMAT,
-            "weights": weights,
+            "weights": _digest(directory / WEIGHTS),
             "trained": asdict(self.trained),
             "held_out": held,
             "words": dict(self.words.counts),
@@ -92,7 +99,7 @@ class Domain:
 
     @classmethod
     def load(cls, directory: Path) -> Self | None:
-        """What :meth:`save` wrote into `directory`; None where there is none.
+        """What :meth:`save` wrote into `directory`; None where there is none, or one of other weights (with a warning).
 
         Raises:
             ValueError: the file is damaged or of another version; names it and says what to do.
@@ -106,6 +113,9 @@ class Domain:
                 tensors = {name: np.asarray(content.get_tensor(name), np.float32) for name in content.keys()}  # noqa: SIM118
             if record["format"] != FORMAT:
                 raise ValueError(f"format {record['format']}, this version reads {FORMAT}")
+            if record["weights"] != _digest(directory / WEIGHTS):
+                warnings.warn(f"{file} is of other weights than {WEIGHTS} beside it, so it is not used", stacklevel=2)
+                return None
             return cls(**_read(record, tensors))
         except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(
@@ -118,6 +128,11 @@ def describe(model: Any) -> str:
     """`model.domain.summary()`, or that the weights do not say what they were trained on."""
     domain = getattr(model, "domain", None)
     return UNKNOWN if domain is None else domain.summary()
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _tensors(domain: Domain) -> dict[str, npt.NDArray[Any]]:
@@ -143,6 +158,9 @@ def _stored(name: str, value: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _read(record: Mapping[str, Any], tensors: Mapping[str, Float32s]) -> dict[str, Any]:
     """The arguments of :class:`Domain`."""
+    for name, value in tensors.items():
+        if not np.isfinite(value).all() or value.ndim != DIMENSIONS.get(name.rpartition(".")[2], 1):
+            raise ValueError(f"{name} is not finite, or has the shape {value.shape}")
 
     def part(prefix: str) -> dict[str, Float32s]:
         start = f"{prefix}."
@@ -170,5 +188,4 @@ def _read(record: Mapping[str, Any], tensors: Mapping[str, Float32s]) -> dict[st
         "words": words,
         "pictures": pictures,
         "presence": presence,
-        "weights": str(record["weights"]),
     }

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tireid.data.text import MaskedTokens, Tokenizer
+from tireid.domain import Domain
 from tireid.losses import identity_loss, mlm_loss
 from tireid.losses.alignment import ramp
 from tireid.losses.common import at_least_float32
@@ -49,6 +50,7 @@ class TIReID(nn.Module):
         self.tokenizer = tokenizer
         self.config = config
         self.num_identities = num_identities
+        self.domain: Domain | None = None  # what it was trained on, where that is known
         width, terms = backbone.width, config.loss
         self.interaction: InteractionEncoder | None = None
         self.mlm_head: MLMHead | None = None
@@ -265,6 +267,7 @@ class TIReID(nn.Module):
         parts = io.load(source, config, num_identities, tokenizer)
         model = cls(parts.backbone, parts.tokenizer, parts.config, parts.num_identities)
         parts.fill(model)
+        model.domain = parts.domain
         return model.eval()
 
     def save_pretrained(self, directory: str | Path) -> None:

@@ -87,6 +87,7 @@ def train(
             _seed(config.seed)
             if model is None:
                 model = TIReID.build(config, data.train.num_people, train_captions=data.train.captions)
+            model.domain = None  # that of the weights it starts from; its own is measured at the end
             loop = _Loop(config, folder, accelerator, data, model, on_log)
             loop.run()
             if accelerator.is_main_process:

@@ -10,6 +10,7 @@ import torch
 
 from tireid.basics.files import write_table
 from tireid.data import Dataset, ImageCache
+from tireid.explain.domain import learn
 from tireid.model import TIReID
 from tireid.options import Config
 from tireid.search import Score, evaluate
@@ -27,7 +28,8 @@ def final_metrics(
 ) -> dict[str, Any]:
     """The test split, scored once for the best and once for the last checkpoint; see :class:`TrainingRun`.
 
-    `state` are the loop's counters. Writes `per_query_best.csv` and `per_query_last.csv` into `output_dir`.
+    `state` are the loop's counters. Writes `per_query_best.csv` and `per_query_last.csv` into `output_dir`, and
+    beside both checkpoints their domain.
     """
     split = config.training.select_on
     metrics: dict[str, Any] = {"selection": selection_words(data, split)}
@@ -36,6 +38,8 @@ def final_metrics(
         if score is None or state["best_epoch"] != state["epoch"]:  # else both are the same weights
             model = TIReID.from_pretrained(output_dir / which).to(device)
             score = evaluate(model, data.test, images=caches["test"], metrics=config.training.metrics)
+            domain = learn(model, data, images=caches)
+        domain.save(output_dir / which)
         metrics |= {f"test/{which}/{name}": value for name, value in score.metrics.items()}
         write_table(output_dir / f"per_query_{which}.csv", score.per_query)
     if state["best"] >= 0:

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from tireid.basics.files import atomic_path
 from tireid.data.text import Tokenizer
+from tireid.domain import Domain
+from tireid.domain.record import FILE as DOMAIN
 from tireid.model.io.files import metadata, read_shapes, read_tensors
 from tireid.model.io.parts import BACKBONE, Parts, Shapes, check_architecture, check_words, image_size, set_activation
 from tireid.model.io.schema import ClipDescription, Strict, parse
@@ -39,6 +41,7 @@ class Model(Protocol):
     tokenizer: Tokenizer
     config: Config
     num_identities: int | None
+    domain: Domain | None
 
     def state_dict(self) -> dict[str, Tensor]:
         """Every weight by name."""
@@ -86,6 +89,10 @@ def save(model: Model, directory: Path) -> None:
         for name, text in files.items():
             renames.enter_context(atomic_path(directory / name)).write_text(text, encoding="utf-8")
         save_file(weights, renames.enter_context(atomic_path(directory / WEIGHTS)), metadata=notes)
+    if model.domain is None:
+        (directory / DOMAIN).unlink(missing_ok=True)
+    else:
+        model.domain.save(directory)
 
 
 def load(
@@ -126,7 +133,9 @@ def load(
     notes: tuple[str, ...] = ()
     if not exact:
         heads, notes = _wanted(heads, own_config, read_config(saved, path / CONFIG))
-    return Parts(backbone, words, own_config, people, file, heads, notes=notes, exact=exact)
+    same = tokenizer is None and image_size(own_config) == saved.image_size
+    domain = Domain.load(path) if same else None
+    return Parts(backbone, words, own_config, people, file, heads, notes=notes, exact=exact, domain=domain)
 
 
 def _wanted(heads: dict[str, Tensor], config: Config, saved: Config) -> tuple[dict[str, Tensor], tuple[str, ...]]:

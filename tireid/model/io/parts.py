@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import CLIPConfig
 
 from tireid.data.text import Tokenizer
+from tireid.domain import Domain
 from tireid.model.towers import IMAGE_POSITIONS, WORDS, CheckpointError, DualEncoder, check_weights, listing, patch_size
 from tireid.model.towers import tower_configs as sections
 from tireid.options import Config
@@ -42,6 +43,8 @@ class Parts:
     exact: bool = False
     tell_fresh: bool = False
     """Whether to name the parts of the model that the file does not have."""
+    domain: Domain | None = None
+    """What the weights were trained on, where they say so."""
 
     def fill(self, model: nn.Module) -> None:
         """Copy the heads into `model` and warn about what found no place and what starts fresh.
