@@ -8,6 +8,7 @@ import re
 import warnings
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ from tireid.data.dataset import Split
 from tireid.demo.answer import Answer
 from tireid.demo.source import Source
 from tireid.demo.state import Store, View
-from tireid.demo.sure import verdict
+from tireid.demo.sure import told_html, verdict
 from tireid.explain.confidence import QuerySpread, Sureness
+from tireid.explain.questions import suggest
 from tireid.interactive import RetrievalDemo
 from tireid.search import Gallery
+from tireid.search.likeness import Likeness
 
 COLOUR_OF = {person: colour for colour, person in PEOPLE.items()}
 
@@ -173,7 +176,8 @@ def test_two_models_side_by_side(demo: RetrievalDemo) -> None:
     assert "change" not in demo.results
 
 
-def test_how_sure_and_its_suggestions(demo: RetrievalDemo) -> None:
+def test_how_sure_and_its_suggestions(demo: RetrievalDemo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tireid.demo.sure.suggest", partial(suggest, least=0.0))
     demo.bar.caption.value = 0
     person = demo.state["person"]
     demo.bar.panel.value = "sure"
@@ -515,3 +519,23 @@ def test_a_panel_of_ones_own(gallery: Gallery, tmp_path: Path) -> None:
         RetrievalDemo(gallery, panels=[Colours, Colours])
     with pytest.raises(ValueError, match="panel"):
         RetrievalDemo(gallery, state={"panel": "colours"})
+
+
+def test_no_verdict_that_the_interval_contradicts() -> None:
+    """ "Not ambiguous" does not stand beside "1 to 98"."""
+    one, far = np.array([1]), np.array([98])
+    wide = verdict(Sureness(one, far, np.array([0.4]), 1, False, 0.9, 200, True))
+    assert "Not ambiguous" not in wide
+    assert "rank 98" in wide
+    assert "Not ambiguous" in verdict(Sureness(one, np.array([5]), np.array([0.9]), 1, False, 0.9, 200, True))
+
+
+def test_outside_its_domain_no_share_is_told() -> None:
+    one = np.array([1])
+    told = Sureness(one, one, np.array([1.0]), 1, False, 0.9, 200, False, Likeness(("<b>x</b>",), outside=True))
+    page = told_html(told, "<i>known</i>")
+    assert "%" not in page
+    assert "ambiguous" not in page.lower()
+    assert "cannot be told" in page
+    assert "&lt;b&gt;x&lt;/b&gt;" in page
+    assert "&lt;i&gt;known" in page

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from math import log2
 
 import numpy as np
 import pytest
 
 from tests.search.fakes import ColourModel
+from tireid.explain import questions
 from tireid.explain.phrases import BANK, COLOURS, Slot, add_phrase, label, mentioned
-from tireid.explain.questions import CONTEXT, PhraseBank, information_gain, suggest
+from tireid.explain.questions import CONTEXT, LEAST_GAIN, PhraseBank, information_gain
 from tireid.pedestrians import describe, sample_person
 from tireid.search import Gallery
+
+suggest = partial(questions.suggest, least=0.0)
+"""Every question, however little it tells: what is asked for a tenth of a bit is told by a test of its own."""
 
 TOP = Slot("top", "Which top?", ("wearing red", "wearing blue"), frozenset({"shirt"}))
 HAT = Slot("hat", "Which hat?", ("wearing green", "wearing yellow"), frozenset({"hat"}))
@@ -209,3 +214,17 @@ def test_articles_fit():
     assert not [phrase for phrase in phrases if " a o" in phrase or " an b" in phrase]
     assert "wearing an olive green top" in phrases
     assert len(COLOURS) == len(set(COLOURS))
+
+
+def test_questions_that_tell_too_little_are_not_asked(gallery):
+    same = Slot("same", "Which green?", ("wearing green", "wearing a green coat"), frozenset({"coat"}))
+    bank = PhraseBank.encode(gallery.model, (TOP, HAT, same))
+    every = suggest(gallery, "a person", range(5), k=9, bank=bank)
+    gains = [suggestion.gain for suggestion in every]
+    assert len(gains) == 3
+    assert gains[-1] < LEAST_GAIN == 0.1
+    for least in (gains[0] + 1e-9, gains[0], gains[1]):
+        asked = questions.suggest(gallery, "a person", range(5), k=9, bank=bank, least=least)
+        assert [suggestion.gain for suggestion in asked] == [gain for gain in gains if gain >= least]
+    asked = questions.suggest(gallery, "a person", range(5), k=9, bank=bank)
+    assert [suggestion.gain for suggestion in asked] == [gain for gain in gains if gain >= 0.1]

@@ -11,8 +11,10 @@ from tireid.demo.answer import Answer
 from tireid.demo.parts import bind, block, html, labelled, row, slider, table_html, widgets
 from tireid.demo.source import Source, kept_text
 from tireid.demo.state import FIND, Store, View
-from tireid.explain.confidence import Sureness, how_sure
+from tireid.domain import describe
+from tireid.explain.confidence import how_sure
 from tireid.explain.questions import PhraseBank, Suggestion, add_phrase, suggest
+from tireid.explain.sureness import Sureness, verdict
 from tireid.show.cards import safe
 
 QUESTIONS, AMONG = 3, 20
@@ -67,9 +69,10 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._refuse(str(error))
             return
         self.verdict = verdict(self.sureness)
-        self.words.value = block(f"<p><b>{safe(self.verdict)}</b></p><p>{safe(self.sureness.meaning)}</p>")
-        self.table.value = block(intervals_html(answer, self.sureness))
-        self._ask(asked)
+        outside = self.sureness.likeness.outside
+        self.words.value = told_html(self.sureness, describe(gallery.model))
+        self.table.value = "" if outside else block(intervals_html(answer, self.sureness))
+        self._ask([] if outside else asked)
 
     def static(self) -> list[str]:
         """The verdict and the intervals."""
@@ -108,15 +111,11 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._store.change(text=text, person=view.person, find=FIND[0])
 
 
-def verdict(sureness: Sureness) -> str:
-    """Ambiguous or not, in a sentence; how often that holds is said only by a calibrated answer."""
-    flat = "Ambiguous: several results are about as good. Say more." if sureness.ambiguous else "Not ambiguous."
-    if not sureness.calibrated:
-        return flat
-    first = (
-        "The first picture is right" if sureness.within == 1 else f"A right one is among the first {sureness.within}"
-    )
-    return f"{flat} {first} in about {sureness.level:.0%} of such cases."
+def told_html(sureness: Sureness, domain: str) -> str:
+    """The verdict, what the model's domain says of the query, what the shares mean, and what the model knows."""
+    notes = "".join(f'<p role="note">{safe(note)}</p>' for note in sureness.likeness.notes)
+    known = f"<details><summary>What the model knows</summary><p>{safe(domain)}</p></details>"
+    return block(f"<p><b>{safe(verdict(sureness))}</b></p>{notes}<p>{safe(sureness.meaning)}</p>{known}")
 
 
 def intervals_html(answer: Answer, sureness: Sureness) -> str:

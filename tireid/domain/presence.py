@@ -32,7 +32,13 @@ _MOST_CAPTIONS = 2000
 
 @dataclass(frozen=True)
 class Presence:
-    """P-values of the best score in a gallery that holds the described person, and how often others get it."""
+    """P-values of the best score in a gallery that holds the described person, and how often others get it.
+
+    M is the number of pictures of the person that are told apart, S of sizes, T of thresholds.
+
+    Raises:
+        ValueError: tables of shapes that do not fit.
+    """
 
     thresholds: Float32s
     """(T,) scores, ascending."""
@@ -94,7 +100,7 @@ class Presence:
         return cls(thresholds, sizes.astype(np.float32), *tables, per_person)
 
     def p_value(self, best: float, pictures: int, counts: Sequence[int] | npt.NDArray[np.int64] | None = None) -> float:
-        """Of the best score in a gallery of so many pictures, with so many of each person (P,) where that is known.
+        """Of the best score in a gallery of so many pictures, with `counts` (P,) of each person where they are known.
 
         Where it is not known, one picture is taken for the person, and as many people as the held-out number of
         pictures per person gives.

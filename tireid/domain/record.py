@@ -37,7 +37,11 @@ _HALF = ("rows",)
 
 @dataclass(frozen=True)
 class Held:
-    """How much a part of a data set holds, and in words what it is."""
+    """How much a part of a data set holds, and in words what it is.
+
+    Raises:
+        ValueError: counts that are no integers.
+    """
 
     name: str
     people: int

@@ -117,6 +117,7 @@ class Words:
 
 
 def _listed(words: Iterable[str], most: int = 6, longest: int = 24) -> str:
-    """The first few words, long ones cut."""
-    every = [word if len(word) <= longest else word[:longest] + "…" for word in words]
+    """The first few words, long ones cut; what a terminal would obey, and no one can read, as its code."""
+    shown = [word if word.isprintable() else ascii(word)[1:-1] for word in words]
+    every = [word if len(word) <= longest else word[:longest] + "…" for word in shown]
     return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")

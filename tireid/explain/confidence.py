@@ -24,26 +24,19 @@ from typing import Self
 import numpy as np
 
 from tireid.explain.calibration import KnownCaptions, count_above
+from tireid.explain.sureness import FLAT_ABOVE, UNCALIBRATED, Sureness
 from tireid.search.encoder import Encoder, Float32s, encode
 from tireid.search.gallery import Gallery
 from tireid.search.index import Mask, ranks_of
+from tireid.search.likeness import Likeness
 from tireid.search.metrics import Features, Floats, Ids, Ints, normalised_rows, to_numpy
 
-INTERVAL_MEANS = (
-    "The interval of a picture holds the rank that it gets from another description of the same person "
-    "in about {level:.0%} of the cases."
-)
-WITHIN_MEANS = (
-    "If the person is in the gallery, {first} is right in at least about {level:.0%} of the cases. "
-    "Cases are descriptions like those of the calibration."
-)
-UNCALIBRATED = (
-    "Not calibrated on known people: the intervals show how far other wordings move the ranks, not how often they hold."
-)
+__all__ = ["FLAT_ABOVE", "FLAT_LEVEL", "UNCALIBRATED", "QuerySpread", "Sureness", "how_sure"]
+
 DEFAULT_SCALE = 2.0
 """Of an uncalibrated spread: what calibration gives for the bundled `tiny-street` and drawn captions (2.0; 2.5 with
 those of its training people)."""
-FLAT_LEVEL, FLAT_ABOVE = 0.8, 5
+FLAT_LEVEL = 0.8
 """An answer is ambiguous if more than FLAT_ABOVE results are needed to hold a right one at FLAT_LEVEL."""
 _BLOCK_BYTES = 2**20
 """Of scores that are held at a time: they stay in the cache while they are counted."""
@@ -182,34 +175,6 @@ class QuerySpread:
         return noise
 
 
-@dataclass(frozen=True)
-class Sureness:
-    """How sure one answer is."""
-
-    low: Ints
-    """(k,) lower end of the interval of each shown picture's rank, from 1."""
-    high: Ints
-    """(k,) upper end, included."""
-    first: Floats
-    """(k,) share of the draws in which the picture stands first, 0..1."""
-    within: int
-    """A right picture is among so many first results in `level` of the cases."""
-    ambiguous: bool
-    """A flat answer: more than FLAT_ABOVE results are needed to hold a right one at FLAT_LEVEL."""
-    level: float
-    draws: int
-    calibrated: bool
-
-    @property
-    def meaning(self) -> str:
-        """What the intervals and `within` say, in words to display."""
-        if not self.calibrated:
-            return UNCALIBRATED
-        first = "the first picture" if self.within == 1 else f"one of the first {self.within}"
-        words = (WITHIN_MEANS.format(first=first, level=self.level), INTERVAL_MEANS.format(level=self.level))
-        return " ".join(words)
-
-
 def how_sure(
     gallery: Gallery,
     text: str,
@@ -276,8 +241,10 @@ def how_sure(
         return _within(standing, float(np.interp(wanted, _GRID, spread.within_levels)), len(pictures))
 
     first = (firsts[:, None] == place).mean(axis=0)
+    likeness = Likeness.of(gallery, text, query, shown, allowed)
     flat = within(FLAT_LEVEL) > FLAT_ABOVE
-    return Sureness(low, high, first, within(level), flat, level, draws, spread.calibrated)
+    known = spread.calibrated and not likeness.outside
+    return Sureness(low, high, first, within(level), flat, level, draws, known, likeness)
 
 
 def _rank_draws(drawn: Float32s, pictures: Float32s, place: Ints) -> tuple[Ints, Ints]:

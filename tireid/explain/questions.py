@@ -32,6 +32,8 @@ ANSWER_TEMPERATURE = 0.6
 """Of p(a | t), in standard deviations of the pictures' similarities with a phrase."""
 RESULT_TEMPERATURE = 0.2
 """Of w_t, in standard deviations of the gallery's similarities with the description."""
+LEAST_GAIN = 0.1
+"""A question that tells less, in bits, is not asked: it would split nothing."""
 _SPREAD_SAMPLE = 1000
 """Pictures that the standard deviation is taken from: enough for two digits of it."""
 
@@ -95,10 +97,11 @@ def suggest(
     bank: PhraseBank | None = None,
     options: int = 6,
     feature: Features | None = None,
+    least: float = LEAST_GAIN,
 ) -> list[Suggestion]:
     """The `k` questions that would split the results best, best first; those that `text` answers are left out.
 
-    Fewer than `k` where fewer are open, none for fewer than two results.
+    Fewer than `k` where fewer are open or tell enough, none for fewer than two results.
 
     Args:
         gallery: what was searched.
@@ -108,6 +111,7 @@ def suggest(
         bank: encoded phrases; :meth:`PhraseBank.encode` is called where absent, which takes a second or more.
         options: at most so many answers each, the likeliest.
         feature: (D,) of `text`, where it is encoded already.
+        least: gain in bits that a question must have.
 
     Raises:
         ValueError: a row outside the gallery, or `k` or `options` below 1.
@@ -129,8 +133,8 @@ def suggest(
         answers = _softmax(gallery.features[shown] @ bank.features[i].T, temperature)
         share, gain = information_gain(weights, answers)
         found.append(_suggestion(bank.slots[i], share, gain, options))
-    found.sort(key=lambda suggestion: -suggestion.gain)
-    return found[:k]
+    worth = [suggestion for suggestion in found if suggestion.gain >= least]
+    return sorted(worth, key=lambda suggestion: -suggestion.gain)[:k]
 
 
 def information_gain(weights: Floats, answers: Floats) -> tuple[Floats, float]:

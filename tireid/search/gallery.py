@@ -21,10 +21,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from tireid.basics.files import atomic_path, write_atomically
-from tireid.search.encoder import Encoder, Float32s, OnProgress, encode, file_digest, fingerprint
+from tireid.search.encoder import Encoder, Float32s, OnProgress, file_digest, fingerprint
 from tireid.search.evaluation import common_folder, relative_names
 from tireid.search.hits import Hit, Hits
 from tireid.search.index import Index, Mask
+from tireid.search.likeness import Likeness, encode_pictures, warn_if_unlike
 from tireid.search.metrics import Features, Floats, Ints, normalised_rows, to_numpy
 from tireid.search.pictures import find_pictures, read_batches
 from tireid.search.query import check_k, encode_query, parse
@@ -83,6 +84,8 @@ class Gallery:
         self.features: Float32s = _unit_rows(features)
         self.person_ids: Ints | None = None if person_ids is None else np.asarray(person_ids, np.int64)
         self.cameras = None if cameras is None or all(c is None for c in cameras) else list(cameras)
+        self.likeness: Float32s | None = None
+        """(N,) p-value of each picture, small where it is unlike what the model was trained on; None where unknown."""
         self.skipped: list[tuple[Path, str]] = []
         """Pictures that :meth:`from_folder` could not read, with the reason."""
         for name, values in (("features", self.features), ("person_ids", self.person_ids), ("cameras", self.cameras)):
@@ -113,9 +116,11 @@ class Gallery:
         pictures = list(split.image_paths) if images is None else images
         if len(pictures) != split.num_images or not len(pictures):
             raise ValueError(f"{len(pictures)} pictures for the {split.num_images} of split {split.name!r}")
-        features = encode(model.encode_images, pictures, batch_size=batch_size, on_progress=on_progress)
+        features, likeness = encode_pictures(model, pictures, batch_size, on_progress)
         cameras = [record.camera for record in split.records]
-        return cls(model, features, split.image_paths, split.image_person_ids, cameras)
+        gallery = cls(model, features, split.image_paths, split.image_person_ids, cameras)
+        gallery.likeness = likeness
+        return gallery
 
     @classmethod
     def from_folder(
@@ -142,13 +147,13 @@ class Gallery:
         root = Path(folder)
         found = find_pictures(root, recursive=recursive, patterns=patterns)
         paths: list[Path] = []
-        parts: list[Float32s] = []
+        parts: list[tuple[Float32s, Float32s | None]] = []
         skipped: list[tuple[Path, str]] = []
         for batch in read_batches(found, batch_size, strict=strict):
             skipped += batch.unreadable
             if batch.pictures:
                 paths += batch.paths
-                parts.append(encode(model.encode_images, batch.pictures, batch_size=batch_size))
+                parts.append(encode_pictures(model, batch.pictures, batch_size))
             if on_progress is not None:
                 on_progress(len(paths) + len(skipped), len(found))
         if skipped:
@@ -160,8 +165,11 @@ class Gallery:
                 f"gallery.skipped; the first is {path}: {reason}",
                 stacklevel=2,
             )
-        gallery = cls(model, np.concatenate(parts), paths, root=root)
+        gallery = cls(model, np.concatenate([features for features, _ in parts]), paths, root=root)
         gallery.skipped = skipped
+        known = [likeness for _, likeness in parts if likeness is not None]
+        gallery.likeness = np.concatenate(known) if known else None
+        warn_if_unlike(gallery.likeness, str(root))
         return gallery
 
     def __len__(self) -> int:
@@ -210,8 +218,12 @@ class Gallery:
         text, image = parse(query, text, image)
         k = check_k(k)
         vector = encode_query(self.model, text, image, text_weight, width=self.features.shape[1])
-        found = self.nearest(vector, k, self.allowed(**filters), person_id)
-        return Hits(found.items, text, image, found.among, found.first_right)
+        allowed = self.allowed(**filters)
+        found = self.nearest(vector, k, allowed, person_id)
+        notes: tuple[str, ...] = ()
+        if text is not None and image is None:
+            notes = Likeness.of(self, text, vector, [hit.row for hit in found], allowed).notes
+        return Hits(found.items, text, image, found.among, found.first_right, notes)
 
     def nearest(self, vector: Floats, k: int, allowed: Mask | None = None, person_id: int | None = None) -> Hits:
         """As :meth:`search`, with a query (D,) of length one and a mask (N,) of the pictures that may be found.
@@ -273,7 +285,8 @@ class Gallery:
         directory = Path(directory)
         features_file = directory / "features.safetensors"
         with atomic_path(features_file) as temporary:
-            save_file({"features": self.features}, temporary)
+            likeness = {} if self.likeness is None else {"likeness": self.likeness}
+            save_file({"features": self.features} | likeness, temporary)
         content = {
             "format": FORMAT,
             "model": fingerprint(self.model),
@@ -314,8 +327,10 @@ class Gallery:
                 )
             root = content["root"] if root is None else root
             paths = [Path(root or "", name) for name in content["paths"]]
-            features = load_file(features_file)["features"]
-            return cls(model, features, paths, content["person_ids"], content["cameras"], root=root)
+            tensors = load_file(features_file)
+            gallery = cls(model, tensors["features"], paths, content["person_ids"], content["cameras"], root=root)
+            gallery.likeness = tensors.get("likeness")
+            return gallery
         except (json.JSONDecodeError, KeyError, TypeError, SafetensorError) as error:
             raise GalleryError(f"{directory} is damaged ({error!r}): index again") from error
 

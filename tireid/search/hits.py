@@ -44,6 +44,8 @@ class Hits(Sequence[Hit]):
     """How many pictures were ranked: those that the filters leave."""
     first_right: int | None = None
     """Rank of the first right picture among them all; None where nobody knows who is right, or where nobody is."""
+    notes: tuple[str, ...] = ()
+    """What the model's domain says of the description and these pictures: sentences that the user should read."""
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -51,7 +53,7 @@ class Hits(Sequence[Hit]):
     def __getitem__(self, index: slice) -> Hits: ...
     def __getitem__(self, index: int | slice) -> Hit | Hits:
         if isinstance(index, slice):
-            return Hits(self.items[index], self.text, self.image, self.among, self.first_right)
+            return Hits(self.items[index], self.text, self.image, self.among, self.first_right, self.notes)
         return self.items[index]
 
     def __len__(self) -> int:
@@ -76,7 +78,7 @@ class Hits(Sequence[Hit]):
         return f"{len(self)} hit{'' if len(self) == 1 else 's'} for {' and '.join(parts) or 'a query'}"
 
     def __str__(self) -> str:
-        return cards.listing(self.title, self)
+        return "\n".join([cards.listing(self.title, self), *(cards.printable(f"note: {note}") for note in self.notes)])
 
     def show(self, columns: int = 5, width: int = 96) -> cards.Rendered:
         """The pictures in rank order, to be the last line of a notebook cell; elsewhere it prints the list.
@@ -101,7 +103,8 @@ class Hits(Sequence[Hit]):
         return Path(path)
 
     def _html(self, columns: int, width: int) -> str:
-        return cards.grid_html(self.title, self, query=self.image, columns=columns, width=width)
+        told = "".join(f'<p role="note" style="margin:4px 0">{cards.safe(note)}</p>' for note in self.notes)
+        return told + cards.grid_html(self.title, self, query=self.image, columns=columns, width=width)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.show()._repr_mimebundle_()

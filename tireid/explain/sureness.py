@@ -1,0 +1,80 @@
+"""How sure one answer is, as numbers and in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tireid.search.likeness import Likeness
+from tireid.search.metrics import Floats, Ints
+
+INTERVAL_MEANS = (
+    "The interval of a picture holds the rank that it gets from another description of the same person "
+    "in about {level:.0%} of the cases."
+)
+WITHIN_MEANS = (
+    "If the person is in the gallery, {first} is right in at least about {level:.0%} of the cases. "
+    "Cases are descriptions like those of the calibration."
+)
+UNCALIBRATED = (
+    "Not calibrated on known people: the intervals show how far other wordings move the ranks, not how often they hold."
+)
+OUTSIDE = (
+    "No share of cases is stated: it was measured on pictures and descriptions like those that the model was trained "
+    "on, and these are not. What is shown is the order of the scores, no more."
+)
+FLAT_ABOVE = 5
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """How sure one answer is."""
+
+    low: Ints
+    """(k,) lower end of the interval of each shown picture's rank, from 1."""
+    high: Ints
+    """(k,) upper end, included."""
+    first: Floats
+    """(k,) share of the draws in which the picture stands first, 0..1."""
+    within: int
+    """A right picture is among so many first results in `level` of the cases."""
+    ambiguous: bool
+    """A flat answer: more than FLAT_ABOVE results are needed to hold a right one at FLAT_LEVEL."""
+    level: float
+    draws: int
+    calibrated: bool
+    """Whether `level` was measured on known people, and description and pictures are like theirs."""
+    likeness: Likeness = field(default_factory=Likeness)
+    """What the model's domain says of description and pictures."""
+
+    @property
+    def meaning(self) -> str:
+        """What the intervals and `within` say, in words to display."""
+        if self.likeness.outside:
+            return OUTSIDE
+        if not self.calibrated:
+            return UNCALIBRATED
+        first = "the first picture" if self.within == 1 else f"one of the first {self.within}"
+        words = (WITHIN_MEANS.format(first=first, level=self.level), INTERVAL_MEANS.format(level=self.level))
+        return " ".join(words)
+
+
+def verdict(sureness: Sureness) -> str:
+    """How sure, in a sentence or two; how often that holds is said only where it was measured on such cases."""
+    if sureness.likeness.outside:
+        return "How sure this is cannot be told."
+    told = _how_flat(sureness)
+    if not sureness.calibrated:
+        return told
+    first = (
+        "The first picture is right" if sureness.within == 1 else f"A right one is among the first {sureness.within}"
+    )
+    return f"{told} {first} in about {sureness.level:.0%} of such cases."
+
+
+def _how_flat(sureness: Sureness) -> str:
+    if sureness.ambiguous:
+        return "Ambiguous: several results are about as good. Say more."
+    if len(sureness.high) and sureness.high[0] > FLAT_ABOVE:
+        last = sureness.high[0]
+        return f"Depends on the wording: another description may put the first picture at rank {last}."
+    return "Not ambiguous."
