@@ -100,7 +100,7 @@ class Presence:
         return cls(thresholds, sizes.astype(np.float32), *tables, per_person)
 
     def p_value(self, best: float, pictures: int, counts: Sequence[int] | npt.NDArray[np.int64] | None = None) -> float:
-        """Of the best score in a gallery of so many pictures, with `counts` (P,) of each person where they are known.
+        """Scalar, of the best score in a gallery of so many pictures, with `counts` (P,) of each person where known.
 
         Where it is not known, one picture is taken for the person, and as many people as the held-out number of
         pictures per person gives.
@@ -108,7 +108,7 @@ class Presence:
         return float(np.interp(best, self.thresholds, self._curve(pictures, counts)))
 
     def power(self, pictures: int, counts: Sequence[int] | npt.NDArray[np.int64] | None = None) -> float | None:
-        """How often a gallery of so many pictures without the described person is told to be one.
+        """Scalar: how often a gallery of so many pictures without the described person is told to be one.
 
         At the stated false-alarm rate; `counts` (P,) as for :meth:`p_value`. None for galleries of more people than
         were held out.
