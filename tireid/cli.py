@@ -194,14 +194,11 @@ def _index(options: Options) -> int:
     argument("--html", type=path, help="write the ranked pictures as one self-contained page"),
 )
 def _search(options: Options) -> int:
-    from tireid.domain import describe
     from tireid.model import TIReID
     from tireid.search import Gallery
 
-    model = TIReID.from_pretrained(options.model)
-    hits = Gallery.load(options.gallery, model).search(options.text, k=options.k)
-    print(hits)
-    print(describe(model))
+    hits = Gallery.load(options.gallery, TIReID.from_pretrained(options.model)).search(options.text, k=options.k)
+    print(hits, hits.domain, sep="\n")
     if options.html is not None:
         hits.save_html(options.html)
         print(options.html)

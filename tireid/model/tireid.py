@@ -267,7 +267,6 @@ class TIReID(nn.Module):
         parts = io.load(source, config, num_identities, tokenizer)
         model = cls(parts.backbone, parts.tokenizer, parts.config, parts.num_identities)
         parts.fill(model)
-        model.domain = parts.domain
         return model.eval()
 
     def save_pretrained(self, directory: str | Path) -> None:

@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from tireid.basics.files import atomic_path, write_atomically
+from tireid.domain import describe
 from tireid.search.encoder import Encoder, Float32s, OnProgress, file_digest, fingerprint
 from tireid.search.evaluation import common_folder, relative_names
 from tireid.search.hits import Hit, Hits
@@ -223,7 +224,8 @@ class Gallery:
         notes: tuple[str, ...] = ()
         if text is not None and image is None:
             notes = Likeness.of(self, text, vector, [hit.row for hit in found], allowed).notes
-        return Hits(found.items, text, image, found.among, found.first_right, notes)
+        domain = describe(self.model) if hasattr(self.model, "domain") else ""
+        return Hits(found.items, text, image, found.among, found.first_right, notes, domain)
 
     def nearest(self, vector: Floats, k: int, allowed: Mask | None = None, person_id: int | None = None) -> Hits:
         """As :meth:`search`, with a query (D,) of length one and a mask (N,) of the pictures that may be found.

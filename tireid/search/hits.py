@@ -46,6 +46,8 @@ class Hits(Sequence[Hit]):
     """Rank of the first right picture among them all; None where nobody knows who is right, or where nobody is."""
     notes: tuple[str, ...] = ()
     """What the model's domain says of the description and these pictures: sentences that the user should read."""
+    domain: str = ""
+    """What the model was trained on, in words to display."""
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -53,7 +55,7 @@ class Hits(Sequence[Hit]):
     def __getitem__(self, index: slice) -> Hits: ...
     def __getitem__(self, index: int | slice) -> Hit | Hits:
         if isinstance(index, slice):
-            return Hits(self.items[index], self.text, self.image, self.among, self.first_right, self.notes)
+            return Hits(self.items[index], self.text, self.image, self.among, self.first_right, self.notes, self.domain)
         return self.items[index]
 
     def __len__(self) -> int:
@@ -104,7 +106,9 @@ class Hits(Sequence[Hit]):
 
     def _html(self, columns: int, width: int) -> str:
         told = "".join(f'<p role="note" style="margin:4px 0">{cards.safe(note)}</p>' for note in self.notes)
-        return told + cards.grid_html(self.title, self, query=self.image, columns=columns, width=width)
+        known = f"<details><summary>What the model knows</summary><p>{cards.safe(self.domain)}</p></details>"
+        grid = cards.grid_html(self.title, self, query=self.image, columns=columns, width=width)
+        return told + grid + (known if self.domain else "")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return self.show()._repr_mimebundle_()

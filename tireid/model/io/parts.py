@@ -56,6 +56,7 @@ class Parts:
             unused, fresh = self._copy(model)
         except CheckpointError as error:
             raise CheckpointError(f"{self.file}: {error}") from error
+        model.domain = self.domain  # type: ignore[assignment]  # no part of the network
         unused = sorted([*unused, *self.unused])
         for note in self.notes:
             warnings.warn(f"{self.file}: {note}", stacklevel=3)
