@@ -15,7 +15,7 @@ from tests.search.fakes import SIZE
 from tireid.data import ImageCache
 from tireid.data.annotations import Record
 from tireid.data.dataset import Split
-from tireid.search import evaluate, evaluate_features
+from tireid.search import cross_evaluate, evaluate, evaluate_features
 
 
 def random_split(seed: int, images: int = 25, people: int = 6) -> tuple[Split, np.ndarray, np.ndarray]:
@@ -125,6 +125,35 @@ def test_display_rounds_but_the_table_does_not():
     assert f"{value:.2f}" in str(score)
     assert f"{value:.2f}" in score._repr_html_()
     assert str(value) not in str(score)
+
+
+def test_every_model_is_scored_on_every_split():
+    class Numbers:
+        """Features of the number in a text or a file's name, turned by `seed`."""
+
+        def __init__(self, seed: int) -> None:
+            self.turn = np.random.default_rng(seed).normal(size=(8, 8))
+
+        def encode_texts(self, texts, batch_size):
+            return torch.from_numpy(np.stack([self._feature(int(text.split()[1])) for text in texts]))
+
+        def encode_images(self, images, batch_size):
+            return torch.from_numpy(np.stack([self._feature(int(path.stem)) for path in images]))
+
+        def _feature(self, number: int) -> np.ndarray:
+            return (np.random.default_rng(number).normal(size=8) @ self.turn).clip(0) + 0.01
+
+    models = {"one": Numbers(0), "two": Numbers(1)}
+    splits = {"few": random_split(2, images=9)[0], "many": random_split(3, images=30)[0]}
+    table = cross_evaluate(models, splits, ks=(1, 3))
+    assert table.index.names == ["model", "data", "direction"]
+    assert len(table) == 2 * 2 * 2
+    for name, model in models.items():
+        for data, split in splits.items():
+            pd.testing.assert_frame_equal(
+                table.loc[name, data], evaluate(model, split, ks=(1, 3)).table(), check_names=False
+            )
+    assert table.loc["one", "many"].loc["text→image", "mAP"] != table.loc["two", "many"].loc["text→image", "mAP"]
 
 
 @pytest.mark.filterwarnings("ignore:.*no relevant item")

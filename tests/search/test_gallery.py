@@ -7,6 +7,7 @@ import shutil
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -263,6 +264,28 @@ def test_damaged_galleries_are_refused(model, crops, tmp_path):
     file.unlink()
     with pytest.raises(FileNotFoundError, match=r"gallery\.json is missing"):
         Gallery.load(folder, model)
+
+
+@pytest.mark.parametrize(
+    ("ids", "says"),
+    [
+        ([1.0, float("nan")], "must be integers"),
+        ([1.9, 2.0], "must be integers"),
+        ([None, 3], "must be integers"),
+        ([[1], [2]], r"the shape \(2,\)"),
+        (["1", "2"], "must be integers"),
+        ([True, False], "must be integers"),
+        (np.array([1, 2**63], np.uint64), "must be integers below"),
+        ([1, 2, 3], "person_ids has 3 entries for 2 paths"),
+    ],
+)
+def test_ids_that_name_nobody_are_refused(ids: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Gallery(ColourModel(), np.eye(2), ["a.png", "b.png"], person_ids=ids)
+    assert Gallery(ColourModel(), np.eye(2), ["a.png", "b.png"], person_ids=np.uint8([3, 1])).person_ids.tolist() == [
+        3,
+        1,
+    ]
 
 
 def test_fingerprint_knows_weights_names_and_dtypes():

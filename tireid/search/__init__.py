@@ -1,7 +1,7 @@
 """Metrics, evaluation, and galleries that can be searched."""
 
 from tireid.search.encoder import Encoder, fingerprint
-from tireid.search.evaluation import Score, evaluate, evaluate_features
+from tireid.search.evaluation import Score, cross_evaluate, evaluate, evaluate_features
 from tireid.search.gallery import Gallery, GalleryError
 from tireid.search.hits import Hit, Hits
 from tireid.search.intervals import bootstrap_interval
@@ -15,6 +15,7 @@ __all__ = [
     "Hits",
     "Score",
     "bootstrap_interval",
+    "cross_evaluate",
     "evaluate",
     "evaluate_features",
     "fingerprint",

@@ -113,6 +113,24 @@ def evaluate(
     return evaluate_features(image_features, text_features, split, ks=ks, metrics=metrics)
 
 
+def cross_evaluate(models: Mapping[str, Encoder], splits: Mapping[str, Split], **options: Any) -> pd.DataFrame:
+    """Every model on every split, for instance each checkpoint on the test people of each data set.
+
+    Args:
+        models: by the names that the table gives them.
+        splits: likewise, such as ``{"RSTPReid": data.split("test")}``.
+        options: of :func:`evaluate`, such as `ks`.
+
+    Returns:
+        A row per model, data set and direction, a column per metric, in percent, unrounded.
+
+    >>> cross_evaluate({"mine": model}, {"RSTPReid": rstp.test, "CUHK-PEDES": cuhk.test})   # doctest: +SKIP
+    """
+    pairs = [(model, split) for model in models for split in splits]
+    tables = [evaluate(models[model], splits[split], **options).table() for model, split in pairs]
+    return pd.concat(tables, keys=pairs, names=["model", "data", "direction"])
+
+
 def evaluate_features(
     image_features: Features,
     text_features: Features,

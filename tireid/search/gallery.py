@@ -27,7 +27,7 @@ from tireid.search.evaluation import common_folder, relative_names
 from tireid.search.hits import Hit, Hits
 from tireid.search.index import Index, Mask
 from tireid.search.likeness import Likeness, encode_pictures, warn_if_unlike
-from tireid.search.metrics import Features, Floats, Ints, normalised_rows, to_numpy
+from tireid.search.metrics import Features, Floats, Ints, checked_numbers, normalised_rows, to_numpy
 from tireid.search.pictures import find_pictures, read_batches
 from tireid.search.query import check_k, encode_query, parse
 
@@ -83,15 +83,16 @@ class Gallery:
         self.model = model
         self.paths = [Path(path) for path in paths]
         self.features: Float32s = _unit_rows(features)
-        self.person_ids: Ints | None = None if person_ids is None else np.asarray(person_ids, np.int64)
+        people = None if person_ids is None else to_numpy(person_ids)
         self.cameras = None if cameras is None or all(c is None for c in cameras) else list(cameras)
         self.likeness: Float32s | None = None
         """(N,) p-value of each picture, small where it is unlike what the model was trained on; None where unknown."""
         self.skipped: list[tuple[Path, str]] = []
         """Pictures that :meth:`from_folder` could not read, with the reason."""
-        for name, values in (("features", self.features), ("person_ids", self.person_ids), ("cameras", self.cameras)):
+        for name, values in (("features", self.features), ("person_ids", people), ("cameras", self.cameras)):
             if values is not None and len(values) != len(self.paths):
                 raise ValueError(f"{name} has {len(values)} entries for {len(self.paths)} paths")
+        self.person_ids: Ints | None = None if people is None else checked_numbers(people, "person_ids", len(people))
         self.root = Path(root) if root is not None else common_folder(self.paths)
         self.names = relative_names(self.paths, self.root)
         """Per picture its path relative to `root`, with forward slashes."""

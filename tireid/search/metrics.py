@@ -300,6 +300,14 @@ def checked_ids(ids: Ids, name: str, length: int) -> npt.NDArray[Any]:
     return array
 
 
+def checked_numbers(ids: Ids, name: str, length: int) -> Ints:
+    """(length,) integers. Raises ValueError for another shape or kind, such as the NaN of somebody unknown, or 1.9."""
+    array = checked_ids(ids, name, length)
+    if array.dtype.kind not in "iu" or array.max(initial=0) >= 2**63:
+        raise ValueError(f"{name} must be integers below 2**63, not {array.dtype}; pass None where nobody is known")
+    return array.astype(np.int64)
+
+
 def _checked_ks(ks: Sequence[int]) -> tuple[int, ...]:
     numbers = tuple(ks)
     if not all(isinstance(k, int | np.integer) and not isinstance(k, bool) and k >= 1 for k in numbers):
