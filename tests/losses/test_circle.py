@@ -7,7 +7,16 @@ from pytorch_metric_learning.reducers import MeanReducer
 from torch.nn import functional as F
 
 from tests.oracles import losses as oracle
-from tireid.losses import bidirectional_circle_loss, circle_loss, circle_weights
+from tireid.losses import (
+    CircleForm,
+    LateCircleLoss,
+    bidirectional_circle_loss,
+    circle_exponents,
+    circle_loss,
+    circle_weights,
+    class_circle_loss,
+)
+from tireid.losses import CircleLoss as CircleOptions
 
 IDS = torch.tensor([3, 3, 8, 8, 8, 1])
 
@@ -118,3 +127,101 @@ def test_wrong_arguments_are_named() -> None:
         circle_loss(similarity(), POSITIVES.float())
     with pytest.raises(ValueError, match="negatives"):
         circle_loss(similarity(), POSITIVES, negatives=POSITIVES[:2])
+
+
+FORMS: dict[str, tuple[CircleForm, dict[str, object]]] = {
+    "log-mean-exp": (CircleForm(pooling="mean"), {"mean": True}),
+    "bounded": (CircleForm(bound=0.5), {"bound": 0.5}),
+    "bounded by 1": (CircleForm(bound=1.0), {"bound": 1.0}),
+    "own optima": (CircleForm(optimum_positive=0.9, optimum_negative=-0.1), {"optima": (0.9, -0.1)}),
+    "own margins": (CircleForm(margin_positive=0.6, margin_negative=0.1), {"margins": (0.6, 0.1)}),
+    "all of them": (
+        CircleForm(1.1, 0.0, 0.7, 0.2, "mean", 0.3),
+        {"optima": (1.1, 0.0), "margins": (0.7, 0.2), "mean": True, "bound": 0.3},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("gamma", [8.0, 64.0])
+def test_forms_equal_loops(name: str, gamma: float) -> None:
+    form, options = FORMS[name]
+    s = similarity(3)
+    rows = oracle.circle(s.tolist(), POSITIVES.tolist(), 0.25, gamma, **options)  # type: ignore[arg-type]
+    columns = oracle.circle(s.T.tolist(), POSITIVES.T.tolist(), 0.25, gamma, **options)  # type: ignore[arg-type]
+    assert circle_loss(s, POSITIVES, 0.25, gamma, form=form).item() == pytest.approx(rows, rel=1e-9)
+    both = bidirectional_circle_loss(s, POSITIVES, 0.25, gamma, form=form)
+    assert both.item() == pytest.approx(rows + columns, rel=1e-9)
+    assert rows != pytest.approx(oracle.circle(s.tolist(), POSITIVES.tolist(), 0.25, gamma), rel=1e-3)
+
+
+def test_options_reach_the_loss() -> None:
+    image, text = features()
+    form = CircleForm(1.1, 0.0, 0.7, 0.2, "mean", 0.3)
+    options = CircleOptions(gamma=8, **form._asdict())
+    expected = bidirectional_circle_loss(similarity(), POSITIVES, 0.25, 8, form=form)
+    torch.testing.assert_close(options.compute(image, text, IDS), expected)
+
+
+@pytest.mark.parametrize("bound", [0.0, 0.5])
+def test_the_pull_is_the_slope_of_the_outer_function(bound: float) -> None:
+    s = similarity(2)
+    options = CircleOptions(gamma=8, bound=bound, pooling="mean")
+    z = circle_exponents(s, POSITIVES, gamma=8, form=options.form).requires_grad_()
+    outer = (1 - (-z).sigmoid() ** bound) / bound if bound else F.softplus(z)
+    (slope,) = torch.autograd.grad(outer.sum(), z)
+    torch.testing.assert_close(options.pull(s, POSITIVES), slope)
+
+
+def test_more_negatives_move_the_sum_but_not_the_mean() -> None:
+    s, positives = torch.full((1, 64), 0.0), torch.zeros(1, 64, dtype=torch.bool)
+    s[0, 0], positives[0, 0] = 0.66, True
+    few, many = ({"similarity": s[:, :n], "positives": positives[:, :n], "gamma": 16.0} for n in (2, 64))
+    moved = circle_exponents(**many) - circle_exponents(**few)  # type: ignore[arg-type]
+    torch.testing.assert_close(moved, torch.tensor([63.0]).log())
+    mean = CircleForm(pooling="mean")
+    torch.testing.assert_close(circle_exponents(**many, form=mean), circle_exponents(**few, form=mean))  # type: ignore[arg-type]
+
+
+def test_a_bound_lets_go_of_a_hopeless_anchor() -> None:
+    s = torch.tensor([[-0.2, 0.9]], requires_grad=True)
+    positives = torch.tensor([[True, False]])
+    slopes = [
+        torch.autograd.grad(circle_loss(s, positives, gamma=16, form=CircleForm(bound=q)), s)[0].abs().max().item()
+        for q in (0.0, 0.5)
+    ]
+    assert slopes[1] < 0.01 * slopes[0]
+    assert circle_loss(s, positives, gamma=16, form=CircleForm(bound=0.5)).item() <= 2.0
+
+
+def test_a_row_without_negatives_adds_nothing_to_a_mean() -> None:
+    s = torch.ones(2, 2, requires_grad=True)
+    loss = circle_loss(s, torch.ones(2, 2, dtype=torch.bool), form=CircleForm(pooling="mean", bound=0.5))
+    loss.backward()
+    assert loss.item() == 0
+    assert s.grad is not None
+    assert s.grad.abs().sum() == 0
+
+
+def test_circle_on_classes_equals_loops() -> None:
+    (image, text), (classes, _) = features(1), features(5)
+    labels = torch.tensor([0, 0, 3, 1, 5, 2])
+    own = (labels[:, None] == torch.arange(6)).tolist()
+    expected = 0.0
+    for side in (image, text):
+        cosine = [[oracle.dot(oracle.unit(f), oracle.unit(c)) for c in classes.tolist()] for f in side.tolist()]
+        expected += oracle.circle(cosine, own, 0.25, 16.0) / 2
+    assert class_circle_loss(image, text, classes, labels, gamma=16).item() == pytest.approx(expected, rel=1e-9)
+    with pytest.raises(ValueError, match=r"0\.\.5"):
+        class_circle_loss(image, text, classes, labels + 1)
+
+
+def test_the_late_circle_rises_beside_sdm() -> None:
+    image, text = features(6)
+    options = LateCircleLoss(circle=0.4, rise=0.5, gamma=8, temperature=0.1)
+    sdm = oracle.sdm(image.tolist(), text.tolist(), IDS.tolist(), 0.1)
+    s = similarity(6)
+    circle = sum(oracle.circle(x.tolist(), POSITIVES.tolist(), 0.25, 8.0) for x in (s, s.T))
+    for progress, weight in ((0.0, 0.0), (0.25, 0.2), (0.5, 0.4), (1.0, 0.4)):
+        found = options.compute(image, text, IDS, progress).item()
+        assert found == pytest.approx(sdm + weight * circle, rel=1e-6), progress

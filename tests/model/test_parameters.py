@@ -57,7 +57,7 @@ def irras_rate(key: str) -> tuple[float, float]:
 
 
 def test_irras_groups_are_those_of_its_code(make: Callable[..., TIReID]) -> None:
-    model = make(preset="irra")
+    model = make("interaction.looks=1", preset="irra")
     groups = model.parameter_groups(OPTIONS.model_copy(update={"groups": "irra"}))
     assert len(groups) == 4
     settings = {id(p): (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import exp
 from typing import Any
 
 import pytest
@@ -213,13 +214,16 @@ def test_diagnostics_equal_loops(make: Make, batch: Batch) -> None:
     pairs = [(i, j) for i in range(6) for j in range(6)]
     positive = [float(z[i] @ u[j]) for i, j in pairs if ids[i] == ids[j]]
     negative = [float(z[i] @ u[j]) for i, j in pairs if ids[i] != ids[j]]
-    expected = {
+    cosine, same = z @ u.T, [[a == b for b in ids] for a in ids]
+    anchors = [*zip(cosine.tolist(), same, strict=True), *zip(cosine.T.tolist(), same, strict=True)]
+    expected = {  # softplus has the slope 1 - exp(-softplus)
         "cos_image_sample_mean": sum(float(z[i] @ image_mean[i]) for i in range(6)) / 6,
         "cos_text_sample_mean": sum(float(u[i] @ text_mean[i]) for i in range(6)) / 6,
         "positive_similarity": sum(positive) / len(positive),
         "negative_similarity": sum(negative) / len(negative),
         "weight_positive": sum(max(0, 1.25 - s) for s in positive) / len(positive),
         "weight_negative": sum(max(0, s + 0.25) for s in negative) / len(negative),
+        "pull": sum(1 - exp(-oracle.circle([row], [mask], 0.25, 16.0)) for row, mask in anchors) / 12,
         "std_image": output.image.variance.sqrt().mean().item(),
         "std_text": output.text.variance.sqrt().mean().item(),
     }

@@ -7,17 +7,34 @@ from math import exp, log, sqrt
 Matrix = list[list[float]]
 
 
-def circle(similarity: Matrix, positives: list[list[bool]], m: float, gamma: float) -> float:
-    """One direction; equation 6 of the circle loss paper, written as log(1 + sum_neg * sum_pos)."""
+def circle(
+    similarity: Matrix,
+    positives: list[list[bool]],
+    m: float,
+    gamma: float,
+    optima: tuple[float, float] | None = None,
+    margins: tuple[float, float] | None = None,
+    mean: bool = False,
+    bound: float = 0.0,
+) -> float:
+    """One direction; equation 5 of the circle loss paper, written as log(1 + sum_neg * sum_pos).
+
+    `optima` and `margins` are those of positives and negatives, by default equation 6's. With `mean` the sums are
+    means; with `bound` q the loss of an anchor is (1 - p^q) / q, p = 1 / (1 + sum_neg * sum_pos).
+    """
+    (o_p, o_n), (m_p, m_n) = optima or (1 + m, -m), margins or (1 - m, m)
     total = 0.0
     for row, is_positive in zip(similarity, positives, strict=True):
         sum_positive = sum_negative = 0.0
         for s, positive in zip(row, is_positive, strict=True):
             if positive:
-                sum_positive += exp(-gamma * max(0.0, 1 + m - s) * (s - (1 - m)))
+                sum_positive += exp(-gamma * max(0.0, o_p - s) * (s - m_p))
             else:
-                sum_negative += exp(gamma * max(0.0, s + m) * (s - m))
-        total += log(1 + sum_negative * sum_positive)
+                sum_negative += exp(gamma * max(0.0, s - o_n) * (s - m_n))
+        if mean:
+            sum_positive, sum_negative = sum_positive / sum(is_positive), sum_negative / (len(row) - sum(is_positive))
+        exponential = sum_negative * sum_positive
+        total += (1 - (1 + exponential) ** -bound) / bound if bound else log(1 + exponential)
     return total / len(similarity)
 
 

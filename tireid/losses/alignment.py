@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -29,6 +29,12 @@ class AlignmentLoss(Variant):
     """Weight of recovering the global token."""
     identity: float = Field(0.0, ge=0)
     """Weight of classifying the training people."""
+    identity_form: Literal["softmax", "circle"] = "softmax"
+    """How they are classified: by :func:`~tireid.losses.identity_loss` or :func:`~tireid.losses.class_circle_loss`."""
+    identity_margin: float = Field(0.25, ge=0, le=1)
+    """m of the circle form."""
+    identity_gamma: float = Field(64.0, gt=0)
+    """gamma of the circle form."""
     align_masked: bool = False
     """Let alignment and identity losses see the masked captions, as IRRA's released code does by accident."""
 

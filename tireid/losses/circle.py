@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -11,6 +11,39 @@ from torch.nn import functional as F
 
 from tireid.losses.alignment import AlignmentLoss, ramp
 from tireid.losses.common import check_mask, check_matrix, cosines, full_precision, same_person
+
+
+class CircleForm(NamedTuple):
+    """What the circle loss leaves open. The defaults are its published form, with everything tied to one margin m.
+
+    A pair of similarity s pulls with -gamma a_p (s - margin_positive), a_p = [optimum_positive - s]_+, and pushes with
+    gamma a_n (s - margin_negative), a_n = [s - optimum_negative]_+. Source: Sun et al., Circle Loss, CVPR 2020,
+    equation 5; the tied values are its section 3.3. Pooling and bound are inferred.
+    """
+
+    optimum_positive: float | None = None
+    """O_p; None: 1 + m."""
+    optimum_negative: float | None = None
+    """O_n; None: -m."""
+    margin_positive: float | None = None
+    """None: 1 - m."""
+    margin_negative: float | None = None
+    """None: m."""
+    pooling: Literal["sum", "mean"] = "sum"
+    """`mean`: a log-mean-exp per anchor, so that the number of negatives does not shift the exponent by its log."""
+    bound: float = 0.0
+    """q of an outer function (1 - sigmoid(-Z)^q) / q in the place of softplus(Z), to which it tends as q goes to 0: it
+    is at most 1 / q, and lets go of anchors that stay hopeless, such as those with a wrong caption. Source: Zhang &
+    Sabuncu, generalised cross-entropy, NeurIPS 2018; Chuang et al., RINCE, CVPR 2022."""
+
+    def tied(self, margin: float) -> tuple[float, float, float, float]:
+        """(O_p, O_n, margin_positive, margin_negative), where None is set by `margin`."""
+        tied = (1 + margin, -margin, 1 - margin, margin)
+        o_p, o_n, m_p, m_n = (free if own is None else own for own, free in zip(self[:4], tied, strict=True))
+        return float(o_p), float(o_n), float(m_p), float(m_n)
+
+
+PUBLISHED = CircleForm()
 
 
 class CircleLoss(AlignmentLoss):
@@ -25,21 +58,46 @@ class CircleLoss(AlignmentLoss):
     """Fraction of the training over which gamma rises from a quarter of its value."""
     positives: Literal["identity", "pair"] = "identity"
     """Every item of the same person is positive, or the paired one only."""
+    optimum_positive: float | None = Field(None, ge=0, le=2)
+    """Similarity at which a positive weighs nothing; None: 1 + m. See :class:`CircleForm`."""
+    optimum_negative: float | None = Field(None, ge=-2, le=1)
+    """Similarity at which a negative weighs nothing; None: -m."""
+    margin_positive: float | None = Field(None, ge=-1, le=1)
+    """Similarity that a positive should exceed; None: 1 - m."""
+    margin_negative: float | None = Field(None, ge=-1, le=1)
+    """Similarity that a negative should stay below; None: m."""
+    pooling: Literal["sum", "mean"] = "sum"
+    """`mean`: the log of a mean in place of a sum of exponentials, per anchor."""
+    bound: float = Field(0.0, ge=0, le=1)
+    """Above 0: an anchor adds at most 1 / `bound`."""
 
     def compute(self, image: Tensor, text: Tensor, person_ids: Tensor, progress: float = 1.0) -> Tensor:
         """:func:`bidirectional_circle_loss` of features (B, D), see :meth:`AlignmentLoss.compute`."""
         same = same_person(person_ids)
         positives = same if self.positives == "identity" else torch.eye(len(same), device=same.device).bool()
         similarity, gamma = cosines(image, text), self.gamma_at(progress)
-        return bidirectional_circle_loss(similarity, positives, self.margin, gamma, negatives=~same)
+        return bidirectional_circle_loss(similarity, positives, self.margin, gamma, ~same, self.form)
+
+    @property
+    def form(self) -> CircleForm:
+        """The options that one margin does not set."""
+        return CircleForm(*(getattr(self, name) for name in CircleForm._fields))
+
+    def pull(self, similarity: Tensor, positives: Tensor, progress: float = 1.0) -> Tensor:
+        """How hard each row pulls, in 0..1: the slope of the outer function there, sigmoid(Z) without a bound.
+
+        Every gradient of an anchor scales with it: near 1 for all anchors, the self-pacing is off.
+        """
+        z = circle_exponents(similarity, positives, self.margin, self.gamma_at(progress), form=self.form)
+        return z.sigmoid() * (-z).sigmoid() ** self.bound
 
     def gamma_at(self, progress: float) -> float:
         """Gamma when the part `progress` of the training is done."""
         return self.gamma * (0.25 + 0.75 * ramp(progress, self.gamma_warmup))
 
     def weights(self, similarity: Tensor, positives: Tensor) -> tuple[Tensor, Tensor]:
-        """:func:`circle_weights` (N, M) of similarities and bool positives (N, M), at this margin."""
-        return circle_weights(similarity, positives, self.margin)
+        """:func:`circle_weights` (N, M) of similarities and bool positives (N, M), with these options."""
+        return circle_weights(similarity, positives, self.margin, form=self.form)
 
 
 @full_precision
@@ -49,6 +107,7 @@ def circle_loss(
     margin: float = 0.25,
     gamma: float = 64.0,
     negatives: Tensor | None = None,
+    form: CircleForm = PUBLISHED,
 ) -> Tensor:
     """Circle loss of one direction: rows are anchors, columns the items of the other modality.
 
@@ -61,19 +120,42 @@ def circle_loss(
 
     `similarity` (N, M) holds cosines, `positives` bool (N, M); `negatives` bool (N, M) is the complement of
     `positives` unless given (pairs in neither mask are ignored). An anchor without a positive or without a negative
-    adds 0; the mean is over all N anchors, so the weight of an anchor does not depend on the others.
-    Returns a scalar; raises ValueError for wrong shapes or types.
+    adds 0; the mean is over all N anchors, so the weight of an anchor does not depend on the others. `form` holds
+    variants. Returns a scalar; raises ValueError for wrong shapes or types.
 
     >>> import torch
     >>> s = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
     >>> round(circle_loss(s, torch.eye(2, dtype=torch.bool), margin=0.25, gamma=16).item(), 4)
     0.2837
     """
+    z = circle_exponents(similarity, positives, margin, gamma, negatives, form)
+    if form.bound:
+        return -torch.expm1(-form.bound * F.softplus(z)).mean() / form.bound
+    return F.softplus(z).mean()
+
+
+@full_precision
+def circle_exponents(
+    similarity: Tensor,
+    positives: Tensor,
+    margin: float = 0.25,
+    gamma: float = 64.0,
+    negatives: Tensor | None = None,
+    form: CircleForm = PUBLISHED,
+) -> Tensor:
+    """Z (N,) of every row, the argument of the softplus in :func:`circle_loss`; -inf without positive or negative.
+
+    >>> import torch
+    >>> s = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
+    >>> [round(z, 2) for z in circle_exponents(s, torch.eye(2, dtype=torch.bool), gamma=16).tolist()]
+    [-1.68, -0.72]
+    """
     negatives = _check(similarity, positives, negatives)
-    a_p, a_n = circle_weights(similarity, positives, margin, negatives)
-    repelled = _row_logsumexp(gamma * a_n * (similarity - margin), negatives)
-    attracted = _row_logsumexp(-gamma * a_p * (similarity - (1 - margin)), positives)
-    return F.softplus(repelled + attracted).mean()
+    a_p, a_n = circle_weights(similarity, positives, margin, negatives, form)
+    _, _, margin_positive, margin_negative = form.tied(margin)
+    repelled = _pooled(gamma * a_n * (similarity - margin_negative), negatives, form.pooling)
+    attracted = _pooled(-gamma * a_p * (similarity - margin_positive), positives, form.pooling)
+    return repelled + attracted
 
 
 @full_precision
@@ -83,6 +165,7 @@ def bidirectional_circle_loss(
     margin: float = 0.25,
     gamma: float = 64.0,
     negatives: Tensor | None = None,
+    form: CircleForm = PUBLISHED,
 ) -> Tensor:
     """Sum of :func:`circle_loss` over rows and over columns (image to text plus text to image).
 
@@ -92,14 +175,18 @@ def bidirectional_circle_loss(
     0.547
     """
     transposed = None if negatives is None else negatives.T
-    return circle_loss(similarity, positives, margin, gamma, negatives) + circle_loss(
-        similarity.T, positives.T, margin, gamma, transposed
+    return circle_loss(similarity, positives, margin, gamma, negatives, form) + circle_loss(
+        similarity.T, positives.T, margin, gamma, transposed, form
     )
 
 
 @full_precision
 def circle_weights(
-    similarity: Tensor, positives: Tensor, margin: float = 0.25, negatives: Tensor | None = None
+    similarity: Tensor,
+    positives: Tensor,
+    margin: float = 0.25,
+    negatives: Tensor | None = None,
+    form: CircleForm = PUBLISHED,
 ) -> tuple[Tensor, Tensor]:
     """Self-paced weights a_p = max(0, 1 + m - s) on positives and a_n = max(0, s + m) on negatives, 0 elsewhere.
 
@@ -112,7 +199,8 @@ def circle_weights(
     """
     negatives = _check(similarity, positives, negatives)
     s = similarity.detach()
-    return (1 + margin - s).relu() * positives, (s + margin).relu() * negatives
+    optimum_positive, optimum_negative, _, _ = form.tied(margin)
+    return (optimum_positive - s).relu() * positives, (s - optimum_negative).relu() * negatives
 
 
 def _check(similarity: Tensor, positives: Tensor, negatives: Tensor | None) -> Tensor:
@@ -124,6 +212,7 @@ def _check(similarity: Tensor, positives: Tensor, negatives: Tensor | None) -> T
     return negatives
 
 
-def _row_logsumexp(logits: Tensor, mask: Tensor) -> Tensor:
+def _pooled(logits: Tensor, mask: Tensor, pooling: str) -> Tensor:
     # Nothing in a row gives -inf, and so a softplus of 0 with gradient 0.
-    return logits.masked_fill(~mask, float("-inf")).logsumexp(dim=1)
+    total = logits.masked_fill(~mask, float("-inf")).logsumexp(dim=1)
+    return total - mask.sum(dim=1).clamp(min=1).to(total.dtype).log() if pooling == "mean" else total

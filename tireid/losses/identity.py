@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tireid.losses.common import check_ids, check_pairs, full_precision
+from tireid.losses.circle import circle_loss
+from tireid.losses.common import check_ids, check_pairs, cosines, full_precision
 
 
 @full_precision
@@ -27,6 +28,32 @@ def identity_loss(image_logits: Tensor, text_logits: Tensor, labels: Tensor) -> 
     check_ids("labels", labels, len(image_logits))
     _check_range(labels, image_logits.shape[1])
     return (F.cross_entropy(image_logits, labels) + F.cross_entropy(text_logits, labels)) / 2
+
+
+@full_precision
+def class_circle_loss(
+    image: Tensor, text: Tensor, classes: Tensor, labels: Tensor, margin: float = 0.25, gamma: float = 64.0
+) -> Tensor:
+    """Half the sum of the circle losses of images and of texts against one shared vector per training person.
+
+    Features (B, D) and `classes` (C, D) are compared by their cosine; the own class is the only positive, all others
+    are negatives. Source: Sun et al., Circle Loss, CVPR 2020, section 3.1, class-level labels; sharing the vectors
+    between the modalities is inferred. `labels` (B,) integers in 0..C-1. Returns a scalar.
+
+    Raises:
+        ValueError: wrong shapes, or a label outside 0..C-1.
+
+    >>> import torch
+    >>> x = torch.eye(2)
+    >>> round(class_circle_loss(x, x, x, torch.tensor([0, 1]), gamma=16).item(), 4)
+    0.1269
+    """
+    check_pairs("image", "text", image, text)
+    check_ids("labels", labels, len(image))
+    _check_range(labels, len(classes))
+    own = labels[:, None] == torch.arange(len(classes), device=labels.device)
+    losses = [circle_loss(cosines(features, classes), own, margin, gamma) for features in (image, text)]
+    return torch.stack(losses).sum() / 2
 
 
 def _check_range(labels: Tensor, classes: int) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tireid.data.text import MaskedTokens, Tokenizer
 from tireid.domain import Domain
-from tireid.losses import identity_loss, mlm_loss
+from tireid.losses import class_circle_loss, identity_loss, mlm_loss
 from tireid.losses.alignment import ramp
 from tireid.losses.common import at_least_float32
 from tireid.model import io
@@ -65,9 +65,10 @@ class TIReID(nn.Module):
             self.recovery_head = RecoveryHead(width)
             self.recovery_embedding = _recovery_embedding(backbone, config.recovery.token)
         if terms.identity and num_identities is not None:
-            self.classifier = nn.Linear(width, num_identities)
+            self.classifier = nn.Linear(width, num_identities, bias=terms.identity_form == "softmax")
             nn.init.normal_(self.classifier.weight, std=0.001)
-            nn.init.zeros_(self.classifier.bias)
+            if self.classifier.bias is not None:
+                nn.init.zeros_(self.classifier.bias)
 
     @property
     def device(self) -> torch.device:
@@ -112,7 +113,7 @@ class TIReID(nn.Module):
         if self.config.loss.identity and self.training:
             losses["identity"] = self._identity(image, text, ids)
         loss = torch.stack([getattr(self.config.loss, name) * value for name, value in losses.items()]).sum()
-        watch = partial(diagnostics, self.config.loss, image, text, ids)
+        watch = partial(diagnostics, self.config.loss, image, text, ids, progress)
         return TIReIDOutput(loss, losses, image, text, watch)
 
     def interact(
@@ -160,6 +161,10 @@ class TIReID(nn.Module):
         """On features that are neither sampled nor normalised, as in IRRA (inferred for the paper's model)."""
         if self.classifier is None:
             raise ValueError("loss.identity is above 0: build the model with num_identities, the number of people")
+        options = self.config.loss
+        if options.identity_form == "circle":
+            margin, gamma = options.identity_margin, options.identity_gamma
+            return class_circle_loss(image.mean, text.mean, self.classifier.weight, ids, margin, gamma)
         return identity_loss(self.classifier(image.mean), self.classifier(text.mean), ids)
 
     # Schedules and checks
