@@ -15,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from tests.oracles import ranking
 from tests.search.fakes import ColourModel, picture
@@ -264,6 +265,23 @@ def test_damaged_galleries_are_refused(model, crops, tmp_path):
     file.unlink()
     with pytest.raises(FileNotFoundError, match=r"gallery\.json is missing"):
         Gallery.load(folder, model)
+
+
+def test_photographs_are_turned_upright_and_large_ones_are_not_decoded_whole(tmp_path: Path) -> None:
+    class Looker(ColourModel):
+        image_size = (96, 32)
+
+        def encode_images(self, images, *, batch_size: int = 64) -> torch.Tensor:
+            seen.extend(image.size for image in images)
+            return super().encode_images(images)
+
+    seen: list[tuple[int, int]] = []
+    exif = Image.Exif()
+    exif[0x0112] = 6  # taken with the camera turned a quarter
+    Image.new("RGB", (2400, 1600), "red").save(tmp_path / "a.jpg", exif=exif)
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "b.jpg", exif=exif)
+    Gallery.from_folder(Looker(), tmp_path)
+    assert seen == [(200, 300), (20, 30)]  # (width, height): an eighth of the photograph, and the whole crop
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,8 @@ class Gallery:
         paths: list[Path] = []
         parts: list[tuple[Float32s, Float32s | None]] = []
         skipped: list[tuple[Path, str]] = []
-        for batch in read_batches(found, batch_size, strict=strict):
+        size = getattr(getattr(model, "backbone", model), "image_size", None)
+        for batch in read_batches(found, batch_size, size=size, strict=strict):
             skipped += batch.unreadable
             if batch.pictures:
                 paths += batch.paths

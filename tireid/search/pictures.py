@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tireid.data.images import ImageError, open_image
+from tireid.data.images import ImageError, Size, open_image
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Accepted file names, in upper or lower case."""
@@ -58,8 +58,12 @@ class Batch:
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
 
-def read_batches(paths: Sequence[Path], batch_size: int, *, strict: bool = False) -> Iterator[Batch]:
-    """The pictures at `paths`, so many at a time.
+def read_batches(
+    paths: Sequence[Path], batch_size: int, *, size: Size | None = None, strict: bool = False
+) -> Iterator[Batch]:
+    """The pictures at `paths`, so many at a time, turned as their EXIF orientation says.
+
+    `size` is the (height, width) that they will be resized to, so that a large photograph is not decoded whole.
 
     Raises:
         ImageError: a picture that cannot be read, where `strict`.
@@ -68,7 +72,7 @@ def read_batches(paths: Sequence[Path], batch_size: int, *, strict: bool = False
         batch = Batch()
         for path in paths[begin : begin + batch_size]:
             try:
-                batch.pictures.append(open_image(path))
+                batch.pictures.append(open_image(path, size, upright=True))
                 batch.paths.append(path)
             except ImageError as error:
                 if strict:
