@@ -224,7 +224,7 @@ def _sweep(options: Options) -> int:
     """0, or 1 when some tasks failed twice."""
     from tireid.basics.yaml import parse_yaml
     from tireid.studies.study import Study
-    from tireid.studies.sweep import Outcome, sweep
+    from tireid.studies.sweep import sweep
 
     trust(*options.trust, folder=".")
     study = Study.read(options.study).select(options.arms, options.seeds)
@@ -233,7 +233,7 @@ def _sweep(options: Options) -> int:
             print(f"{task.key}  {one_line(task)}  {dict(task.parameters)}")
         return 0
 
-    def say(outcome: Outcome, over: int, total: int) -> None:
+    def say(outcome: object, over: int, total: int) -> None:
         print(f"{over}/{total} {outcome}", flush=True)
 
     done = sweep(
