@@ -281,8 +281,8 @@ MUTATIONS = [
     Mutation(
         "an edited notebook counts as done",
         "studies/study.py",
-        "dict(parameters), source[:SOURCE_DIGITS]]",
-        'dict(parameters), ""]',
+        "dict(parameters), source[:SOURCE_DIGITS], *outside]",
+        'dict(parameters), "", *outside]',
         "studies/test_study.py::test_the_code_of_the_notebook_is_part_of_the_key",
     ),
     Mutation(
