@@ -234,8 +234,10 @@ def test_the_tuned_peers_are_their_presets_on_the_bundled_model() -> None:
     from tireid import Config
 
     peers = Study.read(next(path for path in STUDIES if path.stem == "peers")).select(seeds=[1])
-    shared = ["training.evaluate_every=2", "training.precision=bf16"]
     tuned = {task.parameters["preset"]: task for task in peers.tasks if task.arm.endswith(", tuned")}
+    as_they_were = tuned["tal"].parameters["overrides"][:11]
+    assert as_they_were[-1] == "optimizer.groups=part"
+    shared = [*as_they_were, "training.evaluate_every=2", "training.precision=bf16"]
     for preset in ("irra", "clip", "tal"):
         asked = Config.preset(preset).override(tuned[preset].parameters["overrides"])
         assert asked == Config.preset(preset).override(shared)
