@@ -134,14 +134,8 @@ def _generate(options: Options) -> int:
     from tireid.pedestrians import write_dataset
 
     with Progress(sum(options.people), "draw people") as bar:
-        folder = write_dataset(
-            options.root,
-            layout=options.layout,
-            style=options.style,
-            people=tuple(options.people),
-            seed=options.seed,
-            on_progress=bar.to,
-        )
+        drawn = {"style": options.style, "people": tuple(options.people), "seed": options.seed}
+        folder = write_dataset(options.root, layout=options.layout, on_progress=bar.to, **drawn)
     print(folder)
     return 0
 
