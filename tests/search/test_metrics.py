@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score
 
 from tests.oracles import ranking
-from tireid.search import bootstrap_interval, rank_relevant, retrieval_metrics
-from tireid.search import metrics as module
+from tireid.search import bootstrap_interval, intervals, rank_relevant, retrieval_metrics
+from tireid.search import ranking as module
 
 
 @st.composite
@@ -208,7 +208,7 @@ def test_bootstrap_of_identities_is_wider_where_their_queries_agree():
 def test_bootstrap_does_not_depend_on_its_blocks(monkeypatch):
     values = np.random.default_rng(0).random(37)
     whole = bootstrap_interval(values, repeats=500)
-    monkeypatch.setattr(module, "BLOCK_BYTES", 8 * 37 * 7)
+    monkeypatch.setattr(intervals, "BLOCK_BYTES", 8 * 37 * 7)
     assert bootstrap_interval(values, repeats=500) == whole
 
 
@@ -226,3 +226,50 @@ def test_bootstrap_does_not_depend_on_its_blocks(monkeypatch):
 def test_bootstrap_errors(values, options):
     with pytest.raises(ValueError, match=r"must have|need 0|holds no number"):
         bootstrap_interval(values, **options)
+
+
+def in_float64(queries, gallery, query_ids, gallery_ids) -> list[list[int]]:
+    """The ranks by the tie rule, one query at a time, in float64 throughout."""
+    queries, gallery = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (queries, gallery))
+    ranks = []
+    for query, identity in zip(queries, query_ids, strict=True):
+        scores = (gallery * query).sum(axis=1)
+        right, wrong = np.sort(scores[gallery_ids == identity])[::-1], scores[gallery_ids != identity]
+        ranks.append([place + int((wrong >= score - 1e-9).sum()) for place, score in enumerate(right, start=1)])
+    return ranks
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    gaps=st.lists(st.sampled_from([0.0, 1e-12, 1e-8, 1e-7, 3e-7, 1e-6, 1e-5, 1e-4, 0.1]), min_size=4, max_size=120),
+    people=st.integers(2, 40),
+    dtype=st.sampled_from([np.float64, np.float32]),
+    many=st.sampled_from([0, 12]),
+    near=st.sampled_from([0, 2, 64]),
+)
+def test_near_ties_stand_as_in_float64(seed, gaps, people, dtype, many, near):
+    """Items whose cosines with the first query differ by less than float32 can tell, at every angle and in D = 40."""
+    rng = np.random.default_rng(seed)
+    axis, other = np.linalg.qr(rng.normal(size=(40, 2)))[0].T
+    cosines = np.clip(rng.uniform(-0.9, 0.9) + np.cumsum(gaps) * rng.choice([-1, 1]), -1, 1)
+    gallery = (np.outer(cosines, axis) + np.outer(np.sqrt(1 - cosines**2), other)) * rng.uniform(0.1, 9, (len(gaps), 1))
+    gallery, queries = gallery.astype(dtype), np.stack([axis, *rng.normal(size=(5, 40))]).astype(dtype)
+    order = rng.permutation(len(gallery))
+    gallery, ids = gallery[order], rng.integers(0, people, len(gallery))
+    wanted = rng.choice(ids, len(queries))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MANY", many)
+        patch.setattr(module, "NEAR", near)
+        patch.setattr(module, "BLOCK_BYTES", 4 * 6 * int(rng.integers(1, 50)))
+        ranking_ = rank_relevant(queries, gallery, wanted, ids)
+    expected = in_float64(queries.astype(np.float64), gallery.astype(np.float64), wanted, ids)
+    # Gaps of 1e-9 exactly are decided by the last digit of float64; the strategies have none.
+    assert [ranks.tolist() for ranks in ranking_.ranks] == expected
+
+
+def test_a_large_collapsed_gallery_is_ranked_in_float64_by_blocks():
+    ids = np.arange(3000) % 50
+    ranking_ = rank_relevant(np.ones((40, 8)), np.ones((3000, 8)), np.arange(40), ids)
+    assert all(ranks.tolist() == list(range(2941, 3001)) for ranks in ranking_.ranks)
+    assert ranking_.nearest.tolist() == [1, *[0] * 39], "the first wrong item"

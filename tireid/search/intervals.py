@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tireid.search.metrics import BLOCK_BYTES, Ids, checked_ids
+from tireid.search.features import Ids, checked_ids
+from tireid.search.ranking import BLOCK_BYTES
 
 
 def bootstrap_interval(

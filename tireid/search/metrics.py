@@ -16,39 +16,38 @@ what it deserves.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, overload
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, overload
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import torch
 
-Features = npt.NDArray[Any] | torch.Tensor
-Ids = npt.NDArray[Any] | torch.Tensor | Sequence[Any]
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
-TIE_TOLERANCE = 1e-9
-"""Cosines closer than this are tied: far above float64's rounding, far below what float32 features can tell apart."""
-
-BLOCK_BYTES = 64 * 2**20
-"""Upper limit of the block of the similarity matrix that is held at a time."""
-
+from tireid.search.features import Features, Floats, Ids, Ints, checked_ids, checked_numbers, normalised_rows, to_numpy
+from tireid.search.ranking import TIE_TOLERANCE, Ranking, rank_relevant
 
 Metric = Callable[[Ints], float]
 """The ascending ranks (from 1) of a query's relevant items, at least one, to a figure in 0..1."""
 
-
-@dataclass(frozen=True)
-class Ranking:
-    """Where the relevant items of each query stand: all that the metrics need."""
-
-    ranks: list[Ints]
-    """Per query the ascending ranks (from 1) of its relevant items; empty for a query without any."""
-    nearest: Ints
-    """(Q,) gallery row that stands first; among equals a wrong item, then the one that comes first in the gallery."""
+__all__ = [
+    "METRICS",
+    "TIE_TOLERANCE",
+    "Features",
+    "Floats",
+    "Ids",
+    "Ints",
+    "Metric",
+    "Ranking",
+    "average_precision",
+    "checked_ids",
+    "checked_numbers",
+    "inverse_negative_penalty",
+    "normalised_rows",
+    "per_query_table",
+    "rank_relevant",
+    "retrieval_metrics",
+    "summarise",
+    "to_numpy",
+]
 
 
 @overload
@@ -113,97 +112,6 @@ def retrieval_metrics(
     return (metrics, table) if per_query else metrics
 
 
-def rank_relevant(
-    query_features: Features,
-    gallery_features: Features,
-    query_ids: Ids,
-    gallery_ids: Ids,
-    *,
-    chunk_size: int = 1024,
-) -> Ranking:
-    """Ranks of every query's relevant items; arguments as in :func:`retrieval_metrics`.
-
-    The j-th best relevant item has the rank j + (wrong items that score at least as high).
-
-    Raises:
-        ValueError: shapes, dimensions or kinds of ids that do not fit, an empty side, features without a direction.
-
-    >>> rank_relevant(np.eye(2), np.eye(2)[::-1], [0, 1], [0, 1]).ranks
-    [array([2]), array([2])]
-    """
-    queries = normalised_rows(query_features, "query_features")
-    gallery = normalised_rows(gallery_features, "gallery_features")
-    if queries.shape[1] != gallery.shape[1]:
-        raise ValueError(
-            f"query_features have {queries.shape[1]} columns and gallery_features {gallery.shape[1]}: "
-            "both must come from the same model"
-        )
-    if isinstance(chunk_size, bool) or not isinstance(chunk_size, int | np.integer) or chunk_size < 1:
-        raise ValueError(f"chunk_size must be a positive integer, not {chunk_size!r}")
-    wanted = checked_ids(query_ids, "query_ids", len(queries))
-    owned = checked_ids(gallery_ids, "gallery_ids", len(gallery))
-    if (wanted.dtype.kind in "US") != (owned.dtype.kind in "US"):
-        raise ValueError(f"query_ids are {wanted.dtype} and gallery_ids {owned.dtype}: both must be of one kind")
-
-    order = np.argsort(owned, kind="stable")  # by identity: the relevant items of a query are then one slice
-    gallery, owned = gallery[order], owned[order]
-    start, stop = np.searchsorted(owned, wanted, "left"), np.searchsorted(owned, wanted, "right")
-
-    ranks: list[Ints] = []
-    nearest: list[Ints] = []
-    chunk_size = min(int(chunk_size), 8192)
-    for begin in range(0, len(queries), chunk_size):
-        rows = slice(begin, begin + chunk_size)
-        chunk_ranks, chunk_nearest = _rank_chunk(queries[rows], gallery, start[rows], stop[rows], order)
-        ranks += chunk_ranks
-        nearest.append(chunk_nearest)
-    return Ranking(ranks, np.concatenate(nearest))
-
-
-def _rank_chunk(queries: Floats, gallery: Floats, start: Ints, stop: Ints, order: Ints) -> tuple[list[Ints], Ints]:
-    """Ranks and nearest rows of some queries; `gallery` is sorted by identity, `order` maps to the caller's rows."""
-    right = [gallery[a:b] @ query for query, a, b in zip(queries, start, stop, strict=True)]
-    right_sorted = [np.sort(scores)[::-1] for scores in right]
-    wrong_before = [np.zeros(len(scores), np.int64) for scores in right]
-    best = np.full(len(queries), -np.inf)
-    best_row = np.full(len(queries), len(gallery))
-
-    for first, block in _blocks(gallery, len(queries)):
-        scores = queries @ block.T
-        for i, row in enumerate(scores):
-            row[max(start[i] - first, 0) : max(stop[i] - first, 0)] = -np.inf
-            wrong_before[i] += _count_at_least(row, right_sorted[i] - TIE_TOLERANCE)
-            best[i], best_row[i] = _better((best[i], best_row[i]), row, order[first : first + len(block)])
-
-    for i, (scores, before) in enumerate(zip(right, wrong_before, strict=True)):
-        if len(before) and before[0] == 0:
-            _, best_row[i] = _better((-np.inf, len(gallery)), scores, order[start[i] : stop[i]])
-    return [before + np.arange(1, len(before) + 1) for before in wrong_before], best_row
-
-
-def _blocks(gallery: Floats, num_queries: int) -> Iterator[tuple[int, Floats]]:
-    size = max(1, BLOCK_BYTES // (8 * num_queries))
-    for first in range(0, len(gallery), size):
-        yield first, gallery[first : first + size]
-
-
-def _count_at_least(scores: Floats, thresholds: Floats) -> Ints:
-    """For each of the descending `thresholds`, how many scores reach it."""
-    if not len(thresholds):
-        return np.zeros(0, np.int64)
-    contenders = np.sort(scores[scores >= thresholds[-1]])  # few, where the model is any good: cheaper than a full sort
-    return len(contenders) - np.searchsorted(contenders, thresholds, "left")
-
-
-def _better(best: tuple[float, int], scores: Floats, rows: Ints) -> tuple[float, int]:
-    """The better of `best` and the best of `scores`; among equals the lowest row, so that blocks do not matter."""
-    top = scores.max()
-    if top < best[0] - TIE_TOLERANCE or top == -np.inf:
-        return best
-    row = int(rows[scores >= top - TIE_TOLERANCE].min())
-    return (top, row) if top > best[0] + TIE_TOLERANCE else (max(top, best[0]), min(row, best[1]))
-
-
 def average_precision(ranks: Ints) -> float:
     """AP of a query whose relevant items stand at these ascending ranks (n,)."""
     return float(np.mean(np.arange(1, len(ranks) + 1) / ranks))
@@ -257,55 +165,6 @@ def summarise(table: pd.DataFrame, ks: Sequence[int] = (1, 5, 10), more: Iterabl
     metrics = {f"R@{k}": 100 * float((counted["first_rank"] <= k).mean()) for k in ks}
     metrics |= {f"m{name}": 100 * float(counted[name].mean()) for name in METRICS}
     return metrics | {name: 100 * float(counted[name].mean()) for name in more}
-
-
-def normalised_rows(features: Features, name: str) -> Floats:
-    """(N, D) float64 rows of length one, as a new array.
-
-    Raises:
-        ValueError: not two-dimensional, no row or column, NaN or infinite values, a row of zeros; names the first row.
-    """
-    array = to_numpy(features).astype(np.float64)
-    if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"{name} must have the shape (items, dimension), both at least 1, not {array.shape}")
-    finite = np.isfinite(array).all(axis=1)
-    if not finite.all():
-        raise ValueError(f"{name}: row {int(np.argmin(finite))} holds NaN or infinite values")
-    norms = np.linalg.norm(array, axis=1, keepdims=True)
-    usable = (norms > 0) & np.isfinite(norms)
-    if not usable.all():
-        row = int(np.argmin(usable[:, 0]))
-        raise ValueError(f"{name}: row {row} has the length {norms[row, 0]:g}, so its direction is undefined")
-    array /= norms
-    return array
-
-
-def to_numpy(values: Any) -> npt.NDArray[Any]:
-    """An array or tensor of any device and dtype (bfloat16 included) as a NumPy array."""
-    if not isinstance(values, torch.Tensor):
-        return np.asarray(values)
-    values = values.detach().cpu()
-    return np.asarray((values.float() if values.dtype == torch.bfloat16 else values).numpy())
-
-
-def checked_ids(ids: Ids, name: str, length: int) -> npt.NDArray[Any]:
-    """(length,) integers or strings as an array. Raises ValueError for another shape or kind."""
-    array = to_numpy(ids)
-    if array.shape != (length,):
-        raise ValueError(f"{name} must have the shape ({length},), one per row, not {array.shape}")
-    if array.dtype.kind == "O":  # a column of pandas
-        array = np.array(array.tolist())
-    if array.dtype.kind not in "iubUS":
-        raise ValueError(f"{name} must be integers or strings, not {array.dtype}")
-    return array
-
-
-def checked_numbers(ids: Ids, name: str, length: int) -> Ints:
-    """(length,) integers. Raises ValueError for another shape or kind, such as the NaN of somebody unknown, or 1.9."""
-    array = checked_ids(ids, name, length)
-    if array.dtype.kind not in "iu" or array.max(initial=0) >= 2**63:
-        raise ValueError(f"{name} must be integers below 2**63, not {array.dtype}; pass None where nobody is known")
-    return array.astype(np.int64)
 
 
 def _checked_ks(ks: Sequence[int]) -> tuple[int, ...]:

@@ -1,0 +1,64 @@
+"""Features and identities as arrays: checked, and brought to length one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+Features = npt.NDArray[Any] | torch.Tensor
+Ids = npt.NDArray[Any] | torch.Tensor | Sequence[Any]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def normalised_rows(features: Features, name: str) -> Floats:
+    """(N, D) float64 rows of length one, as a new array.
+
+    Raises:
+        ValueError: not two-dimensional, no row or column, NaN or infinite values, a row of zeros; names the first row.
+    """
+    array = to_numpy(features).astype(np.float64)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"{name} must have the shape (items, dimension), both at least 1, not {array.shape}")
+    finite = np.isfinite(array).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"{name}: row {int(np.argmin(finite))} holds NaN or infinite values")
+    norms = np.linalg.norm(array, axis=1, keepdims=True)
+    usable = (norms > 0) & np.isfinite(norms)
+    if not usable.all():
+        row = int(np.argmin(usable[:, 0]))
+        raise ValueError(f"{name}: row {row} has the length {norms[row, 0]:g}, so its direction is undefined")
+    array /= norms
+    return array
+
+
+def to_numpy(values: Any) -> npt.NDArray[Any]:
+    """An array or tensor of any device and dtype (bfloat16 included) as a NumPy array."""
+    if not isinstance(values, torch.Tensor):
+        return np.asarray(values)
+    values = values.detach().cpu()
+    return np.asarray((values.float() if values.dtype == torch.bfloat16 else values).numpy())
+
+
+def checked_ids(ids: Ids, name: str, length: int) -> npt.NDArray[Any]:
+    """(length,) integers or strings as an array. Raises ValueError for another shape or kind."""
+    array = to_numpy(ids)
+    if array.shape != (length,):
+        raise ValueError(f"{name} must have the shape ({length},), one per row, not {array.shape}")
+    if array.dtype.kind == "O":  # a column of pandas
+        array = np.array(array.tolist())
+    if array.dtype.kind not in "iubUS":
+        raise ValueError(f"{name} must be integers or strings, not {array.dtype}")
+    return array
+
+
+def checked_numbers(ids: Ids, name: str, length: int) -> Ints:
+    """(length,) integers. Raises ValueError for another shape or kind, such as the NaN of somebody unknown, or 1.9."""
+    array = checked_ids(ids, name, length)
+    if array.dtype.kind not in "iu" or array.max(initial=0) >= 2**63:
+        raise ValueError(f"{name} must be integers below 2**63, not {array.dtype}; pass None where nobody is known")
+    return array.astype(np.int64)
