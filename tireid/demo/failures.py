@@ -74,7 +74,7 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         """
         split = self._split()
         gallery = self._source.gallery
-        score = evaluate_features(gallery.features, self._source.caption_index(gallery).features, split)
+        score = evaluate_features(gallery.features, self._source.caption_index(gallery).features.numpy(), split)
         return failures(score, gallery, split=split, attributes=self._source.attributes, limit=split.num_captions)
 
     def draw(self, view: View, answer: Answer) -> None:

@@ -84,7 +84,7 @@ class MapPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if key not in self._maps:
             captions = np.zeros((0, gallery.features.shape[1]), np.float32)
             if self._source.captions and gallery is self._source.gallery:
-                captions = self._source.caption_index(gallery).features
+                captions = self._source.caption_index(gallery).features.numpy()
             places = PictureMap.of(view.plane, gallery.features, captions)
             self._maps[key] = places, background(places)
         return self._maps[key]

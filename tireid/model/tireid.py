@@ -41,6 +41,9 @@ class TIReID(nn.Module):
     torch.Size([2, 128])
     """
 
+    source: str | None = None
+    """Bundled name, hub id or absolute path that the model was loaded from; None for one that was built."""
+
     def __init__(
         self, backbone: DualEncoder, tokenizer: Tokenizer, config: Config, num_identities: int | None = None
     ) -> None:
@@ -272,6 +275,8 @@ class TIReID(nn.Module):
         parts = io.load(source, config, num_identities, tokenizer)
         model = cls(parts.backbone, parts.tokenizer, parts.config, parts.num_identities)
         parts.fill(model)
+        is_path = str(source) not in io.BUNDLED and Path(source).exists()
+        model.source = str(Path(source).resolve()) if is_path else str(source)
         return model.eval()
 
     def save_pretrained(self, directory: str | Path) -> None:

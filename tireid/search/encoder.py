@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tireid.search.metrics import to_numpy
+from tireid.search.features import to_numpy
 
 Float32s = npt.NDArray[np.float32]
 OnProgress = Callable[[int, int], None]

@@ -1,7 +1,7 @@
-"""Nearest neighbours by cosine.
+"""Nearest neighbours by cosine, exactly.
 
-All rows that could be among the k best are collected in float32, and those few are scored again in float64, row by
-row. So equal features tie exactly, whatever the order of the rows, and ties stand in the order of their names.
+All rows that could be among the k best are collected in low precision, and those few are scored again in float64, row
+by row. So equal features tie exactly, whatever the order of the rows, and ties stand in the order of their names.
 """
 
 from __future__ import annotations
@@ -10,25 +10,67 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
-from tireid.search.metrics import Floats, Ints
+from tireid.search.features import Floats, Ints
 
 Float32s = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-MARGIN = 1e-4
-"""How far float32 scores of unit vectors may be off, generously: D = 512 products err by less than 4e-5."""
+MARGIN = {torch.float32: 1e-4, torch.float16: 1.5e-3}
+"""How far the scores of the first pass may be off, generously, for unit vectors of D <= 1024.
+
+Sums in float32 err by at most D * 2^-24 < 6.2e-5. In float16 the query is rounded too, by 2^-11 of each entry, which
+changes a score by at most 2^-11 * sum |q_i x_i| <= 4.9e-4, and the result is rounded by 2^-12; entries too small for
+float16's relative precision add 2^-25 * sqrt(D) < 1e-6 twice. Together below 8e-4."""
+BLOCK = 1 << 16
+"""Rows that are compared with many queries at a time."""
 
 
 class Index:
-    """Ranks `features` (N, D), rows of length one that are called `names`."""
+    """Ranks `features` (N, D), float32 or float16 rows of length one that are called `names`."""
 
-    def __init__(self, features: Float32s, names: Sequence[str]) -> None:
-        self.features, self.names = features, names
+    def __init__(self, features: Tensor | Float32s, names: Sequence[str]) -> None:
+        self.features = features if isinstance(features, Tensor) else torch.from_numpy(features)
+        self.names = names
 
     def search(self, query: Floats, k: int, allowed: Mask | None = None) -> tuple[Ints, Floats]:
         """Rows and float64 scores of the k best (all, where there are fewer) among the `allowed`, best first."""
-        rows = self._candidates(query, k, allowed)
+        scores = self.scores(query)
+        rows = np.arange(len(scores)) if allowed is None else np.flatnonzero(allowed)
+        if k < len(rows):
+            among = scores if allowed is None else scores[rows]
+            rows = rows[among >= np.partition(among, -k)[-k] - 2 * self._margin]
+        return self.best(query, k, rows)
+
+    def search_many(self, queries: Floats, k: int, allowed: Mask | None = None) -> list[tuple[Ints, Floats]]:
+        """:meth:`search` for each of the queries (Q, D), which reads the features once for all of them."""
+        wanted = torch.from_numpy(queries.astype(np.float32))
+        forbidden = None if allowed is None else torch.from_numpy(~allowed)
+        parts: list[tuple[Tensor, Tensor, Tensor]] = []  # query, row and score of what may be among the k best
+        least = torch.full((len(wanted),), -torch.inf)
+        for begin in range(0, len(self.features), BLOCK):
+            scores = wanted @ self.features[begin : begin + BLOCK].float().T
+            if forbidden is not None:
+                scores[:, forbidden[begin : begin + BLOCK]] = -torch.inf
+            if begin == 0 and k < scores.shape[1]:
+                least = scores.topk(k, dim=1).values[:, -1]  # the k-th best of all is at least that of a part
+            asked, near = (scores >= least[:, None] - 2 * MARGIN[torch.float32]).nonzero(as_tuple=True)
+            parts.append((asked, begin + near, scores[asked, near]))
+        whose, rows, values = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
+        order = np.argsort(whose, kind="stable")
+        ends = np.searchsorted(whose[order], np.arange(1, len(queries)))
+        answers = []
+        for query, own in zip(queries, np.split(order, ends), strict=True):
+            if k < len(own):
+                own = own[values[own] >= np.partition(values[own], -k)[-k] - 2 * MARGIN[torch.float32]]
+            kept = rows[own]
+            answers.append(self.best(query, k, kept if allowed is None else kept[allowed[kept]]))
+        return answers
+
+    def best(self, query: Floats, k: int, rows: Ints) -> tuple[Ints, Floats]:
+        """The k best of some rows, scored in float64."""
         scores = np.concatenate([self._exact(part, query) for part in np.array_split(rows, 1 + len(rows) // 16384)])
         if k < len(rows):
             kept = scores >= np.partition(scores, -k)[-k]
@@ -54,21 +96,17 @@ class Index:
         return max(len(found) + 1, int(self.ranks(query, others, allowed).min())) if len(others) else None
 
     def scores(self, query: Floats) -> Float32s:
-        """(N,) float32 cosines."""
-        scores: Float32s = self.features @ query.astype(np.float32)
+        """(N,) cosines in the precision of the features."""
+        scores: Float32s = (self.features @ torch.from_numpy(query).to(self.features.dtype)).float().numpy()
         return scores
 
-    def _candidates(self, query: Floats, k: int, allowed: Mask | None) -> Ints:
-        scores = self.scores(query)
-        rows = np.arange(len(scores)) if allowed is None else np.flatnonzero(allowed)
-        if k >= len(rows):
-            return rows
-        among = scores[rows]
-        near: Ints = rows[among >= np.partition(among, -k)[-k] - 2 * MARGIN]
-        return near
+    @property
+    def _margin(self) -> float:
+        return MARGIN[self.features.dtype] * max(1, self.features.shape[1] / 1024)
 
     def _exact(self, rows: Ints, query: Floats) -> Floats:
-        exact: Floats = (self.features[rows] * query).sum(axis=1)  # the same for equal rows, unlike BLAS
+        # NumPy sums each row by itself: the same for equal rows, unlike a product of matrices.
+        exact: Floats = (self.features[torch.from_numpy(rows)].numpy() * query).sum(axis=1)
         return exact
 
 

@@ -19,8 +19,9 @@ from tireid.data.images import load_image
 from tireid.domain import picture_statistics
 from tireid.domain.conformal import FALSE_ALARMS, notable
 from tireid.search.encoder import Float32s, OnProgress, encode
-from tireid.search.index import Mask
-from tireid.search.metrics import Floats, Ints
+from tireid.search.features import Floats, Ints
+from tireid.search.index import Index, Mask
+from tireid.search.storage import Packed
 
 UNLIKE_GALLERY = (
     "{count} of {total} pictures of the gallery are unlike those that the model was trained on: "
@@ -40,11 +41,14 @@ POWER = "A person who is not here is noticed in {power:.0%} of the cases."
 class Searched(Protocol):
     """What is asked of a :class:`tireid.Gallery`."""
 
-    model: Any
-    features: Float32s
-    names: list[str]
+    names: Packed
     person_ids: Ints | None
     likeness: Float32s | None
+    index: Index
+
+    @property
+    def model(self) -> Any:
+        """What encodes queries."""
 
     def __len__(self) -> int:
         """Number of pictures."""
@@ -121,7 +125,7 @@ class Likeness:
         notes, outside = [*words, *told], strange or unlike
         if outside or domain.presence is None or not len(shown):
             return cls(tuple(notes), outside)
-        best = float(gallery.features[shown[0]] @ feature)
+        best = float(gallery.index.best(feature, 1, shown[:1])[1][0])
         taking_part = len(gallery) if allowed is None else int(allowed.sum())
         counts = _pictures_of_each(gallery, allowed)
         nobody = domain.presence.p_value(best, taking_part, counts)

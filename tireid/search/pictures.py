@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
-from PIL import Image
+import torch
+from torch import Tensor
 
-from tireid.data.images import ImageError, Size, open_image
+from tireid.data.images import ImageError, load_image, open_image
+
+THREADS = min(8, os.cpu_count() or 1)
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Accepted file names, in upper or lower case."""
@@ -51,34 +57,67 @@ def find_pictures(folder: str | Path, *, recursive: bool = True, patterns: Seque
 
 @dataclass
 class Batch:
-    """Pictures that were read, their paths, and those that cannot be read with the reason."""
+    """Pictures that were read, their paths and stamps, and those that cannot be read with the reason."""
 
     paths: list[Path] = field(default_factory=list)
-    pictures: list[Image.Image] = field(default_factory=list)
+    pictures: list[Any] = field(default_factory=list)
+    stamps: list[int] = field(default_factory=list)
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
+
+    @property
+    def images(self) -> Any:
+        """What a model encodes: one tensor (B, 3, H, W) where the pictures have the model's size already."""
+        return torch.stack(self.pictures) if isinstance(self.pictures[0], Tensor) else self.pictures
 
 
 def read_batches(
-    paths: Sequence[Path], batch_size: int, *, size: Size | None = None, strict: bool = False
+    paths: Sequence[Path], batch_size: int, size: tuple[int, int] | None = None, *, strict: bool = False
 ) -> Iterator[Batch]:
-    """The pictures at `paths`, so many at a time, turned as their EXIF orientation says.
+    """The pictures at `paths`, so many at a time; the next ones are read while the caller works on these.
 
-    `size` is the (height, width) that they will be resized to, so that a large photograph is not decoded whole.
+    Each is brought to `size` (height, width) as soon as it is read, so that large photographs take no memory; without
+    it they are PIL pictures of their own size.
 
     Raises:
         ImageError: a picture that cannot be read, where `strict`.
     """
-    for begin in range(0, len(paths), batch_size):
-        batch = Batch()
-        for path in paths[begin : begin + batch_size]:
-            try:
-                batch.pictures.append(open_image(path, size, upright=True))
-                batch.paths.append(path)
-            except ImageError as error:
-                if strict:
-                    raise
-                batch.unreadable.append((path, str(error).removeprefix(f"{path}: ")))
-        yield batch
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="pictures") as threads:
+
+        def ask(begin: int) -> list[Future[tuple[Any, int]]]:
+            return [threads.submit(_read, path, size) for path in paths[begin : begin + batch_size]]
+
+        coming = ask(0)
+        for begin in range(0, len(paths), batch_size):
+            asked, coming = coming, ask(begin + batch_size)
+            batch = Batch()
+            for path, answer in zip(paths[begin : begin + batch_size], asked, strict=True):
+                try:
+                    picture, stamp = answer.result()
+                except ImageError as error:
+                    if strict:
+                        raise
+                    batch.unreadable.append((path, str(error).removeprefix(f"{path}: ")))
+                else:
+                    batch.paths.append(path)
+                    batch.pictures.append(picture)
+                    batch.stamps.append(stamp)
+            yield batch
+
+
+def stamp_of(path: Path) -> int:
+    """A number that changes when a file does: of its length and the time of its last change; 0 where there is none."""
+    try:
+        told = path.stat()
+    except OSError:
+        return 0
+    digest = hashlib.blake2b(f"{told.st_mtime_ns} {told.st_size}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
+
+
+def _read(path: Path, size: tuple[int, int] | None) -> tuple[Any, int]:
+    stamp = stamp_of(path)  # before it is read: a change in the meantime is noticed by the next update
+    upright = True  # photographs of one's own
+    return open_image(path, upright=upright) if size is None else load_image(path, size, upright=upright), stamp
 
 
 def _ignored(name: str) -> bool:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tireid.data.images import open_image
 from tireid.search.encoder import Encoder, encode
-from tireid.search.metrics import Floats, normalised_rows
+from tireid.search.features import Floats, normalised_rows
 from tireid.search.pictures import EXTENSIONS
 
 
@@ -46,7 +46,7 @@ def parse(query: Any = None, text: str | None = None, image: Any = None) -> tupl
 
 def _picture(image: Any) -> Image.Image:
     if isinstance(image, str | Path):
-        return open_image(image, upright=True)
+        return open_image(image)
     return image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image, np.uint8)).convert("RGB")
 
 

@@ -1,0 +1,277 @@
+"""A gallery on disk: one file that is replaced as a whole, mapped into memory, and read where it is needed.
+
+``gallery.safetensors`` holds the features, the names as one run of UTF-8 with their ends, identities and cameras; its
+header says which model made them. So features and names cannot come from different saves, a reader keeps the file that
+it opened while another takes its place, and a million names cost no object before they are shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from tireid.basics.files import atomic_path
+from tireid.search.encoder import file_digest
+from tireid.search.features import Features, normalised_rows, to_numpy
+
+FILE, KEY, FORMAT = "gallery.safetensors", "tireid.gallery", 2
+OPTIONAL = ("person_ids", "cameras", "stamps", "likeness")
+OLD_FEATURES, OLD_TABLE = "features.safetensors", "gallery.json"
+UNKNOWN = np.iinfo(np.int64).min
+"""Stands for a camera that is not known."""
+BLOCK = 1 << 16
+VERIFIED = 64 * 2**20
+"""Bytes; the digest of larger features is not computed when they are loaded, which would read them all."""
+
+
+class GalleryError(ValueError):
+    """A saved gallery that is damaged, incomplete, or of another model."""
+
+
+class Header(BaseModel):
+    """What the file says of itself."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    format: int
+    model: str
+    """Fingerprint of the model."""
+    source: str | None
+    """Name or path that the model was loaded from, where known."""
+    root: str | None
+    digest: str
+    """Of features and names, 32 hexadecimal digits."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a gallery consists of, but for its model."""
+
+    features: Tensor
+    """(N, D) float32 or float16"""
+    names: Packed
+    header: Header
+    person_ids: Tensor | None = None
+    """(N,) int64"""
+    cameras: Tensor | None = None
+    """(N,) int64, :data:`UNKNOWN` where not known"""
+    stamps: Tensor | None = None
+    """(N,) int64, which tell the state of each picture's file when it was encoded"""
+    likeness: Tensor | None = None
+    """(N,) float32, see :attr:`Gallery.likeness`"""
+
+
+class Packed(Sequence[str]):
+    """Texts in one run of UTF-8; each is decoded when it is asked for.
+
+    Args:
+        text: (bytes,) uint8.
+        ends: (N,) int64, where each text ends.
+
+    >>> names = Packed.of(["a.jpg", "ü"])
+    >>> names[1], len(names), names == ["a.jpg", "ü"]
+    ('ü', 2, True)
+    """
+
+    def __init__(self, text: Tensor, ends: Tensor) -> None:
+        self.text, self.ends = text, ends
+        self._text, self._ends = text.numpy(), ends.numpy()
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> Packed:
+        """Pack texts; file names that are not UTF-8 keep their bytes."""
+        encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
+        text = torch.frombuffer(bytearray(b"".join([*encoded, b"\0"])), dtype=torch.uint8)  # which takes no empty one
+        ends = np.cumsum([len(part) for part in encoded], dtype=np.int64)
+        return cls(text[:-1], torch.from_numpy(ends))
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [self[i] for i in range(*place.indices(len(self)))]
+        row = range(len(self))[place]
+        begin = self._ends[row - 1] if row else 0
+        return self._text[begin : self._ends[row]].tobytes().decode("utf-8", "surrogateescape")
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return len(self) == len(other) and all(own == its for own, its in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(list(self)) if len(self) <= 20 else f"[{', '.join(map(repr, self[:20]))}, ... {len(self)} in all]"
+
+
+class Paths(Sequence[Path]):
+    """Names under a root as paths, made when they are asked for."""
+
+    def __init__(self, root: Path | None, names: Sequence[str]) -> None:
+        self._root, self._names = root or Path(), names
+
+    @overload
+    def __getitem__(self, place: int) -> Path: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Path]: ...
+    def __getitem__(self, place: int | slice) -> Path | list[Path]:
+        if isinstance(place, slice):
+            return [self._root / name for name in self._names[place]]
+        return self._root / self._names[place]
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return len(self) == len(other) and all(own == its for own, its in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Paths({self._names!r} in {self._root})"
+
+
+def write(directory: Path, stored: Stored) -> None:
+    """Write ``gallery.safetensors`` into `directory`; what was there stays until the new file is whole."""
+    names = stored.names
+    # safetensors takes the bytes in the order in which they lie in memory: contiguous() makes that the order of rows.
+    tensors = {"features": stored.features.contiguous(), "text": names.text, "ends": names.ends}
+    optional = {name: getattr(stored, name) for name in OPTIONAL}
+    tensors |= {name: values for name, values in optional.items() if values is not None}
+    directory.mkdir(parents=True, exist_ok=True)
+    with atomic_path(directory / FILE) as temporary:
+        save_file(tensors, temporary, metadata={KEY: stored.header.model_dump_json()})
+    for old in (OLD_TABLE, OLD_FEATURES):
+        (directory / old).unlink(missing_ok=True)
+
+
+def read(directory: Path) -> Stored:
+    """Map what :func:`write` wrote, or read the two files of the earlier format.
+
+    Raises:
+        FileNotFoundError: no gallery there.
+        GalleryError: it is damaged.
+    """
+    file = directory / FILE
+    if not file.is_file():
+        return _read_old(directory)
+    try:
+        with safe_open(file, framework="pt") as opened:
+            header = Header.model_validate_json((opened.metadata() or {})[KEY])
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no dict)
+        if header.format != FORMAT:
+            raise GalleryError(f"{file} has the format {header.format}, this version reads {FORMAT}")
+        names = Packed(tensors["text"], tensors["ends"])
+        stored = Stored(tensors["features"], names, header, *(tensors.get(name) for name in OPTIONAL))
+        _check(stored)
+    except GalleryError:
+        raise
+    except (SafetensorError, KeyError, ValueError, OSError) as error:  # pydantic's are ValueErrors
+        raise GalleryError(f"{file} is damaged ({type(error).__name__}: {error}): index again") from error
+    return stored
+
+
+def digest_of(features: Tensor, names: Packed) -> str:
+    """BLAKE2b of features (N, D) and names, 32 hexadecimal digits."""
+    digest = hashlib.blake2b(repr((features.dtype, tuple(features.shape))).encode(), digest_size=16)
+    for part in (features, names.text, names.ends):
+        digest.update(part.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _check(stored: Stored) -> None:
+    """Raise ValueError where the parts do not fit together."""
+    features, names = stored.features, stored.names
+    if features.ndim != 2 or 0 in features.shape or features.dtype not in (torch.float32, torch.float16):
+        raise ValueError(f"features are {features.dtype} of the shape {tuple(features.shape)}")
+    for name, values in (("names", names.ends), *((name, getattr(stored, name)) for name in OPTIONAL)):
+        kind = torch.float32 if name == "likeness" else torch.int64
+        if values is not None and (values.dtype != kind or values.shape != features.shape[:1]):
+            raise ValueError(f"{name} are {values.dtype} {tuple(values.shape)} for {len(features)} features")
+    if names.text.dtype != torch.uint8 or int(names.ends[-1]) != len(names.text) or bool((names.ends.diff() < 0).any()):
+        raise ValueError("the names end elsewhere than their text")
+    if features.nbytes <= VERIFIED and digest_of(features, names) != stored.header.digest:
+        raise ValueError("features or names are not those that were written")
+
+
+def _read_old(directory: Path) -> Stored:
+    table, features_file = directory / OLD_TABLE, directory / OLD_FEATURES
+    for needed in (table, features_file):
+        if not needed.is_file():
+            missing = directory / FILE if not table.is_file() and not features_file.is_file() else needed
+            raise FileNotFoundError(f"{missing} is missing: {directory} is not a gallery written by Gallery.save")
+    try:
+        content = json.loads(table.read_text(encoding="utf-8"))
+        if content["format"] != 1:
+            raise GalleryError(f"{table} has the format {content['format']}, this version reads {FORMAT} and 1")
+        if content["features"] != file_digest(features_file):
+            raise GalleryError(f"{features_file} is not the one that {table} was written with: index again")
+        tensors = load_file(features_file)
+        features, names = tensors["features"], Packed.of(content["paths"])
+        root = content["root"]
+        header = Header(
+            format=FORMAT, model=content["model"], source=None, root=root, digest=digest_of(features, names)
+        )
+        people, cameras = ints(content["person_ids"]), ints(content["cameras"])
+        stored = Stored(features, names, header, people, cameras, likeness=tensors.get("likeness"))
+        _check(stored)
+    except GalleryError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
+        raise GalleryError(f"{directory} is damaged ({error!r}): index again") from error
+    return stored
+
+
+def ints(values: Any) -> Tensor | None:
+    """(N,) int64 of integers and None; None for None."""
+    if values is None:
+        return None
+    return torch.tensor([UNKNOWN if value is None else int(value) for value in values], dtype=torch.int64)
+
+
+def unit_rows(features: Features) -> Tensor:
+    """(N, D) float32 of length one; rows that already are stay as they are to the bit, so that saving changes no score.
+
+    Float32 rows of length one are not copied; what must be changed is, a block at a time.
+
+    Raises:
+        ValueError: not two-dimensional, no row or column, NaN or infinite values, a row of zeros; names the first row.
+    """
+    given = to_numpy(features)
+    if given.ndim != 2 or 0 in given.shape:
+        normalised_rows(given, "features")  # says what is wrong
+    unit = given if given.dtype == np.float32 and given.dtype.isnative else np.empty(given.shape, np.float32)
+    for begin in range(0, len(given), BLOCK):
+        block = given[begin : begin + BLOCK]
+        lengths = np.sqrt(np.einsum("nd,nd->n", block, block, dtype=np.float64))
+        if not (np.isfinite(lengths).all() and lengths.all()):
+            normalised_rows(given, "features")
+        off = np.abs(1 - 1 / lengths) * np.abs(block).max(axis=1) >= 1e-6
+        if off.any() and unit is given:
+            unit = given.copy()
+        if unit is not given:
+            unit[begin : begin + BLOCK] = block
+            unit[begin : begin + BLOCK][off] = block[off] / lengths[off, None]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nothing writes to it
+        return torch.from_numpy(np.ascontiguousarray(unit))
