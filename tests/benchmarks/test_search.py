@@ -1,0 +1,61 @@
+"""Search and metrics beside plain references in the same run; `pytest --slow -s` prints the table.
+
+The limits hold on a machine that is busy with other things too, so they are wider than what a quiet one shows.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tireid.search import benchmark
+
+ITEMS, WIDTH = 200_000, 512
+
+
+@pytest.fixture(scope="module")
+def gallery() -> benchmark.Gallery:
+    features = benchmark.clustered(ITEMS, WIDTH)
+    model = benchmark.Numbers(benchmark.near(features, 256))
+    return benchmark.Gallery(model, features, [f"{i:07d}.jpg" for i in range(ITEMS)], root="")
+
+
+def show(capsys: pytest.CaptureFixture[str], *rows: benchmark.Row) -> None:
+    with capsys.disabled():
+        for row in rows:
+            print("\n" + "  ".join(f"{key} {value}" for key, value in row.items()), end="")
+
+
+@pytest.mark.slow
+def test_metrics_cost_little_more_than_their_product(capsys: pytest.CaptureFixture[str]) -> None:
+    row = benchmark.metrics(8000, WIDTH)
+    show(capsys, row)
+    assert row["ratio"] < 4
+
+
+@pytest.mark.slow
+def test_half_precision_is_searched_faster_than_numpy_multiplies(
+    gallery: benchmark.Gallery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, many = benchmark.exact_search(gallery.half())
+    show(capsys, one, many)
+    assert one["ratio"] < 1
+    assert many["ratio"] < 4
+
+
+@pytest.mark.slow
+def test_a_gallery_is_mapped_not_read(gallery: benchmark.Gallery, capsys: pytest.CaptureFixture[str]) -> None:
+    row = benchmark.loading(gallery)
+    show(capsys, row)
+    assert row["tireid_s"] < 1
+    assert row["MB"] < 60
+
+
+@pytest.mark.slow
+def test_the_graph_is_faster_and_finds_nearly_all(
+    gallery: benchmark.Gallery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("usearch")
+    part = benchmark.Gallery(gallery.model, gallery.features[:20_000], gallery.paths[:20_000], root="")
+    _, row = benchmark.approximate_search(part)
+    show(capsys, row)
+    assert row["recall"] >= 0.95

@@ -1,0 +1,165 @@
+"""How fast search and metrics are, each beside a plain reference in the same run.
+
+Each function returns one row: what was measured, seconds of the reference and of ours, and their ratio.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tireid.search.gallery import Gallery
+from tireid.search.ranking import rank_relevant
+
+Row = dict[str, Any]
+Float32s = npt.NDArray[np.float32]
+
+
+def clustered(items: int, width: int = 512, per_cluster: int = 20, noise: float = 0.7, seed: int = 0) -> Float32s:
+    """(items, width) features of length one in clusters, as those of people are; `noise` is relative to the centres.
+
+    >>> clustered(4, 8).shape
+    (4, 8)
+    """
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((-(-items // per_cluster), width), dtype=np.float32)
+    rows = np.empty((items, width), np.float32)
+    for begin in range(0, items, 65536):
+        part = rows[begin : begin + 65536]
+        part[:] = centres[np.arange(begin, begin + len(part)) // per_cluster]
+        part += noise * rng.standard_normal(part.shape, dtype=np.float32)
+        part /= np.linalg.norm(part, axis=1, keepdims=True)
+    return rows
+
+
+def near(features: Float32s, queries: int) -> Float32s:
+    """(queries, D) of length one, each near a row of features (N, D)."""
+    rng = np.random.default_rng(7)
+    noise = 0.03 * rng.standard_normal((queries, features.shape[1]), dtype=np.float32)
+    noisy = features[rng.integers(0, len(features), queries)] + noise
+    unit: Float32s = noisy / np.linalg.norm(noisy, axis=1, keepdims=True)
+    return unit
+
+
+class Numbers:
+    """A model whose texts are numbers of rows: searching costs no encoding."""
+
+    fingerprint = "numbers"
+
+    def __init__(self, queries: Float32s) -> None:
+        self.queries = queries
+
+    def encode_texts(self, texts: Sequence[str], *, batch_size: int = 64) -> Float32s:
+        """(N, D) the rows that the texts name."""
+        return self.queries[[int(text) for text in texts]]
+
+    def encode_images(self, images: Any, *, batch_size: int = 64) -> Float32s:
+        """(N, D) the first rows."""
+        return self.queries[: len(images)]
+
+
+def metrics(items: int = 19_848, width: int = 512) -> Row:
+    """Ranks of items x items beside the float32 product alone; three items a person."""
+    ids = np.arange(items) // 3
+    queries, gallery = (clustered(items, width, 3, 2.2, seed) + clustered(items, width, 3, 0.0) for seed in (1, 2))
+
+    def product() -> None:
+        for begin in range(0, items, 1024):
+            queries[begin : begin + 1024] @ gallery.T
+
+    reference = seconds(product)
+    ours = seconds(lambda: rank_relevant(queries, gallery, ids, ids))
+    return row(f"metrics, {items} x {items} x {width}", reference, ours)
+
+
+def exact_search(gallery: Gallery, queries: int = 20) -> list[Row]:
+    """One query, and 64 at a time, beside NumPy's product of the float32 features with one vector, and with 64."""
+    model, features = gallery.model, gallery.features
+    assert isinstance(model, Numbers)
+    one = median(lambda i: features @ model.queries[i], queries)
+    ours = median(lambda i: gallery.search(str(i)), queries)
+    batch = [str(i) for i in range(64)]
+    many = seconds(lambda: features @ model.queries[:64].T)
+    size = f"{len(gallery)} x {features.shape[1]} {str(gallery.index.features.dtype).removeprefix('torch.')}"
+    return [
+        row(f"exact search, {size}, one query", one, ours),
+        row(f"exact search, {size}, 64 queries", many, seconds(lambda: gallery.search_many(batch))),
+    ]
+
+
+def approximate_search(gallery: Gallery, queries: int = 200) -> list[Row]:
+    """The graph's building, and one query of it beside the exact search, with recall@10."""
+    began = time.perf_counter()
+    gallery.build_graph()
+    built = time.perf_counter() - began
+    exact = [{hit.row for hit in hits} for hits in gallery.search_many([str(i) for i in range(queries)])]
+    found = [{hit.row for hit in gallery.search(str(i), approximate=True)} for i in range(queries)]
+    recall = sum(len(a & b) for a, b in zip(exact, found, strict=True)) / (10 * queries)
+    one = median(lambda i: gallery.search(str(i)), 10)
+    walked = median(lambda i: gallery.search(str(i), approximate=True), queries)
+    return [
+        row(f"graph of {len(gallery)} built", None, built),
+        row(f"approximate search in {len(gallery)}", one, walked) | {"recall": recall},
+    ]
+
+
+def loading(gallery: Gallery) -> Row:
+    """Loading a saved gallery beside reading its file, and how much memory it takes (MB)."""
+    with tempfile.TemporaryDirectory() as folder:
+        gallery.save(folder)
+        file = next(Path(folder).glob("*.safetensors"))
+        reference = seconds(file.read_bytes)
+        before = resident()
+        began = time.perf_counter()
+        loaded = Gallery.load(folder, gallery.model)
+        took = time.perf_counter() - began
+        return row(f"load {len(loaded)}", reference, took) | {"MB": round((resident() - before) / 1e6)}
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    except OSError:
+        return 0
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """Of one run."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def median(work: Callable[[int], Any], times: int) -> float:
+    """Median of the seconds of `work(0)`, `work(1)`, ..."""
+    work(0)
+    return float(np.median([seconds(lambda i=i: work(i)) for i in range(times)]))  # type: ignore[misc]
+
+
+def row(what: str, reference: float | None, ours: float) -> Row:
+    """One line of the table."""
+    return {"what": what, "reference_s": reference, "tireid_s": ours, "ratio": reference and ours / reference}
+
+
+def run(items: int = 1_000_000, width: int = 512, pictures: int = 19_848) -> list[Row]:
+    """All of it: metrics of `pictures`, then a gallery of `items`, with the graph where usearch is there."""
+    rows = [metrics(pictures, width)]
+    features = clustered(items, width)
+    model = Numbers(near(features, 256))
+    names = [f"camera{i % 15}/{i:07d}.jpg" for i in range(items)]
+    began = time.perf_counter()
+    gallery = Gallery(model, features, names, root="")
+    rows += [row(f"construct {items}", None, time.perf_counter() - began), loading(gallery)]
+    for held in (gallery, gallery.half()):
+        rows += exact_search(held)
+    with suppress(ImportError):  # usearch is not installed
+        rows += approximate_search(gallery.half())
+    return rows
