@@ -42,6 +42,7 @@ autodoc_default_options = {"members": True, "imported-members": True, "show-inhe
 
 html_theme = "furo"
 html_title = "tireid"
+html_favicon = "icon.svg"
 html_extra_path = ["front"]
 html_show_sphinx = False
 html_math_renderer = "mathml"

@@ -28,6 +28,12 @@ def test_the_table_of_folders_is_the_folders_in_the_order_of_the_layers() -> Non
     assert listed == [layer for layer in house.layers() if layer in listed]
 
 
+def test_the_reference_describes_every_folder_with_public_names() -> None:
+    described = set(re.findall(r"^\.\. automodule:: tireid\.(\w+)$", text("docs/api.md"), flags=re.MULTILINE))
+    rooms = {path.parent.name for path in house.PACKAGE.glob("*/__init__.py")}
+    assert described == {room for room in rooms if "__all__ = " in text(f"tireid/{room}/__init__.py")}
+
+
 def test_the_version_is_the_same_everywhere() -> None:
     citation = yaml.safe_load(text("CITATION.cff"))
     assert citation["cff-version"] == "1.2.0"
