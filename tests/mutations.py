@@ -269,4 +269,27 @@ MUTATIONS = [
         'name.startswith("interaction.") and name.endswith("Bias")',
         "model/test_parameters.py::test_irras_groups_are_those_of_its_code",
     ),
+    Mutation(
+        "styles of a stranger may load",
+        "runner/sanitise.py",
+        """case "url" | "error":
+            return False""",
+        """case "url" | "error":
+            return True""",
+        "runner/test_sanitise.py::test_no_element_and_no_attribute_acts_or_requests",
+    ),
+    Mutation(
+        "an edited notebook counts as done",
+        "studies/study.py",
+        "dict(parameters), source[:SOURCE_DIGITS], *outside]",
+        'dict(parameters), "", *outside]',
+        "studies/test_study.py::test_the_code_of_the_notebook_is_part_of_the_key",
+    ),
+    Mutation(
+        "packed figures lose digits",
+        "studies/store.py",
+        "return coded if np.array_equal(",
+        "return coded if coded.size or np.array_equal(",
+        "studies/test_store.py::test_the_code_is_small",
+    ),
 ]

@@ -134,14 +134,8 @@ def _generate(options: Options) -> int:
     from tireid.pedestrians import write_dataset
 
     with Progress(sum(options.people), "draw people") as bar:
-        folder = write_dataset(
-            options.root,
-            layout=options.layout,
-            style=options.style,
-            people=tuple(options.people),
-            seed=options.seed,
-            on_progress=bar.to,
-        )
+        drawn = {"style": options.style, "people": tuple(options.people), "seed": options.seed}
+        folder = write_dataset(options.root, layout=options.layout, on_progress=bar.to, **drawn)
     print(folder)
     return 0
 
@@ -224,7 +218,7 @@ def _sweep(options: Options) -> int:
     """0, or 1 when some tasks failed twice."""
     from tireid.basics.yaml import parse_yaml
     from tireid.studies.study import Study
-    from tireid.studies.sweep import Outcome, sweep
+    from tireid.studies.sweep import sweep
 
     trust(*options.trust, folder=".")
     study = Study.read(options.study).select(options.arms, options.seeds)
@@ -233,7 +227,7 @@ def _sweep(options: Options) -> int:
             print(f"{task.key}  {one_line(task)}  {dict(task.parameters)}")
         return 0
 
-    def say(outcome: Outcome, over: int, total: int) -> None:
+    def say(outcome: object, over: int, total: int) -> None:
         print(f"{over}/{total} {outcome}", flush=True)
 
     done = sweep(

@@ -50,7 +50,7 @@ def marked(model: TIReID, pictures: list) -> float:
 
 
 def marked_texts(model: TIReID, texts: list[str]) -> np.ndarray:
-    return model.domain.words.p_values(texts, model.encode_texts(texts, numpy=True)) <= FALSE_ALARMS
+    return model.domain.words.p_values(texts, model.encode_texts(texts).numpy()) <= FALSE_ALARMS
 
 
 def test_false_alarms_on_the_default_test_people(model, default):
@@ -113,8 +113,8 @@ def test_nonsense_and_what_is_only_short(model):
 def scores_of(model: TIReID, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """(M, N) of captions with pictures, and whether both show the same person."""
     with torch.inference_mode():
-        images = model.encode_images(list(data.test.image_paths), numpy=True)
-        texts = model.encode_texts(data.test.captions, numpy=True)
+        images = model.encode_images(list(data.test.image_paths)).numpy()
+        texts = model.encode_texts(data.test.captions).numpy()
     return texts @ images.T, data.test.caption_person_ids[:, None] == data.test.image_person_ids
 
 
@@ -139,13 +139,13 @@ def test_nobody_fits(model, tmp_path):
 def test_what_search_says(model, default, tmp_path):
     """The astronaut among three photographs: no share of cases, two notes; a drawn description: none."""
     for number, photograph in enumerate(photographs()[:3]):
-        photograph.save(tmp_path / f"{number}.jpg")
+        photograph.save(tmp_path / f"{number}.png")
     with pytest.warns(UserWarning, match="3 of 3 pictures"):
         gallery = Gallery.from_folder(model, tmp_path)
     hits = gallery.search("a woman astronaut in an orange suit")
     assert "astronaut" in hits.notes[0]
     assert "3 of 3" in hits.notes[1]
-    feature = model.encode_texts([default.test.captions[0]], numpy=True)[0].astype(np.float64)
+    feature = model.encode_texts([default.test.captions[0]]).numpy()[0].astype(np.float64)
     drawn = Gallery.from_split(model, default.test)
     found = Likeness.of(drawn, default.test.captions[0], feature, [hit.row for hit in drawn.search("a man")])
     assert not found.outside

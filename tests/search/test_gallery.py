@@ -14,9 +14,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from tests.oracles import ranking
 from tests.search.fakes import ColourModel, picture
+from tireid.data import images as images_module
 from tireid.data.images import ImageError
 from tireid.search import Gallery, GalleryError, fingerprint
 
@@ -244,6 +246,29 @@ def test_gallery_of_another_model_is_refused(model, crops, tmp_path):
     folder = Gallery.from_split(model, crops.split).save(tmp_path / "index")
     with pytest.raises(GalleryError, match=r"indexed with another model.*index again with Gallery\.from_folder"):
         Gallery.load(folder, ColourModel(turn=1.001))
+
+
+def test_photographs_are_turned_upright_and_large_ones_are_not_decoded_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Looker(ColourModel):
+        image_size = (96, 32)
+
+        def encode_images(self, images, *, batch_size: int = 64) -> torch.Tensor:
+            shapes.extend(tuple(image.shape) for image in images)
+            return super().encode_images(images)
+
+    seen: list[tuple[int, int]] = []
+    shapes: list[tuple[int, ...]] = []
+    resize = images_module.resize
+    monkeypatch.setattr(images_module, "resize", lambda image, size: seen.append(image.size) or resize(image, size))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # taken with the camera turned a quarter
+    Image.new("RGB", (2400, 1600), "red").save(tmp_path / "a.jpg", exif=exif)
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "b.jpg", exif=exif)
+    Gallery.from_folder(Looker(), tmp_path)
+    assert sorted(seen, reverse=True) == [(200, 300), (20, 30)]  # (width, height): an eighth, and the whole crop
+    assert shapes == [(3, 96, 32)] * 2
 
 
 @pytest.mark.parametrize(

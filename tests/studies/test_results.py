@@ -80,4 +80,4 @@ def test_a_committed_result_is_of_what_its_parameters_ask_for_today(task: Task) 
     assert asked == dict(task.parameters)
     config = Config.preset(asked["preset"], seed=asked["seed"]).override(asked.get("overrides", []))
     assert record.config is not None
-    assert config.override([f"epochs={asked['epochs']}"]) == Config.from_dict(record.config)
+    assert config.override([f"epochs={asked['epochs']}"]) == Config.from_stored(record.config)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import itertools
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat import v4
 
@@ -134,6 +136,8 @@ def test_changed_parameters_replace_those_of_every_task(place: Path) -> None:
         ({"seeds": ["1"]}, "seeds: 0 must be an integer, got '1'"),
         ({"seeds": "12"}, "seeds must be a list that is not empty, got '12'"),
         ({"notebook": 5}, "notebook must be text; quote it, got 5"),
+        ({"grid": {f"x.{i}": [1, 2, 3, 4] for i in range(40)}}, r"asks for [\d,]+ runs, at most 10,000"),
+        ({"seeds": list(range(20_000))}, "asks for 20,000 runs, at most 10,000"),
         ({"sources": ["abc"]}, "sources: 0 must be at least 12 hexadecimal digits"),
         ({"zip": {"epochs": [1, 2], "seed": [1]}}, r"one length, got {'epochs': 2, 'seed': 1}"),
         ({"seeds": [1, 1]}, "list of different integers"),
@@ -158,6 +162,56 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         Study.read(broken)
 
 
+NAMES = st.sampled_from(["epochs", "preset", "overrides", "seed", "loss.gamma", "a.b", "", "zzz"]) | st.text(max_size=3)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+ANY = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3))
+VALUES = st.dictionaries(NAMES, SCALARS | st.lists(SCALARS, max_size=2), max_size=3)
+PARTS = {
+    "parameters": VALUES,
+    "arms": st.dictionaries(st.text(max_size=3), VALUES, max_size=3),
+    "grid": st.dictionaries(NAMES, st.lists(SCALARS, max_size=3), max_size=2),
+    "zip": st.dictionaries(NAMES, st.lists(SCALARS, max_size=2), max_size=2),
+    "seeds": st.lists(st.integers() | st.booleans(), max_size=3),
+    "sources": st.lists(st.text("0af", max_size=14), max_size=2),
+}
+TREES = st.fixed_dictionaries({}, optional={name: part | ANY for name, part in PARTS.items()})
+
+
+@settings(deadline=None)
+@given(TREES | ANY)
+def test_no_tree_raises_anything_else_and_no_run_counts_twice(place: Path, tree: Any) -> None:
+    started = time.process_time()
+    with suppress(StudyError):
+        found = Study.from_dict({"notebook": "book.ipynb", **tree} if isinstance(tree, dict) else tree, place)
+        named = [(task.arm, task.seed) for task in found.tasks]
+        assert len(set(named)) == len(named)
+        assert all(len(task.key) == 10 for task in found.tasks)
+    assert time.process_time() - started < 1
+
+
+@settings(deadline=None)
+@given(st.text(max_size=200) | st.binary(max_size=100))
+def test_no_file_raises_anything_else(place: Path, content: str | bytes) -> None:
+    path = place.with_name("any.yaml")
+    path.write_bytes(content.encode(errors="surrogatepass") if isinstance(content, str) else content)
+    with suppress(StudyError):
+        Study.read(path)
+
+
+@pytest.mark.parametrize("name", ["off", "on", "yes", "012", "1e-4"])
+def test_an_arm_may_have_any_name_that_is_text(place: Path, name: str) -> None:
+    path = place.with_name("named.yaml")
+    path.write_text(f"notebook: book.ipynb\narms:\n  {name}: {{}}\n")
+    if name in ("012", "1e-4"):
+        with pytest.raises(StudyError, match=r"arms: .* must be text; quote it"):
+            Study.read(path)
+    else:
+        assert Study.read(path).arms == [name]
+    path.write_text(f"notebook: book.ipynb\narms: {{{name}: {{epochs: 1}}, {name}: {{epochs: 2}}}}\n")
+    with pytest.raises(StudyError, match="is there twice"):
+        Study.read(path)
+
+
 STUDIES = sorted((Path(__file__).parents[2] / "notebooks/studies").glob("*.yaml"))
 
 
@@ -180,8 +234,10 @@ def test_the_tuned_peers_are_their_presets_on_the_bundled_model() -> None:
     from tireid import Config
 
     peers = Study.read(next(path for path in STUDIES if path.stem == "peers")).select(seeds=[1])
-    shared = ["training.evaluate_every=2", "training.precision=bf16"]
     tuned = {task.parameters["preset"]: task for task in peers.tasks if task.arm.endswith(", tuned")}
+    as_they_were = tuned["tal"].parameters["overrides"][:11]
+    assert as_they_were[-1] == "optimizer.groups=part"
+    shared = [*as_they_were, "training.evaluate_every=2", "training.precision=bf16"]
     for preset in ("irra", "clip", "tal"):
         asked = Config.preset(preset).override(tuned[preset].parameters["overrides"])
         assert asked == Config.preset(preset).override(shared)

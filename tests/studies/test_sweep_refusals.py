@@ -11,9 +11,10 @@ import pytest
 from tests.runner.books import book, code, parameters, save
 from tests.studies.studies import made_up
 from tireid.experiments import sweep
+from tireid.studies.launcher import Outcome
 from tireid.studies.report import write_report
 from tireid.studies.study import Study, Task
-from tireid.studies.sweep import Outcome, Sweep
+from tireid.studies.sweep import Sweep
 
 
 @pytest.mark.parametrize(

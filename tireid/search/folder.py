@@ -58,7 +58,7 @@ def encode_found(
     Raises:
         ValueError: none of the pictures can be read, or one, where `strict`.
     """
-    size = getattr(getattr(model, "backbone", None), "image_size", None)
+    size = getattr(getattr(model, "backbone", model), "image_size", None)
     fresh = sorted(set(found) - set(known.paths))
     for batch in read_batches(fresh, batch_size, size, strict=strict):
         known.skipped += batch.unreadable

@@ -46,7 +46,7 @@ def parse(query: Any = None, text: str | None = None, image: Any = None) -> tupl
 
 def _picture(image: Any) -> Image.Image:
     if isinstance(image, str | Path):
-        return open_image(image)
+        return open_image(image, upright=True)
     return image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image, np.uint8)).convert("RGB")
 
 

@@ -75,7 +75,7 @@ def _check_configurations(store: Store, found: Found) -> None:
             continue
         try:
             # An option that is newer than the run has its default there, which does what was done before.
-            complete = Config.from_dict(record.config).to_dict()
+            complete = Config.from_stored(record.config).to_dict()
         except ConfigError as error:
             raise ConfigError(f"{store.where(task)}: configuration of {task}: {error}") from None
         config = {name: value for name, value in flat(complete) if name not in ("seed", "root")}

@@ -25,6 +25,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,6 +42,7 @@ from tireid.runner.notebook import code_hash, read_notebook
 from tireid.runner.parameters import Parameter, ParameterError, check_values, read_parameters
 
 SOURCE_DIGITS = 12
+MOST_TASKS = 10_000
 
 
 class StudyError(ValueError):
@@ -249,12 +251,12 @@ def _validated(tree: Any, path: Path) -> _File:
         where = ": ".join(str(part) for part in first["loc"] if part != "[key]")
         expected = EXPECTED.get(first["type"], "text, a number, true, false or a list of them")
         raise StudyError(f"study {path}: {where} must be {expected}, got {first['input']!r}") from None
-    if problem := _said_twice(file):
+    if problem := _contradiction(file):
         raise StudyError(f"study {path}: {problem}")
     return file
 
 
-def _said_twice(file: _File) -> str | None:
+def _contradiction(file: _File) -> str | None:
     """What is wrong with a file in which each part is right; None if nothing is."""
     grid, zipped, seeds = file.grid or {}, file.zip or {}, file.seeds or []
     lengths = {name: len(values) for name, values in zipped.items()}
@@ -268,6 +270,9 @@ def _said_twice(file: _File) -> str | None:
             return f"{name} is under both grid and zip"
         if len(set(texts)) < len(texts):
             return f"grid: {name} must be a list of different values, got {values}: a run would count twice"
+    points = math.prod(map(len, grid.values())) * next(iter(lengths.values()), 1)
+    if (tasks := points * len(file.arms or "1") * len(seeds or "1")) > MOST_TASKS:
+        return f"it asks for {tasks:,} runs, at most {MOST_TASKS:,} are taken"
     places: dict[str, Mapping[str, Any]] = {"parameters": file.parameters or {}, "grid": grid, "zip": zipped}
     places |= {f"arm {arm!r}": values or {} for arm, values in (file.arms or {}).items()}
     for what, names in places.items():

@@ -64,7 +64,7 @@ def train(
     `history.csv`, and needs the extra of that name.
 
     Raises:
-        TrainingError: `output_dir` holds a run of another configuration on other data or of other code from outside,
+        TrainingError: `output_dir` holds a run of another configuration, on other data or of other code from outside,
             is being trained in or cannot be written; or the loss or a weight is not finite: the state after the last
             good epoch stays.
         ValueError: the data have no train or no test split.

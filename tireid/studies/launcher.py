@@ -1,0 +1,207 @@
+"""Tasks as jobs: processes here or on a cluster that Slurm manages; submitit does both."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Literal, TypedDict
+
+from tireid.basics.extras import require
+from tireid.basics.terminal import one_line
+from tireid.studies.store import Store
+from tireid.studies.study import Task
+
+Cluster = Literal["local", "slurm"]
+POLL_SECONDS = 0.5
+QUEUE_SECONDS = 15.0
+OVER = {"CANCELLED", "COMPLETED", "FAILED", "NODE_FAIL", "TIMEOUT", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE"}
+"""Slurm's states of a job that will not come back."""
+
+
+class How(TypedDict, total=False):
+    """How the tasks of a study are run."""
+
+    jobs: int
+    """Tasks at a time. Here they share the GPUs evenly, or the processor."""
+    threads: int
+    """Processor threads of each task; part of what makes results repeat to the digit."""
+    cluster: Cluster
+    """`local`, or `slurm` for a job array of at most `jobs` tasks at a time."""
+    options: Mapping[str, Any] | None
+    """For submitit, such as `slurm_partition`, `slurm_gpus_per_node`, `mem_gb`."""
+    timeout: float | None
+    """Limit of each task in seconds."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task."""
+
+    task: Task
+    status: Literal["done", "skipped", "failed"]
+    """`skipped`: it was finished before."""
+    seconds: float = 0.0
+    message: str = ""
+    """For a failed one which cell failed and why, and where the log is."""
+
+    def __str__(self) -> str:
+        message = f": {self.message}" if self.message else ""
+        return one_line(f"{self.status}: {self.task} ({self.seconds:.0f} s){message}")
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """Hands tasks to submitit and gives back their outcomes as they come."""
+
+    runs: Path
+    store: Path
+    jobs: int = 1
+    threads: int = 1
+    cluster: Cluster = "local"
+    options: Mapping[str, Any] | None = None
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        most = max(2, cores) if self.cluster == "local" else math.inf
+        if not 1 <= self.jobs <= most:
+            raise ValueError(f"jobs: expected 1 to {most} on this machine of {cores} processors, got {self.jobs}")
+        if self.threads < 1:
+            raise ValueError(f"threads: expected 1 or more, got {self.threads}")
+        if self.timeout is not None and not 0 < self.timeout < math.inf:
+            raise ValueError(f"timeout: expected a number of seconds above 0, got {self.timeout}")
+        if self.cluster == "slurm" and "%" in str(self.runs):
+            raise ValueError(f"runs: Slurm takes a % in a path for a placeholder: {self.runs}")
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """The outcome of each task, as they end."""
+        if not tasks:
+            return
+        if self.cluster == "slurm":
+            yield from self._slurm(tasks)
+            return
+        # submitit takes a % in a path for a placeholder: it gets one without.
+        with tempfile.TemporaryDirectory(prefix="tireid-sweep-") as folder:
+            self.runs.mkdir(parents=True, exist_ok=True)
+            (plain := Path(folder) / "runs").symlink_to(self.runs, target_is_directory=True)
+            yield from replace(self, runs=plain)._local(tasks) if "%" in str(self.runs) else self._local(tasks)
+
+    def _local(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """submitit starts a local job at once: a pool of `jobs` threads waits for them, each with its own GPU."""
+        import torch
+
+        gpus = torch.cuda.device_count()
+        slots: SimpleQueue[int] = SimpleQueue()
+        for slot in range(self.jobs):
+            slots.put(slot)
+
+        def one(task: Task) -> Outcome:
+            slot = slots.get()
+            try:
+                device = {"gpus_per_node": 1, "local_visible_gpus": [slot % gpus]} if gpus else {}
+                return self._wait(task, self._executor(device).submit(self._work(task)))
+            finally:
+                slots.put(slot)
+
+        with ThreadPoolExecutor(self.jobs) as pool:
+            for future in as_completed([pool.submit(one, task) for task in tasks]):
+                yield future.result()
+
+    def _slurm(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        executor = self._executor({"slurm_array_parallelism": self.jobs, "cpus_per_task": self.threads})
+        jobs = executor.map_array(_Work.__call__, [self._work(task) for task in tasks])
+        with ThreadPoolExecutor(len(tasks)) as pool:
+            for future in as_completed([pool.submit(self._wait, *pair) for pair in zip(tasks, jobs, strict=True)]):
+                yield future.result()
+
+    def _executor(self, options: Mapping[str, Any]) -> Any:
+        submitit = require("submitit", "sweep")
+        minutes = 60 * 24 if self.timeout is None else int(self.timeout / 60) + 2
+        executor = submitit.AutoExecutor(self.runs / "logs" / "%j", cluster=self.cluster)
+        executor.update_parameters(**({"timeout_min": minutes} | dict(options) | dict(self.options or {})))
+        return executor
+
+    def _work(self, task: Task) -> _Work:
+        return _Work(task, self.runs, self.store, self.threads, self.timeout)
+
+    def _wait(self, task: Task, job: Any) -> Outcome:
+        asked = time.monotonic()
+        while not job.done():
+            time.sleep(POLL_SECONDS)
+            if self.cluster == "slurm" and time.monotonic() - asked > QUEUE_SECONDS:
+                gone, asked = _left_the_queue(job.job_id), time.monotonic()
+                if gone and not job.done():
+                    return Outcome(
+                        task, "failed", message=f"left Slurm's queue without a result; log: {job.paths.stderr}"
+                    )
+        try:
+            outcome: Outcome = job.result()
+        except Exception as error:  # whatever killed the job: out of memory, a node that went away, a broken import
+            reason = str(error).strip().splitlines()
+            return Outcome(task, "failed", message=f"{reason[-1] if reason else error!r}; log: {job.paths.stderr}")
+        return outcome
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a job does; submitit sends it to the process or node that runs it."""
+
+    task: Task
+    runs: Path
+    store: Path
+    threads: int
+    timeout: float | None
+
+    def __call__(self) -> Outcome:
+        from filelock import FileLock
+
+        from tireid.runner.run import run
+
+        # The kernel inherits them; whoever runs the same task elsewhere gets the same sums in the same order.
+        os.environ |= {name: str(self.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        folder = self.runs / self.task.key
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            if self.task in Store(self.store):
+                return Outcome(self.task, "skipped")
+            started = time.monotonic()
+            result = run(
+                self.task.notebook,
+                self.task.parameters,
+                output_dir=folder,
+                timeout=self.timeout,
+                html=False,
+                check=False,
+                skip_done=True,
+            )
+            seconds = time.monotonic() - started
+            if result.error:
+                return Outcome(self.task, "failed", seconds, f"{result.error}; notebook: {result.notebook}")
+            if result.provenance.get("parts", {}) != dict(self.task.parts):
+                return Outcome(self.task, "failed", seconds, "code from outside changed since the study was read")
+            Store(self.store).keep(self.task, result)
+            return Outcome(self.task, "done", seconds)
+
+    def checkpoint(self) -> Any:
+        """A job that Slurm preempts or stops at its time limit is queued again, and goes on where it stood."""
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(self)
+
+
+def _left_the_queue(job_id: str) -> bool:
+    """Whether Slurm has done with a job. submitit asks `sacct`, which a cluster without accounting does not answer."""
+    asked = subprocess.run(
+        ["squeue", "--noheader", "--states=all", "--format=%T", "--jobs", job_id], capture_output=True, text=True
+    )
+    if asked.returncode != 0:
+        return "Invalid job id" in asked.stderr  # forgotten; anything else may pass, such as a controller restarting
+    return set(asked.stdout.split()) <= OVER
