@@ -1,6 +1,15 @@
 """The model: CLIP's towers, features as Gaussians, the interaction encoder, and all of it together."""
 
-from tireid.model.gaussian import Gaussian, batch_variance, identity_variance, reparameterise, sample, uncertainty
+from tireid.model.encoding import evaluating
+from tireid.model.gaussian import (
+    EPSILON,
+    Gaussian,
+    batch_variance,
+    identity_variance,
+    reparameterise,
+    sample,
+    uncertainty,
+)
 from tireid.model.interaction import InteractionEncoder, MLMHead, RecoveryHead
 from tireid.model.output import TIReIDOutput
 from tireid.model.parameters import parameter_groups
@@ -8,6 +17,7 @@ from tireid.model.tireid import TIReID
 from tireid.model.towers import CheckpointError, DualEncoder, Tokens, resample_positions, tiny_clip_config
 
 __all__ = [
+    "EPSILON",
     "CheckpointError",
     "DualEncoder",
     "Gaussian",
@@ -18,6 +28,7 @@ __all__ = [
     "TIReIDOutput",
     "Tokens",
     "batch_variance",
+    "evaluating",
     "identity_variance",
     "parameter_groups",
     "reparameterise",

@@ -109,8 +109,11 @@ def uncertainty(
 
     `convex`: lam * var_batch + (1 - lam) * var_id; `batch` or `identity`: one of them; `sum`: both added; `std`: the
     square of lam * std_batch + (1 - lam) * std_id. Or the import path of a function of one's own that is marked with
-    `@tireid.part("fusion")` and takes both variances (B, D) and lam. `person_ids` (B,) are integers. Raises ValueError
-    for wrong shapes or an unknown fusion, and :class:`tireid.basics.parts.PartError`.
+    `@tireid.part("fusion")` and takes both variances (B, D) and lam. `person_ids` (B,) are integers.
+
+    Raises:
+        ValueError: wrong shapes or an unknown fusion.
+        PartError: a path that cannot be resolved, see :mod:`tireid.basics.parts`.
 
     >>> x, ids = torch.tensor([[0.0], [2.0], [7.0], [7.0]]), torch.tensor([0, 0, 1, 1])
     >>> uncertainty(x, ids, fusion="convex", lam=0.5).flatten().tolist()
@@ -146,6 +149,9 @@ def reparameterise(
 
     Gradients reach mean and variance (only the mean with `detach`). The same generator state gives the same noise,
     whatever the device of the features.
+
+    Raises:
+        ValueError: mean and variance differ in shape, or `samples` is less than 1.
 
     >>> z = reparameterise(torch.zeros(2, 3), torch.ones(2, 3), samples=4, generator=torch.Generator().manual_seed(0))
     >>> tuple(z.shape)

@@ -52,6 +52,9 @@ class InteractionEncoder(nn.Module):
     layers)^-1/2 (projections back into the residual stream, so that its variance does not grow with depth) and (2
     width)^-1/2 (first layer of each perceptron).
 
+    Raises:
+        ValueError: `width` is not a multiple of `heads`, or `looks` does not lie in 1..`layers`.
+
     >>> encoder = InteractionEncoder(width=64, layers=1)
     >>> out, weights = encoder(torch.randn(2, 5, 64), torch.randn(2, 7, 64), need_weights=True)
     >>> tuple(out.shape), tuple(weights.shape)

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from tireid.data.text import MaskedTokens, Tokenizer
 from tireid.domain import Domain
-from tireid.losses import class_circle_loss, identity_loss, mlm_loss
 from tireid.losses.alignment import ramp
 from tireid.losses.common import at_least_float32
 from tireid.model import io
@@ -24,6 +23,7 @@ from tireid.model.objective import alignment_loss, diagnostics
 from tireid.model.output import TIReIDOutput
 from tireid.model.parameters import parameter_groups
 from tireid.model.passes import Views
+from tireid.model.terms import check_inputs, identity_term, mlm_term, recovery_term
 from tireid.model.towers import DualEncoder, tiny_clip_config, tower_configs
 from tireid.options import Config, OptimizerConfig
 
@@ -98,7 +98,7 @@ class TIReID(nn.Module):
         means, and there is no identity term, since the classifier knows the training people only. With several
         processes each brings the same number of pairs, L and generator state; losses and features are global.
         """
-        self._check_inputs(pixel_values, input_ids, person_ids, masked, progress)
+        check_inputs(pixel_values, input_ids, person_ids, masked, progress)
         generator = self._generator(generator)
         views = Views(self, pixel_values, input_ids, masked, generator)
         ids = gather(person_ids)
@@ -110,11 +110,11 @@ class TIReID(nn.Module):
         align = self.config.uncertainty.align if self.config.uncertainty.enabled else "samples"
         losses = {"align": alignment_loss(self.config.loss, image, text, ids, progress, align)}
         if self.mlm_head is not None:
-            losses["mlm"] = self._mlm(self.mlm_head, views)
+            losses["mlm"] = mlm_term(self.mlm_head, views)
         if self.recovery_head is not None:
-            losses["recovery"] = self._recovery(self.recovery_head, views, ids, progress)
+            losses["recovery"] = recovery_term(self.config.recovery, self.recovery_head, views, ids, progress)
         if self.config.loss.identity and self.training:
-            losses["identity"] = self._identity(image, text, ids)
+            losses["identity"] = identity_term(self.config.loss, self.classifier, image, text, ids)
         loss = torch.stack([getattr(self.config.loss, name) * value for name, value in losses.items()]).sum()
         watch = partial(diagnostics, self.config.loss, image, text, ids, progress)
         return TIReIDOutput(loss, losses, image, text, watch)
@@ -129,7 +129,8 @@ class TIReID(nn.Module):
     ) -> Any:
         """:class:`InteractionEncoder` on token features: (B, L, D), with `need_weights` also the cross-attention.
 
-        Raises ValueError if the model has no interaction encoder.
+        Raises:
+            ValueError: the model has no interaction encoder.
         """
         if self.interaction is None:
             raise ValueError("this model has no interaction encoder: its loss.mlm and loss.recovery are 0")
@@ -149,28 +150,7 @@ class TIReID(nn.Module):
         draws = reparameterise(mean, variance, alpha, options.samples, options.detach, rng)
         return Gaussian(mean, variance, draws)
 
-    def _mlm(self, head: MLMHead, views: Views) -> Tensor:
-        hidden, labels = views.hidden_tokens()
-        total = gather((labels != -100).sum()[None]).sum().clamp(min=1)
-        # Over the global count, summed over processes: the same number everywhere, and the right averaged gradient.
-        return gather(mlm_loss(head(hidden), labels, normalizer=total)[None]).sum()
-
-    def _recovery(self, head: RecoveryHead, views: Views, ids: Tensor, progress: float) -> Tensor:
-        recovered = gather(at_least_float32(head(views.recovered())))
-        targets = [gather(at_least_float32(target)) for target in views.targets()]
-        return torch.stack([self.config.recovery.compute(recovered, t, ids, progress) for t in targets]).mean()
-
-    def _identity(self, image: Gaussian, text: Gaussian, ids: Tensor) -> Tensor:
-        """On features that are neither sampled nor normalised, as in IRRA (inferred for the paper's model)."""
-        if self.classifier is None:
-            raise ValueError("loss.identity is above 0: build the model with num_identities, the number of people")
-        options = self.config.loss
-        if options.identity_form == "circle":
-            margin, gamma = options.identity_margin, options.identity_gamma
-            return class_circle_loss(image.mean, text.mean, self.classifier.weight, ids, margin, gamma)
-        return identity_loss(self.classifier(image.mean), self.classifier(text.mean), ids)
-
-    # Schedules and checks
+    # What is drawn
 
     def _generator(self, generator: torch.Generator | None) -> torch.Generator | None:
         if generator is not None:
@@ -186,29 +166,6 @@ class TIReID(nn.Module):
         device = self.device if generator is None else generator.device
         perturbed = torch.rand((), generator=generator, device=device) < options.probability
         return alpha * perturbed.to(self.device)
-
-    def _check_inputs(
-        self,
-        pixel_values: Tensor,
-        input_ids: Tensor,
-        person_ids: Tensor,
-        masked: MaskedTokens | None,
-        progress: float,
-    ) -> None:
-        if input_ids.ndim != 2 or input_ids.dtype != torch.int64:
-            raise ValueError(f"input_ids must be int64 (B, L), got {tuple(input_ids.shape)} of {input_ids.dtype}")
-        if not len(pixel_values) == len(input_ids) == len(person_ids):
-            raise ValueError(
-                f"pixel_values, input_ids and person_ids must have the same length, got {len(pixel_values)}, "
-                f"{len(input_ids)} and {len(person_ids)}"
-            )
-        if masked is not None and not masked.input_ids.shape == masked.labels.shape == input_ids.shape:
-            raise ValueError(
-                f"masked must have the shape of input_ids {tuple(input_ids.shape)}, got "
-                f"{tuple(masked.input_ids.shape)} and labels {tuple(masked.labels.shape)}"
-            )
-        if not 0 <= progress <= 1:
-            raise ValueError(f"progress must lie in [0, 1], got {progress}")
 
     # Retrieval
 
@@ -242,7 +199,11 @@ class TIReID(nn.Module):
     def build(
         cls, config: Config, num_identities: int | None = None, train_captions: Sequence[str] | None = None
     ) -> TIReID:
-        """The model that `config.backbone` names; `tiny-untrained` learns its tokenizer from `train_captions`."""
+        """The model that `config.backbone` names; `tiny-untrained` learns its tokenizer from `train_captions`.
+
+        Raises:
+            ValueError: `tiny-untrained` without `train_captions`.
+        """
         if config.backbone != "tiny-untrained":
             return cls.from_pretrained(config.backbone, config, num_identities)
         if not train_captions:

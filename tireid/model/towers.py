@@ -34,8 +34,10 @@ class DualEncoder(nn.Module):
     Differences from `CLIPModel`: the image position table covers the rectangular grid of `image_size` (H, W) pixels;
     the final norm and the projection apply to every token, since the token features feed the interaction encoder (the
     global features are the same numbers); the word table has `vocab_size` rows, the last one for the mask token; there
-    is no `logit_scale`. `eos_id`, by default the configuration's, ends a caption. Raises ValueError for an image size
-    that is not a multiple of the patch.
+    is no `logit_scale`. `eos_id`, by default the configuration's, ends a caption.
+
+    Raises:
+        ValueError: an image size that is not a multiple of the patch.
 
     >>> encoder = DualEncoder(tiny_clip_config(vocab_size=50, eos_id=48), image_size=(96, 32), vocab_size=50)
     >>> encoder.grid, encoder.encode_image(torch.zeros(2, 3, 96, 32)).tokens.shape
@@ -113,7 +115,10 @@ class DualEncoder(nn.Module):
         """Normalised pixels (B, 3, H, W) to the [CLS] feature (B, D) and all tokens (B, 1 + h * w, D), [CLS] first.
 
         Patches where `patch_mask` bool (B, h * w) is True are replaced by `mask_embedding` (C,), or by zeros, before
-        their position is added. Raises ValueError for another image size.
+        their position is added.
+
+        Raises:
+            ValueError: another image size.
         """
         if pixel_values.ndim != 4 or tuple(pixel_values.shape[1:]) != (3, *self.image_size):
             raise ValueError(
@@ -137,8 +142,10 @@ class DualEncoder(nn.Module):
         """Token ids int64 (B, L) to the feature at the first end-of-text token (B, D) and all tokens (B, L, D).
 
         Attention is causal, so what follows the end of the text changes nothing before it. With `eot_embedding` (C,)
-        that vector stands in for the end-of-text token's embedding (its position is kept). Raises ValueError for a
-        caption without end-of-text token or one longer than the position table.
+        that vector stands in for the end-of-text token's embedding (its position is kept).
+
+        Raises:
+            ValueError: a caption without end-of-text token, or one longer than the position table.
         """
         eot = eot_positions(input_ids, self.eos_id)
         rows = torch.arange(len(input_ids), device=input_ids.device)
@@ -158,7 +165,10 @@ def resample_positions(
     """A position table (1 + h * w, C) of grid `old` (h, w) for grid `new`; the class position, first, is kept.
 
     `bilinear` without antialias (source: IRRA) or `bicubic` with it (source: timm, open_clip). Computed in float32 and
-    returned in the dtype of `table`; the same grid returns the table itself. Raises ValueError if `old` is another.
+    returned in the dtype of `table`; the same grid returns the table itself.
+
+    Raises:
+        ValueError: `table` is not one of the grid `old`.
 
     >>> resample_positions(torch.arange(5.0)[:, None], (2, 2), (1, 2)).flatten().tolist()
     [0.0, 2.0, 3.0]
