@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "tireid"
 LINES = {"file": 320, "class": 220, "function": 50}
 PARAMETERS = 8
-SHAPE = re.compile(r"\((?:[A-Z]\w*|\d+|[a-z]\w*\.\w+)(?:, [^()]*)?\)|[Ss]calar|0-d")
+SHAPE = re.compile(r"\((?:[A-Z]\w*|\d+|[a-z]\w*\.\w+)(?:, ?[^()]*)?\)|[Ss]calar|0-d")
 OTHER_STYLE = re.compile(r":param |:returns?:|:rtype:|^(?:Parameters|Returns|Raises)\n-{3,}", re.MULTILINE)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import tireid
 
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 ROOMS = (
     "data",
     "experiments",
@@ -47,3 +50,11 @@ def test_each_room_declares_its_surface(room: str) -> None:
     assert sorted(module.__all__) == sorted(set(module.__all__))
     for name in module.__all__:
         assert hasattr(module, name), name
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_import_from_the_surface_only(notebook: Path) -> None:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    lines = [line for cell in cells if cell["cell_type"] == "code" for line in "".join(cell["source"]).splitlines()]
+    deep = [line for line in lines if line.startswith("from tireid.") and line.split()[1].count(".") > 1]
+    assert not deep

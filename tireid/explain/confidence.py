@@ -165,7 +165,7 @@ class QuerySpread:
         )
 
     def draw(self, feature: Floats, draws: int = 200, seed: int = 0) -> Float32s:
-        """(draws, D) of the Gaussian around `feature` (D,) of length one; not normalised, which changes no rank."""
+        """`draws` draws (S, D) of the Gaussian around `feature` (D,) of length one; not normalised: no rank changes."""
         drawn: Float32s = feature.astype(np.float32) + np.float32(self.scale) * self._noise(draws, seed)
         return drawn
 

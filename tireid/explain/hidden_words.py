@@ -17,7 +17,7 @@ _WORD_END = "</w>"
 
 
 def token_words(tokenizer: Tokenizer, input_ids: Tensor | Sequence[int]) -> list[tuple[str, bool]]:
-    """For every real token of one row: the word it belongs to, and whether it is the whole word.
+    """For every real token of one row (L,) of ids: the word it belongs to, and whether it is the whole word.
 
     Start and end of text give ``("", False)``; padding is left out. The byte-pair encoding cuts rare words into
     pieces, and a hidden piece of a word is easier to guess than a hidden word: told apart, they can be counted apart.
@@ -45,7 +45,9 @@ def predict_masked(model: TIReID, masked: MaskedTokens, image_tokens: Tensor, ba
 
     `masked` holds B captions, `image_tokens` (B, M, D) what `model.backbone.encode_image` returned as `tokens` for the
     picture that each caption may look at. The MLM head sees the n chosen positions only. Eval mode, no gradient.
-    Raises ValueError if the model has no MLM head or if the numbers of captions and pictures differ.
+
+    Raises:
+        ValueError: the model has no MLM head, or the numbers of captions and pictures differ.
     """
     if model.mlm_head is None:
         raise ValueError("this model has no MLM head: its loss.mlm is 0")
@@ -61,8 +63,10 @@ def predict_masked(model: TIReID, masked: MaskedTokens, image_tokens: Tensor, ba
 def recover_global(model: TIReID, input_ids: Tensor, image_tokens: Tensor, batch_size: int = 128) -> Tensor:
     """The recovered global tokens (B, D) of captions `input_ids` (B, L) with pictures (B, M, D), L2-normalised.
 
-    The end-of-text token after the interaction, through the recovery head. Eval mode, no gradient. Raises ValueError
-    if the model has no recovery head, or one that was trained for another token than `recovery.token = eot`.
+    The end-of-text token after the interaction, through the recovery head. Eval mode, no gradient.
+
+    Raises:
+        ValueError: the model has no recovery head, or one for another token than `recovery.token = eot`.
     """
     if model.recovery_head is None or model.config.recovery.token != "eot":
         raise ValueError("this model does not recover the end-of-text token: see loss.recovery and recovery.token")

@@ -66,6 +66,9 @@ def projected_covariance(variance: Array, directions: Array) -> Array:
 
     A linear map W sends N(mu, diag(v)) to N(W mu, W diag(v) W^T), so for principal components this is exact.
 
+    Raises:
+        ValueError: other shapes.
+
     >>> projected_covariance(np.array([1.0, 4.0]), np.eye(2)).tolist()
     [[1.0, 0.0], [0.0, 4.0]]
     """
@@ -116,7 +119,11 @@ class Cloud:
     """Person id to (2, 2), where the spread is known otherwise; None: that of the person's points."""
 
     def gaussian(self, person: int) -> tuple[Array, Array]:
-        """Mean (2,) and covariance (2, 2, divided by n) of a person. Raises KeyError for one without a point."""
+        """Mean (2,) and covariance (2, 2), divided by n, of a person.
+
+        Raises:
+            KeyError: there is no point of this person.
+        """
         own = self.points[self.person_ids == person]
         if len(own) == 0:
             raise KeyError(f"no point of person {person}")

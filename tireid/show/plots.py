@@ -152,6 +152,9 @@ def attention_overlay(picture: Array, attention: Array, axes: Axes, highest: flo
 
     `highest` is the attention of the strongest colour (default: the largest); give several maps the same one to
     compare them. Each patch is drawn as the square it is. Returns the heat map, for a colour bar.
+
+    Raises:
+        ValueError: other shapes.
     """
     if picture.ndim != 3 or picture.shape[2] != 3 or attention.ndim != 2:
         raise ValueError(f"expected a picture (H, W, 3) and attention (h, w), got {picture.shape}, {attention.shape}")

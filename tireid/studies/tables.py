@@ -73,7 +73,10 @@ def comparisons(results: Results, baseline: str | Mapping[str, str], metrics: Se
 
     Rows (metric, arm); columns `baseline`, those of :class:`~tireid.studies.statistics.Comparison`, and `p_holm`:
     `p` corrected for all comparisons that the table makes with that metric. Seeds that only one of the two arms has
-    finished are left out. Raises as :func:`scores`, and for arms that share no seed or were tested on other queries.
+    finished are left out.
+
+    Raises:
+        ValueError: as :func:`scores`; or two arms share no seed or were tested on other queries.
     """
     if isinstance(baseline, str):
         arms = dict.fromkeys(results.runs.index.get_level_values("arm"))
@@ -126,8 +129,10 @@ def cost(results: Results, baseline: str | None = None) -> pd.DataFrame:
 def validation(results: Results, metrics: Sequence[str] = ("R@1", "mAP")) -> pd.DataFrame:
     """What an arm may be chosen by: text to image on the validation people at each run's best, the mean over seeds.
 
-    The best is the validation with the highest R@1, as in :func:`tireid.train`. Rows are arms. Raises ValueError when
-    no run was validated.
+    The best is the validation with the highest R@1, as in :func:`tireid.train`. Rows are arms.
+
+    Raises:
+        ValueError: no run was validated.
     """
     columns = [f"val/t2i/{name}" for name in metrics]
     first = "val/t2i/R@1"
@@ -162,7 +167,11 @@ def readable_summary(table: pd.DataFrame, digits: int = 1) -> pd.DataFrame:
 
 
 def readable_comparisons(table: pd.DataFrame, digits: int = 1) -> pd.DataFrame:
-    """:func:`comparisons` with one metric as text, a row per arm. Raises ValueError for several metrics."""
+    """:func:`comparisons` with one metric as text, a row per arm.
+
+    Raises:
+        ValueError: there are several metrics.
+    """
     metrics = list(dict.fromkeys(table.index.get_level_values("metric")))
     if len(metrics) != 1:
         raise ValueError(f"expected the comparisons of one metric, got {metrics}: take table.loc[[metric]]")

@@ -4,11 +4,20 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from tireid.train.launching import train_in_processes
 from tireid.train.loop import train
 from tireid.train.recipe import build_sampler, build_schedule, gradient_norms
 from tireid.train.run import TrainingError, TrainingRun
 
-__all__ = ["TrainingError", "TrainingRun", "build_sampler", "build_schedule", "gradient_norms", "train"]
+__all__ = [
+    "TrainingError",
+    "TrainingRun",
+    "build_sampler",
+    "build_schedule",
+    "gradient_norms",
+    "train",
+    "train_in_processes",
+]
 
 
 class _Room(ModuleType):

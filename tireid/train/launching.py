@@ -15,8 +15,10 @@ from tireid.train.loop import TrainingError, TrainingRun, train
 def train_in_processes(config: Config, output_dir: str | Path, processes: int) -> TrainingRun:
     """Like :func:`tireid.train`, with `processes` processes (one per GPU) started by `torchrun`; one trains in here.
 
-    The log is printed as it comes and kept in `output_dir/train.log`. Raises :class:`TrainingError` with the end of the
-    log when a process fails; run it again to go on after the last whole epoch.
+    The log is printed as it comes and kept in `output_dir/train.log`. Run it again to go on after the last whole epoch.
+
+    Raises:
+        TrainingError: a process failed; with the end of the log.
     """
     if processes == 1:
         return train(config, output_dir)
