@@ -292,4 +292,32 @@ MUTATIONS = [
         "return coded if coded.size or np.array_equal(",
         "studies/test_store.py::test_the_code_is_small",
     ),
+    Mutation(
+        "another loss leaves its numbers for the bundled model",
+        "options/layers.py",
+        "{base.discriminator: wanted} | dict(tuned.get(str(wanted), {}))",
+        "{base.discriminator: wanted}",
+        "options/test_kinds.py::test_another_loss_brings_its_own_numbers",
+    ),
+    Mutation(
+        "a module is trusted for the letters that it begins with",
+        "basics/parts.py",
+        'name and f"{module}.".startswith(f"{name}.")',
+        "name and module.startswith(name)",
+        "basics/test_parts.py::test_trust_opens_a_module_or_a_package_here_and_in_children",
+    ),
+    Mutation(
+        "a changed source keeps the key of its runs",
+        "studies/study.py",
+        "outside = [dict(parts)] if parts else []",
+        "outside: list[dict[str, str]] = []",
+        "runner/test_identity.py::test_the_source_is_part_of_a_tasks_key_and_of_no_other",
+    ),
+    Mutation(
+        "a changed source reads the old run back",
+        "train/folder.py",
+        "if before.get(part) != code[part]]:",
+        "if before.get(part, code[part]) != code[part] and not before]:",
+        "parts/test_outside.py::test_source_and_trust_of_a_run",
+    ),
 ]
