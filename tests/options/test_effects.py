@@ -53,6 +53,8 @@ NEEDS = {
     "sampler.keep_last": ["sampler.kind=random"],
     "masking.up_to": ["masking.probability=0.1", "masking.up_to=null"],
     "interaction.fresh": ["backbone=tiny-street", *AS_SAVED],
+    "loss.identity_margin": ["loss.identity_form=circle"],
+    "loss.identity_gamma": ["loss.identity_form=circle"],
     "masking.random_share": ["masking.mask_share=0.4"],
     "masking.unit": ["masking.probability=0.3"],
 }
