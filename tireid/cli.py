@@ -302,7 +302,7 @@ def _clean(options: Options) -> int:
     "make the bundled models again",
     argument("--output-dir", type=path, required=True, help="folder of the runs"),
     argument("--people", type=int, default=24_000, help="drawn people to train with"),
-    argument("--epochs", type=int, default=10, help="passes over them"),
+    argument("--epochs", type=int, default=16, help="passes over them"),
     argument("--install", action="store_true", help="put tiny, and tiny-street fine-tuned from it, into the package"),
 )
 def _pretrain(options: Options) -> int:
@@ -314,6 +314,6 @@ def _pretrain(options: Options) -> int:
     print(f"studio test R@1 {run.metrics['test/best/t2i/R@1']:.1f}")
     if options.install:
         print(install(run, "tiny"))
-        street = Config.preset("paper", uncertainty={"alpha": 1.0})  # as shipped, from before the study of alpha
+        street = Config.preset("paper", epochs=16)
         print(install(train(street, options.output_dir / "tiny-street"), "tiny-street"))
     return 0

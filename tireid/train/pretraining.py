@@ -73,7 +73,7 @@ def pretrain_config(epochs: int, batch_size: int = 128, seed: int = 1) -> Config
 
 
 def pretrain(
-    output_dir: str | Path, *, people: int = 24_000, epochs: int = 30, overrides: Sequence[str] = ()
+    output_dir: str | Path, *, people: int = 24_000, epochs: int = 16, overrides: Sequence[str] = ()
 ) -> TrainingRun:
     """Train the bundled model, with `overrides` of its options.
 
@@ -116,7 +116,8 @@ def measure_domain(name: str, assets: Path = ASSETS) -> Domain:
 def card(run: TrainingRun, name: str, street: dict[str, float], parameters: int) -> str:
     """The model card: what it is, how it came about, what was measured."""
     config, metrics = run.config, run.metrics
-    options = json.dumps({"optimizer": config.to_dict()["optimizer"], "loss": config.to_dict()["loss"]}, indent=1)
+    sections = ("optimizer", "loss", "interaction", "masking")
+    options = json.dumps({name: config.to_dict()[name] for name in sections}, indent=1)
     if name == "tiny":
         origin = (
             f"Trained from scratch on procedurally drawn `studio` people (seed {STUDIO_SEED}) with\n"
@@ -145,7 +146,7 @@ On the default test people (200, four `street` pictures each), in percent:
 {rows}
 
 Made by `python -m tireid pretrain --install`: {metrics["steps"]} steps of {config.sampler.batch_size} pairs, seed
-{config.seed}, {metrics["train_seconds"] / 60:.0f} minutes on two cores. Options:
+{config.seed}, precision {config.training.precision}. Options:
 
 ```json
 {options}
