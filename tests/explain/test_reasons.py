@@ -157,7 +157,7 @@ def test_attributes_are_read_from_the_ground_truth(tmp_path):
 @pytest.fixture(scope="module")
 def attentive() -> TIReID:
     torch.manual_seed(3)
-    config = Config.preset("paper", backbone="tiny-untrained")
+    config = Config.preset("paper", backbone="tiny-untrained").override(["interaction.looks=1"])
     return TIReID.build(config, train_captions=["a man in a red coat", "a blue hat"]).eval()
 
 
