@@ -1,10 +1,11 @@
 """From files to batches: annotations, pictures, captions and samplers."""
 
+from tireid.basics.folders import cache_dir
 from tireid.basics.formats import DATASETS, LAYOUTS, Counts, Layout
 from tireid.data.annotations import read_annotations
 from tireid.data.augment import Augment
 from tireid.data.batches import Batch, PKBatchSampler, RandomBatchSampler, make_loader
-from tireid.data.cache import ImageCache, cache_dir, clean_cache
+from tireid.data.cache import ImageCache, clean_cache
 from tireid.data.checks import CheckReport
 from tireid.data.dataset import Dataset, Reader, Split, load_dataset
 from tireid.data.images import IMAGE_MEAN, IMAGE_STD, ImageError, load_image, normalize

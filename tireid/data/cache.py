@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from tireid.basics.files import put_in_place, remove_leftovers, temporary_file, write_atomically
+from tireid.basics.folders import cache_dir
 from tireid.data.images import ImageError, Size, UInt8Array, decode, read_bytes, resize
 
 Progress = Callable[[int, int], None]
@@ -24,14 +25,6 @@ Progress = Callable[[int, int], None]
 _RESAMPLING = "pillow-bilinear-antialias"
 _CHUNK = 16
 """Pictures that a thread takes at once."""
-
-
-def cache_dir() -> Path:
-    """Where caches and generated data live: `$TIREID_CACHE`, else `$XDG_CACHE_HOME/tireid`, else `~/.cache/tireid`."""
-    if own := os.environ.get("TIREID_CACHE"):
-        return Path(own).expanduser()
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared).expanduser() if shared else Path.home() / ".cache") / "tireid"
 
 
 def clean_cache() -> int:

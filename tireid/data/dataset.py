@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tireid.basics.folders import cache_dir
 from tireid.basics.formats import DATASETS, LAYOUTS, SPLITS, SYNTHETIC, SYNTHETIC_LAYOUT, Layout, is_own
 from tireid.basics.hints import nearest
 from tireid.basics.parts import is_part, resolve_function
 from tireid.data.annotations import read_annotations
-from tireid.data.cache import cache_dir
 from tireid.data.checks import CheckReport, Progress, check_dataset
 from tireid.data.own import read_own
 from tireid.data.rows import Mended, Record
