@@ -133,7 +133,7 @@ def test_a_click_looks_closer_and_pictures_can_be_searched_with(demo: RetrievalD
 
 
 def test_words_are_switched_off_one_by_one(demo: RetrievalDemo) -> None:
-    demo.bar.panel.value = "why"
+    demo.drawer.open("why")
     demo.bar.text.value = "red and blue"
     before = names(demo)
     red, _, blue = demo.why.words.children
@@ -153,7 +153,7 @@ def test_words_are_switched_off_one_by_one(demo: RetrievalDemo) -> None:
 
 
 def test_every_word_off_is_a_message(demo: RetrievalDemo) -> None:
-    demo.bar.panel.value = "why"
+    demo.drawer.open("why")
     demo.bar.text.value = "red"
     demo.why.words.children[0].value = False
     assert "every word is switched off" in said(demo)
@@ -180,7 +180,7 @@ def test_how_sure_and_its_suggestions(demo: RetrievalDemo, monkeypatch: pytest.M
     monkeypatch.setattr("tireid.demo.sure.suggest", partial(suggest, least=0.0))
     demo.bar.caption.value = 0
     person = demo.state["person"]
-    demo.bar.panel.value = "sure"
+    demo.drawer.open("sure")
     sureness = demo.sure.sureness
     assert len(sureness.low) == len(demo.results)
     assert f"{sureness.low[0]} to {sureness.high[0]}" in demo.sure.table.value
@@ -202,7 +202,7 @@ def test_how_sure_and_its_suggestions(demo: RetrievalDemo, monkeypatch: pytest.M
 
 def test_the_map_follows_the_query_and_a_region_shows_its_pictures(demo: RetrievalDemo) -> None:
     demo.bar.text.value = "a man in red"
-    demo.bar.panel.value = "map"
+    demo.drawer.open("map")
     at_red = demo.map.picture.value
     demo.bar.text.value = "a man in blue"
     assert demo.map.picture.value != at_red
@@ -263,7 +263,7 @@ def test_failures_can_be_sorted_opened_and_exported(crops: Crops, tmp_path: Path
 
 @pytest.mark.parametrize("text", ["🙂", "word " * 10_000, "\ud800", "<|endoftext|>", "ß" * 300, "\x00"])
 def test_odd_text_is_searched_for(demo: RetrievalDemo, text: str) -> None:
-    demo.bar.panel.value = "why"
+    demo.drawer.open("why")
     demo.bar.text.value = text
     assert len(demo.results) == 10
     assert len(demo.why.words.children) <= 40
@@ -306,7 +306,7 @@ def test_data_never_becomes_markup(tmp_path: Path) -> None:
         picture("red").save(path, "PNG")
     demo = RetrievalDemo(Gallery(ColourModel(), np.eye(4)[:3], paths, root=tmp_path))
     for panel in ("why", "map", "failures", "sure"):
-        demo.bar.panel.value = panel
+        demo.drawer.open(panel)
         demo.bar.text.value = f"red {evil}"
         demo.grid.buttons[0].click()
         demo.bar.people.value = evil
@@ -328,10 +328,10 @@ def test_a_gallery_of_one_without_identities(tmp_path: Path) -> None:
     assert names(demo) == ["gone.png"]
     assert "picture cannot be read: gone.png" in demo.grid.complete()[0]
     for panel in ("why", "sure", "map", "failures"):
-        demo.bar.panel.value = panel
+        demo.drawer.open(panel)
     assert "a map needs three" in demo.map.picture.value + demo.map.note.value
     assert "failures need one split" in demo.failures.table.value
-    demo.bar.panel.value = "why"
+    demo.drawer.open("why")
     demo.grid.buttons[0].click()
     assert "no such picture" in demo.why.heat.value
     assert demo.why.to_captions.disabled
@@ -379,7 +379,7 @@ def test_a_state_restores_the_view(demo: RetrievalDemo, crops: Crops, gallery: G
     demo.grid.buttons[1].click()
     demo.why.words.children[0].value = False
     demo.bar.compare.value = True
-    demo.bar.panel.value = "map"
+    demo.drawer.open("map")
     demo.map.across.value = (0.1, 0.8)
     kept = json.loads(json.dumps(demo.state))
     other = RetrievalDemo(gallery, split=crops.split, compare=second, state=kept)
@@ -419,7 +419,7 @@ def test_the_static_form_lists_the_results(demo: RetrievalDemo) -> None:
 
 def test_a_saved_page_needs_no_network(demo: RetrievalDemo, tmp_path: Path) -> None:
     demo.bar.text.value = "a man in red"
-    demo.bar.panel.value = "map"
+    demo.drawer.open("map")
     text = demo.save_html(tmp_path / "out/view.html").read_text()
     assert not re.search(r'(src|href)="(?!data:)', text)
     assert "url(" not in text
@@ -430,7 +430,7 @@ def test_a_saved_page_needs_no_network(demo: RetrievalDemo, tmp_path: Path) -> N
 def test_every_control_has_a_label(demo: RetrievalDemo) -> None:
     for panel in ("why", "sure", "map", "failures"):
         demo.bar.text.value = "a man in red"
-        demo.bar.panel.value = panel
+        demo.drawer.open(panel)
         for widget in widgets_of(demo):
             if hasattr(widget, "value") and type(widget).__name__ not in ("HTML", "Image"):
                 assert widget.description.strip(), widget
@@ -503,7 +503,7 @@ class Colours(widgets.HTML):
 def test_a_panel_of_ones_own(gallery: Gallery, tmp_path: Path) -> None:
     demo = RetrievalDemo(gallery, panels=[Colours], state={"text": "red", "k": 2, "panel": "colours"})
     panel = demo.panels["colours"]
-    assert ("Colours", "colours") in demo.bar.panel.options
+    assert demo.drawer.sections["colours"].description == "Colours"
     assert panel in widgets_of(demo)
     assert panel.value == "<p>red: 2 of 12 red</p>"
     demo.bar.k.value = 5
@@ -511,7 +511,7 @@ def test_a_panel_of_ones_own(gallery: Gallery, tmp_path: Path) -> None:
     panel.more()
     assert len(demo.results) == 6
     assert panel.value in demo.save_html(tmp_path / "view.html").read_text()
-    demo.bar.panel.value = "none"
+    demo.drawer.open("none")
     demo.bar.text.value = "blue"
     assert panel not in widgets_of(demo)
     assert "red: 3" in panel.value, "a closed panel is not drawn"

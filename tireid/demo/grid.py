@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -12,7 +13,20 @@ from tireid.demo.parts import block, html, widgets
 from tireid.demo.thumbnails import Thumbnails
 from tireid.show.cards import WORDS, Card, card_html, picture_html, safe
 
-COLUMNS = {"pictures": "repeat(auto-fill, 118px)", "captions": "1fr"}
+COLUMNS = {"pictures": "repeat(auto-fill, minmax(148px, 1fr))", "captions": "1fr"}
+KEEP, KEPT, LIKE = "Keep", "Kept", "More like this"
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What the buttons below a picture do, each called with the picture's name."""
+
+    like: Callable[[str], None]
+    """Search with it."""
+    keep: Callable[[str, bool], None]
+    """Put it into the basket, or take it out."""
+    kept: Callable[[], Collection[str]]
+    """Names in the basket."""
 
 
 class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -20,20 +34,27 @@ class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     Args:
         open_result: called with the answer and the place, from 0, of the result whose card was clicked.
+        actions: what else a card offers; nothing where absent.
         thumbnails: where small pictures come from.
         of: added to the buttons' names, where several grids stand on one page.
 
     The list is drawn at once, with the pictures that are ready; the others follow when they are decoded.
     """
 
-    def __init__(self, open_result: Callable[[Answer, int], None], thumbnails: Thumbnails, of: str = "") -> None:
-        self._open, self._thumbnails, self._of = open_result, thumbnails, of
+    def __init__(
+        self,
+        open_result: Callable[[Answer, int], None],
+        thumbnails: Thumbnails,
+        of: str = "",
+        actions: Actions | None = None,
+    ) -> None:
+        self._open, self._thumbnails, self._of, self._actions = open_result, thumbnails, of, actions
         self._cards: list[Any] = []
         self._writing = RLock()
         self._shown: tuple[Answer, str] | None = None
         self.heading = html()
         self.box = widgets.GridBox(layout=widgets.Layout(grid_gap="8px", width="100%", overflow="visible"))
-        super().__init__([self.heading, self.box], layout=widgets.Layout(flex="1 1 300px", overflow="visible"))
+        super().__init__([self.heading, self.box], layout=widgets.Layout(flex="1 1 320px", overflow="visible"))
 
     @property
     def pictures(self) -> list[str]:
@@ -78,18 +99,49 @@ class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._cards.append(self._new_card(len(self._cards)))
         for card, content in zip(self._cards, contents, strict=False):
             card.children[0].value = block(content)
+        self.mark_kept()
+        self._show_actions(kind == "pictures")
         self.box.layout.grid_template_columns = COLUMNS[kind]
         if len(self.box.children) != len(contents):
             self.box.children = self._cards[: len(contents)]
+
+    def mark_kept(self) -> None:
+        """Let the buttons say which pictures are in the basket."""
+        if self._shown is None or self._actions is None or self._shown[0].kind != "pictures":
+            return
+        kept = self._actions.kept()
+        for card, name in zip(self._cards, self._shown[0].names, strict=False):
+            keep = card.children[2].children[1]
+            keep.value = name in kept
+            keep.description = KEPT if keep.value else KEEP
+
+    def _show_actions(self, shown: bool) -> None:
+        for card in self._cards if self._actions is not None else ():
+            card.children[2].layout.display = "" if shown else "none"
 
     def _new_card(self, place: int) -> Any:
         button = widgets.Button(description=f"Open result {place + 1}{self._of}", tooltip="Look closer")
         button.add_class("tireid-open")
         button.on_click(lambda _: self._clicked(place))
-        card = widgets.Box([widgets.HTML(layout=widgets.Layout(width="100%", margin="0")), button])
+        content = widgets.HTML(layout=widgets.Layout(width="100%", margin="0"))
+        below = [] if self._actions is None else [self._new_actions(place, self._actions)]
+        card = widgets.Box([content, button, *below])
         card.layout = widgets.Layout(overflow="visible", margin="0")
         card.add_class("tireid-card")
         return card
+
+    def _new_actions(self, place: int, actions: Actions) -> Any:
+        like = widgets.Button(description=LIKE, tooltip=f"Search with the picture of result {place + 1}")
+        like.on_click(lambda _: self._on_name(place, actions.like))
+        keep = widgets.ToggleButton(description=KEEP, tooltip=f"Result {place + 1} in the basket")
+        keep.observe(lambda change: self._on_name(place, lambda name: actions.keep(name, change["new"])), names="value")
+        both = widgets.HBox([like, keep])
+        both.add_class("tireid-actions")
+        return both
+
+    def _on_name(self, place: int, act: Callable[[str], None]) -> None:
+        if self._shown is not None and place < len(self._shown[0].rows):
+            act(self._shown[0].names[place])
 
     def _clicked(self, place: int) -> None:
         if self._shown is not None and place < len(self._shown[0].rows):
@@ -107,4 +159,5 @@ def _drawn(card: Card, note: str, made: Mapping[Path, str | None], picked: str) 
         picture = f'<span role="img" aria-label="{safe(card.alt)}">…</span>'
     kinds = f"{WORDS[card.correct]} {'picked' if card.name == picked else ''}".strip()
     attributes = f'class="{kinds}" title="{safe(card.name)}"'
-    return card_html(card, f'<div class="picture">{picture}</div>', attributes=attributes, note=note)
+    name = f'<span class="name">{safe(card.name)}</span><br>'
+    return card_html(card, f'<div class="picture">{picture}</div>', attributes=attributes, head=name, note=note)

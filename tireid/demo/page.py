@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -25,7 +26,7 @@ def summary(view: View, answer: Answer) -> str:
         parts.append(f"first right one at rank {answer.first_right}")
     elif answer.judged:
         parts.append("no right one among them all")
-    if view.off and view.find == FIND[0]:
+    if view.off and view.find in (FIND[0], FIND[3]):
         parts.append(f"{len(view.off)} word{'s' if len(view.off) > 1 else ''} left out")
     return ", ".join(parts)
 
@@ -47,6 +48,8 @@ def asked(view: View) -> str:
     >>> asked(View(text="a man in blue", off=[3])), asked(View(find="image→image", picture="a.jpg"))
     ('"a man in [blue]"', 'the picture a.jpg')
     """
+    if view.find == FIND[3]:
+        return f"{asked(replace(view, find=FIND[0]))} and {asked(replace(view, find=FIND[2]))}"
     if view.find != FIND[0]:
         return f"the picture {printable(view.picture) or '(none)'}"
     if not view.off:
@@ -58,12 +61,21 @@ def asked(view: View) -> str:
 def citation(view: View, answer: Answer, gallery: Any, fingerprint: str) -> str:
     """What somebody needs to see the same again: the versions, the gallery's size, the model, and the state."""
     model = f", model {fingerprint}" if fingerprint else ""
-    changed = {key: value for key, value in plain(view).items() if value != plain(View())[key]}
-    state = json.dumps(changed, ensure_ascii=True)
+    state = json.dumps(changed(view), ensure_ascii=True)
     return (
         f"tireid {version('tireid')}, RetrievalDemo: {answer.kind} for {asked(view)}; "
         f"{summary(view, answer)}; gallery of {len(gallery)} pictures{model}.\nstate = {state}"
     )
+
+
+def changed(view: View) -> dict[str, Any]:
+    """The values of a view that are not those of a fresh one.
+
+    >>> changed(View(text="a man", k=3))
+    {'text': 'a man', 'k': 3}
+    """
+    fresh = plain(View())
+    return {key: value for key, value in plain(view).items() if value != fresh[key]}
 
 
 def static_html(heading: str, groups: Sequence[tuple[str, list[str]]], notes: Sequence[str] = ()) -> str:

@@ -23,17 +23,35 @@ STYLE = f"""<style>
 .tireid td.number, .tireid th.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
 .tireid figure {{ font-size: 12px; line-height: 1.35; box-sizing: border-box; }}
 .tireid figure.picked {{ outline: 3px solid var(--jp-brand-color1, #1565c0); outline-offset: 1px; }}
-.tireid figure .picture {{ height: 168px; display: flex; align-items: center; justify-content: center; }}
-.tireid figure img {{ max-width: 100%; max-height: 100%; margin: 0; width: auto; height: 168px; object-fit: contain; }}
+.tireid figure .picture {{ height: 240px; display: flex; align-items: center; justify-content: center; }}
+.tireid figure img {{ max-width: 100%; max-height: 100%; margin: 0; width: auto; height: 240px; object-fit: contain; }}
+.tireid figure .name {{ font-weight: 600; overflow-wrap: anywhere; }}
 .tireid td.long {{ min-width: 14em; }}
 .tireid table caption {{ text-align: left; font-style: italic; padding: 2px 0; }}
 .tireid .complaint {{ border-left: 4px solid {COLOURS[False]}; padding-left: 8px; }}
 .tireid .bar {{ position: relative; width: 140px; height: 10px; background: var(--jp-layout-color3, #dcdcdc); }}
 .tireid .bar span {{ position: absolute; top: 0; bottom: 0; min-width: 3px;
   background: var(--jp-brand-color1, #1565c0); }}
-.tireid .cards {{ display: grid; grid-template-columns: repeat(auto-fill, 118px); gap: 8px; }}
+.tireid .cards {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(148px, 1fr)); gap: 8px; }}
+.tireid .sure .bar {{ display: inline-block; vertical-align: middle; margin-right: 6px; }}
 .tireid svg text {{ font: 600 12px sans-serif; }}
-.tireid-card {{ position: relative; overflow: visible; margin: 0; }}
+.tireid-root {{ container-type: inline-size; }}
+.tireid-root > * {{ flex: none; }}
+.tireid-body {{ display: flex; flex-flow: row wrap; align-items: flex-start; gap: 16px; overflow: visible; }}
+.tireid-body > * {{ min-width: 0; }}
+.tireid-grids {{ flex: 2 1 320px; overflow: visible; }}
+.tireid-panel {{ flex: 1 1 46%; overflow: visible; }}
+.tireid-panel:empty {{ display: none; }}
+@container (max-width: 900px) {{ .tireid-panel {{ order: -1; flex-basis: 100%; }} }}
+.tireid-search {{ gap: 4px 8px; }}
+.tireid-root .tireid-search .widget-text input[type="text"] {{ height: 40px; font-size: 16px; padding: 0 12px; }}
+.tireid-root .tireid-search > .widget-text {{ height: 44px; align-items: center; }}
+.tireid-sure {{ min-height: 24px; }}
+.tireid-root .tireid-section::before {{ content: "▸ " / ""; }}
+.tireid-root .tireid-section.mod-active::before {{ content: "▾ " / ""; }}
+.tireid-card {{ position: relative; overflow: visible; margin: 0; flex-direction: column; }}
+.tireid-actions {{ position: relative; z-index: 1; width: 100%; overflow: visible; margin: 2px 0 0; }}
+.tireid-actions button {{ width: auto; flex: 1 1 auto; min-width: 0; margin: 0; padding: 0 4px; font-size: 12px; }}
 .tireid-card > .tireid-open {{ position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; color: transparent;
   background: transparent; box-shadow: none; cursor: pointer; line-height: 1; overflow: hidden; border-radius: 6px; }}
 .tireid-card > .tireid-open:hover {{ box-shadow: 0 0 0 2px var(--jp-brand-color1, #1565c0); background: transparent; }}
@@ -102,14 +120,19 @@ def bind(
     control: Any,
     parse: Callable[[Any], Any] = lambda value: value,
     show: Callable[[Any], Any] = lambda value: value,
+    ask: Callable[[Any], None] | None = None,
 ) -> None:
-    """Let a control and a value of the state follow each other; what the state refuses becomes its complaint."""
+    """Let a control and a value of the state follow each other; what the state refuses becomes its complaint.
 
-    def ask(change: Any) -> None:
-        store.attempt(lambda: store.change(**{key: parse(change["new"])}))
+    `ask` asks for the change, where more than the value is to change.
+    """
+
+    def wanted(change: Any) -> None:
+        value = change["new"]
+        store.attempt(lambda: ask(value) if ask is not None else store.change(**{key: parse(value)}))
 
     control.value = show(getattr(store.view, key))
-    control.observe(ask, names="value")
+    control.observe(wanted, names="value")
     store.subscribe((key,), lambda view: setattr(control, "value", show(getattr(view, key))))
 
 

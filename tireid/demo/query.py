@@ -8,26 +8,36 @@ from typing import Any
 
 from tireid.demo.answer import Answer
 from tireid.demo.page import summary
-from tireid.demo.panel import Panel
 from tireid.demo.parts import bind, block, html, joined, labelled, numbers_in, row, shortened, slider, widgets
 from tireid.demo.source import Source
-from tireid.demo.state import ALL, FIND, MOST, NO_PANEL, Store, View
-from tireid.show.cards import safe
+from tireid.demo.state import ALL, FIND, MOST, Store, View
+from tireid.explain.phrases import BANK, add_phrase, label
+from tireid.show.cards import picture_html, safe
 
-CHOICES, LABEL, NOTHING = 200, 90, -1
+CHOICES, LABEL, NOTHING, RECENT = 200, 90, -1, 8
+NO_RECENT = ("descriptions", "")
 
 
 class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Controls that ask, and one line that says what was found or why nothing was.
+    """The search bar, the picture that is searched with, and one line that says what was found or why nothing was.
 
-    `text`, `caption` (-1: free text), `find`, `k`, `k_slider`, `people`, `cameras`, `split`, `person`, `gallery`,
-    `compare` and `panel` are the controls; those that this gallery has no data for are not shown. `upload` takes the
-    user's own pictures, and `message` is the line as text.
+    `text` is the bar; `add` adds a phrase to it, `recent` goes back to an earlier description. `together` and
+    `text_only` say what counts where a picture is searched with. The other controls stand in the section `filters`:
+    `caption` (-1: free text), `find`, `k`, `k_slider`, `weight`, `people`, `cameras`, `split`, `person`, `gallery` and
+    `compare`; those that this gallery has no data for are not shown. `upload` takes the user's own pictures, and
+    `message` is the line as text.
     """
 
-    def __init__(self, store: Store, source: Source, panels: Sequence[Panel] = ()) -> None:
+    def __init__(self, store: Store, source: Source) -> None:
         self._store, self._source = store, source
         self.text = labelled(widgets.Text, "Description", "auto", placeholder="a woman in a red coat with a backpack")
+        self.text.layout.flex = "1 1 320px"
+        self.add = labelled(widgets.Dropdown, "Add", "13em", "3em", options=[("a detail", ""), *_details()])
+        self.recent = labelled(widgets.Dropdown, "Recent", "15em", "4em", options=[NO_RECENT])
+        self.queried = html()
+        self.together = widgets.ToggleButton(description="With the description", layout={"width": "auto"})
+        self.text_only = widgets.Button(description="Without the picture", layout={"width": "auto"})
+        self.weight = labelled(widgets.BoundedFloatText, "Text's share", "12em", min=0, max=1, step=0.1)
         self.caption = labelled(widgets.Dropdown, "Or a caption", "auto", options=self._choices(None))
         self.find = labelled(widgets.Dropdown, "Find", "22em", options=[(_find_name(way), way) for way in FIND])
         self.k = labelled(widgets.BoundedIntText, "Results, k", "12em", min=1, max=MOST)
@@ -42,25 +52,25 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.upload.layout.width = "auto"
         self.compare = widgets.Checkbox(description="Compare two models", indent=False)
         self.compare.layout.width = "auto"
-        names = [("None", NO_PANEL), *((panel.title, panel.name) for panel in panels)]
-        self.panel = widgets.ToggleButtons(description="Panel", options=names)
-        self.panel.layout.width = "auto"
-        self.panel.style.button_width, self.panel.style.description_width = "auto", "6.5em"
         self.status = html()
         self.message = ""
+        self._recent: list[str] = []
+        wanted = [control for control, wanted in self._optional() if wanted]
+        controls = [*([self.caption] if source.captions else []), row(self.k, self.k_slider), self.find]
+        self.filters = Filters([*controls, row(*wanted, self.weight), row(self.gallery, self.upload)])
+        search = row(self.text, self.add, self.recent, align_items="center")
+        search.add_class("tireid-search")
+        self._picture_row = row(self.queried, self.together, self.text_only)
+        super().__init__([search, self._picture_row, self.status], layout=widgets.Layout(width="100%"))
         self._bind()
-        self.upload_row = row(self.gallery, self.upload)
-        filters = [control for control, wanted in self._optional() if wanted]
-        children = [self.text, *([self.caption] if source.captions else []), row(self.find, self.k, self.k_slider)]
-        children += [row(*filters)] if filters else []
-        super().__init__([*children, self.upload_row, self.panel, self.status], layout=widgets.Layout(width="100%"))
 
     def say(self, view: View, answer: Answer) -> None:
         """Tell in one line what was found."""
         complaint = self._store.complaint or answer.message
         self.message = complaint or summary(view, answer)
-        shown = f"<b>✗ {safe(complaint)}</b>" if complaint else safe(self.message)
-        kind = ' class="complaint"' if complaint else ""
+        waiting = bool(answer.message) and not self._store.complaint and not view.text
+        shown = f"<b>✗ {safe(complaint)}</b>" if complaint and not waiting else safe(self.message)
+        kind = ' class="complaint"' if complaint and not waiting else ""
         self.status.value = block(f'<p{kind} role="status" aria-live="polite">{shown}</p>')
 
     def offer_uploads(self) -> None:
@@ -79,8 +89,16 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _bind(self) -> None:
         store = self._store
-        for key in ("text", "find", "k", "split", "gallery", "compare", "panel"):
+        bind(store, "text", self.text, ask=self._type)
+        for key in ("find", "k", "weight", "split", "gallery", "compare"):
             bind(store, key, getattr(self, key))
+        store.subscribe(("text",), lambda view: self._remember(view.text))
+        store.subscribe(("find", "picture"), self._show_picture)
+        self._show_picture(store.view)
+        self.recent.observe(self._return, names="value")
+        self.add.observe(self._add, names="value")
+        self.together.observe(lambda change: self._find(FIND[3] if change["new"] else FIND[2]), names="value")
+        self.text_only.on_click(lambda _: self._find(FIND[0]))
         bind(store, "k", self.k_slider)
         for key in ("people", "cameras"):
             bind(store, key, getattr(self, key), partial(numbers_in, name=key), joined)
@@ -89,6 +107,42 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         store.subscribe(("caption",), lambda view: self._offer_caption(view.caption))
         self._offer_caption(store.view.caption)
         bind(store, "caption", self.caption, _number_or_none, _none_as_number)
+
+    def _type(self, text: str) -> None:
+        """A description that is typed while a picture is searched with counts beside it."""
+        find = self._store.view.find
+        self._store.change(text=text, find=FIND[3] if find == FIND[2] and text.strip() else find)
+
+    def _find(self, way: str) -> None:
+        self._store.attempt(lambda: self._store.change(find=way))
+
+    def _show_picture(self, view: View) -> None:
+        shown = view.find != FIND[0] and bool(view.picture)
+        self._picture_row.layout.display = "" if shown else "none"
+        self.together.value = view.find == FIND[3]
+        home = self._source.home(view.picture) if shown else None
+        if home is not None:
+            path = home[0].paths[home[1]]
+            address = self._source.thumbnails.now([path])[path]
+            picture = picture_html(address, "the picture searched with", "cannot be read", 'style="height:64px"')
+            self.queried.value = block(f'<span class="queried">{picture} like {safe(view.picture)}</span>')
+
+    def _remember(self, text: str) -> None:
+        self._recent = remembered(self._recent, text)
+        options = [NO_RECENT, *((shortened(old, LABEL), old) for old in self._recent)]
+        if list(self.recent.options) != options:
+            self.recent.options = options
+
+    def _return(self, change: Any) -> None:
+        if change["new"]:
+            self._store.attempt(lambda: self._store.change(text=change["new"], find=FIND[0]))
+            self.recent.value = ""
+
+    def _add(self, change: Any) -> None:
+        if change["new"]:
+            text = add_phrase(self._store.view.text, change["new"])
+            self._store.attempt(lambda: self._type(text))
+            self.add.value = ""
 
     def _offer_caption(self, number: int | None) -> None:
         if number is not None and number not in [value for _, value in self.caption.options]:
@@ -105,10 +159,44 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return [("free text", NOTHING), *named]
 
 
+class Filters(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """The section of the controls that are not always needed."""
+
+    name, title = "filters", "Filters"
+
+    def draw(self, view: View, answer: Answer) -> None:
+        """Nothing to do: the controls follow the state."""
+
+    def static(self) -> list[str]:
+        """Nothing: controls need a kernel."""
+        return []
+
+
+def remembered(recent: Sequence[str], text: str) -> list[str]:
+    """The last descriptions, newest first, after `text`; while it is typed, or taken back, it counts once.
+
+    >>> remembered(["a man in"], "a man in red"), remembered(["a man in red"], "a man")
+    (['a man in red'], ['a man in red'])
+    >>> remembered(["a man"], "a woman")
+    ['a woman', 'a man']
+    """
+    text = text.strip()
+    if not text or (recent and recent[0].startswith(text)):
+        return list(recent)
+    older = recent[1:] if recent and text.startswith(recent[0]) else recent
+    return [text, *(old for old in older if old != text)][:RECENT]
+
+
+def _details() -> list[tuple[str, str]]:
+    """Phrases of the caption vocabulary, by what they tell."""
+    return [(f"{slot.name}: {label(phrase)}", phrase) for slot in BANK for phrase in slot.phrases]
+
+
 def _find_name(way: str) -> str:
     source, _, target = way.partition("→")
     target = {"image": "pictures", "text": "captions"}[target]
-    return f"{target} from {'text' if source == 'text' else 'a picture'}"
+    named = {"text": "text", "image": "a picture", "text+image": "text and a picture"}[source]
+    return f"{target} from {named}"
 
 
 def _number_or_none(number: int) -> int | None:

@@ -12,22 +12,26 @@ import pandas as pd
 from tireid.basics.files import write_atomically
 from tireid.demo import page
 from tireid.demo.answer import Answer
+from tireid.demo.basket import Basket
+from tireid.demo.cite import CitePanel
+from tireid.demo.drawer import Drawer
 from tireid.demo.failures import FailureBrowser
-from tireid.demo.grid import ResultGrid
+from tireid.demo.grid import Actions, ResultGrid
 from tireid.demo.map import MapPanel
 from tireid.demo.panel import MakePanel, Panel
-from tireid.demo.parts import STYLE, labelled, row, widgets
+from tireid.demo.parts import STYLE, row, widgets
 from tireid.demo.query import QueryBar
 from tireid.demo.source import Source
 from tireid.demo.state import FIND, KEYS, NO_PANEL, Store, View, plain
 from tireid.demo.sure import SurePanel
+from tireid.demo.sure_line import SureLine
 from tireid.demo.uploads import received
 from tireid.demo.why import WhyPanel
 from tireid.search.encoder import Encoder, fingerprint
 from tireid.search.gallery import Gallery
 from tireid.show.cards import html_page, safe
 
-ASKED = ("text", "off", "find", "gallery", "k", "people", "cameras", "split", "person", "compare")
+ASKED = ("text", "off", "find", "weight", "gallery", "k", "people", "cameras", "split", "person", "compare")
 """What a ranked list depends on; with `picture`, where a picture is what is searched with."""
 
 
@@ -41,8 +45,9 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         state: values to start from.
         known: `split`, `compare`, `names`, `spread` and `attributes`, see :class:`~tireid.demo.source.Source`.
 
-    The parts are :attr:`bar`, :attr:`grid`, :attr:`second` and the :attr:`panels` by name, of which :attr:`why`,
-    :attr:`sure`, :attr:`map` and :attr:`failures` are always there; their controls are attributes. :attr:`state` is a
+    The parts are :attr:`bar`, :attr:`sure_line`, :attr:`grid`, :attr:`second` and the :attr:`drawer` with the
+    :attr:`panels` by name, of which `filters`, :attr:`why`, :attr:`sure`, :attr:`map`, :attr:`failures`,
+    :attr:`basket` and `cite` are always there; their controls are attributes. :attr:`state` is a
     plain dict that restores a view, :attr:`results` the ranked list as a table, :attr:`citation` a text to copy. What
     cannot be searched for gives a message in the widget. Where widgets cannot be shown (an export, GitHub) the ranked
     list is shown as HTML or text.
@@ -75,15 +80,28 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.map = MapPanel(self._store, self._source)
         self.failures = FailureBrowser(self._store, self._source)
         own = [make(self._store, self._source) for make in panels]
-        self.panels = _by_name([self.why, self.sure, self.map, self.failures, *own])
+        self.basket, self._cite = Basket(self._store, self._source), CitePanel()
+        self.bar = QueryBar(self._store, self._source)
+        shown: list[Panel] = [
+            self.bar.filters,
+            self.why,
+            self.sure,
+            self.map,
+            self.failures,
+            *own,
+            self.basket,
+            self._cite,
+        ]
+        self.panels = _by_name(shown)
         self._store.learn(panels=(NO_PANEL, *self.panels))
-        self.bar = QueryBar(self._store, self._source, list(self.panels.values()))
-        self.grid = ResultGrid(self._open, self._source.thumbnails)
+        self.drawer = Drawer(self._store, self.panels)
+        self.sure_line = SureLine(self._source)
+        actions = Actions(self._like, self._keep, lambda: self._store.view.basket)
+        self.grid = ResultGrid(self._open, self._source.thumbnails, actions=actions)
         self.second = ResultGrid(self._open, self._source.thumbnails, f" of {self._source.names[1]}")
-        self._panel = widgets.VBox(layout=widgets.Layout(width="100%"))
-        self.copy = labelled(widgets.Textarea, "Cite view", "auto", rows=4)
-        grids = row(self.grid, self.second, align_items="flex-start", overflow="visible")
-        super().__init__([widgets.HTML(STYLE), self.bar, grids, self._panel, self.copy])
+        self.copy = self._cite.copy
+        above = [widgets.HTML(STYLE), self.bar, self.sure_line, self.drawer.buttons]
+        super().__init__([*above, _beside(row(self.grid, self.second), self.drawer.content)])
         self.add_class("tireid-root")
         self.layout.width = "100%"
         self.bar.upload.observe(self._take, names="value")
@@ -136,6 +154,10 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         write_atomically(path, html_page(self.summary.partition("\n")[0], self._static()))
         return Path(path)
 
+    def preview(self) -> str:
+        """The ranked pictures as HTML that needs no script and no network."""
+        return page.static_html(self.summary.partition("\n")[0], [("", self.grid.complete())])
+
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(**kwargs) or {}
         return bundle | {"text/plain": self.summary, "text/html": self._static()}
@@ -145,13 +167,11 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._search(view)
         self.bar.say(view, self._answers[0])
         self._draw(view)
-        panel = self.panels.get(view.panel)
-        if panel is not None:
-            panel.draw(view, self._answers[0])
-        children = () if panel is None else (panel,)
-        if self._panel.children != children:
-            self._panel.children = children
+        self.drawer.draw(view, self._answers[0])
+        kept = f"{self.basket.title} ({len(view.basket)})" if view.basket else self.basket.title
+        self.drawer.sections[self.basket.name].description = kept
         self.copy.value = self.citation
+        self.sure_line.ask(view, self._answers[0])
 
     def _search(self, view: View) -> None:
         values = plain(view)
@@ -176,6 +196,15 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         panel = self.why.name if self._store.view.panel == NO_PANEL else self._store.view.panel
         self._store.attempt(lambda: self._store.change(picture=name, panel=panel))
 
+    def _like(self, name: str) -> None:
+        """Search with a picture; beside the description, where that counts already."""
+        find = self._store.view.find if self._store.view.find == FIND[3] else FIND[2]
+        self._store.attempt(lambda: self._store.change(picture=name, find=find))
+
+    def _keep(self, name: str, kept: bool) -> None:
+        others = [other for other in self._store.view.basket if other != name]
+        self._store.attempt(lambda: self._store.change(basket=[*others, name] if kept else others))
+
     def _take(self, change: Any) -> None:
         if change["new"]:
             self._store.attempt(lambda: self._receive(change["new"]))
@@ -199,9 +228,19 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         groups = [(self.grid.heading.value, self.grid.complete())]
         if _compared(view):
             groups.append((self.second.heading.value, self.second.complete()))
-        panel = self.panels.get(view.panel)
-        notes = [f"<p>{safe(lines[1])}. Run the cell to search.</p>", *(panel.static() if panel is not None else [])]
+        notes = [f"<p>{safe(lines[1])}. Run the cell to search.</p>", *self.drawer.static(view)]
         return page.static_html(lines[0], groups, [*notes, f"<pre>{safe(self.citation)}</pre>"])
+
+
+def _beside(grids: Any, content: Any) -> Any:
+    """The results, and the open section to their right; above them on a narrow page."""
+    grids.layout = widgets.Layout(
+        flex_flow="row wrap", align_items="flex-start", overflow="visible", grid_gap="4px 16px"
+    )
+    body = widgets.Box([grids, content])
+    grids.add_class("tireid-grids")
+    body.add_class("tireid-body")
+    return body
 
 
 def _compared(view: View) -> bool:

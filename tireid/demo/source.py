@@ -137,11 +137,21 @@ class Source:
     def query(self, view: View, gallery: Gallery, whole: bool = False) -> Floats:
         """(D,) float64 of length one: what the view searches with; `whole` counts the words that are left out."""
         if view.find == FIND[0]:
-            text = view.text if whole else kept_text(view.text, view.off)
-            if not text.strip():
-                every = "every word is switched off" if view.text.strip() else "type a description, or pick a caption"
-                raise ValueError(f"nothing to search for: {every}")
-            return encode_query(gallery.model, text)
+            return self._described(view, gallery, whole)
+        pictured = self._pictured(view, gallery)
+        if view.find != FIND[3]:
+            return pictured
+        mixed = view.weight * self._described(view, gallery, whole) + (1 - view.weight) * pictured
+        return np.asarray(normalised_rows(mixed[None], "text and picture together")[0])
+
+    def _described(self, view: View, gallery: Gallery, whole: bool) -> Floats:
+        text = view.text if whole else kept_text(view.text, view.off)
+        if not text.strip():
+            every = "every word is switched off" if view.text.strip() else "type a description, or pick a caption"
+            raise ValueError(f"nothing to search for: {every}")
+        return encode_query(gallery.model, text)
+
+    def _pictured(self, view: View, gallery: Gallery) -> Floats:
         home = self.home(view.picture)
         if home is None:
             raise ValueError("click a picture first: it is what is searched with")
@@ -179,7 +189,7 @@ class Source:
 
     def allowed(self, view: View, gallery: Gallery) -> Mask | None:
         """(N,) pictures that the filters leave; None for all. Raises ValueError where they leave none."""
-        home = self.home(view.picture) if view.find == FIND[2] else None
+        home = self.home(view.picture) if view.find in FIND[2:] else None
         exclude = [gallery.names[home[1]]] if home is not None and home[0] is gallery else []
         if gallery is self.uploaded:
             return gallery.allowed(exclude=exclude)
@@ -231,7 +241,7 @@ class Source:
         answer = Answer.of(gallery.nearest(query, view.k, allowed, self._wanted(view)))
         if gallery is not self.uploaded:
             answer = replace(answer, splits=[self.split_of_row[row] or None for row in answer.rows])
-        if not view.off or view.find != FIND[0]:
+        if not view.off or not describes(view):
             return answer
         before = gallery.index.ranks(self.query(view, gallery, whole=True), answer.rows, allowed)
         return replace(answer, moved=(before - np.arange(1, 1 + len(before))).tolist())
@@ -244,6 +254,11 @@ class Source:
         if home is None or home[0].person_ids is None:
             return None
         return int(home[0].person_ids[home[1]])
+
+
+def describes(view: View) -> bool:
+    """Whether the words of the description count in what is searched with."""
+    return view.find in (FIND[0], FIND[3])
 
 
 def feature_of(gallery: Gallery, row: int) -> Floats:

@@ -9,9 +9,9 @@ from typing import Any
 
 from tireid.basics.hints import nearest
 
-FIND = ("text→image", "image→text", "image→image")
+FIND = ("text→image", "image→text", "image→image", "text+image→image")
 NO_PANEL = "none"
-PANELS = (NO_PANEL, "why", "sure", "map", "failures")
+PANELS = (NO_PANEL, "filters", "why", "sure", "map", "failures", "basket", "cite")
 PLANES = ("PCA", "UMAP")
 GALLERIES = ("given", "uploaded")
 SORTS = ("first_rank", "query", "person_id", "gap")
@@ -31,6 +31,10 @@ class View:
     find: str = FIND[0]
     picture: str = ""
     """Name of the picture that was clicked: what the panel "why" explains, and the query of the other directions."""
+    weight: float = 0.5
+    """Of the text against the picture, where both are searched with."""
+    basket: list[str] = field(default_factory=list)
+    """Names of the pictures that are kept."""
     gallery: str = GALLERIES[0]
     k: int = 10
     people: list[int] = field(default_factory=list)
@@ -180,6 +184,9 @@ def check(view: View, known: Known) -> View:
         _expect("text", view.text, view.text == captions[view.caption], f"that of caption {view.caption}")
     _expect("person", view.person, view.person is None or _is_int(view.person), "None or a person's number")
     _expect("picture", view.picture, view.picture == "" or view.picture in known.names, "the name of a picture, or ''")
+    kept = isinstance(view.basket, list) and all(isinstance(name, str) and name in known.names for name in view.basket)
+    _expect("basket", view.basket, kept, "a list of names of pictures")
+    _expect("weight", view.weight, _within_float(view.weight, 0, 1), "a number in 0..1")
     _expect("k", view.k, _within(view.k, 1, MOST), f"an integer in 1..{MOST}")
     _expect("word", view.word, _within(view.word, 0, math.inf), "an integer from 0")
     _expect("page", view.page, _within(view.page, 1, math.inf), "an integer from 1")

@@ -62,8 +62,7 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             return
         gallery, text = self._source.searched(view), kept_text(view.text, view.off)
         try:
-            allowed = self._source.allowed(view, gallery)
-            self.sureness = how_sure(gallery, text, answer.rows, self._source.spread, view.level, allowed=allowed)
+            self.sureness = sureness_of(self._source, view, answer)
             asked = suggest(gallery, text, answer.rows[:AMONG], QUESTIONS, bank=self._bank)
         except ValueError as error:
             self._refuse(str(error))
@@ -109,6 +108,14 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         view = self._store.view
         text = add_phrase(kept_text(view.text, view.off), phrase)
         self._store.change(text=text, person=view.person, find=FIND[0])
+
+
+def sureness_of(source: Source, view: View, answer: Answer) -> Sureness:
+    """How sure the answer to a description is; ValueError where that cannot be told."""
+    gallery = source.searched(view)
+    allowed = source.allowed(view, gallery)
+    text = kept_text(view.text, view.off)
+    return how_sure(gallery, text, answer.rows, source.spread, view.level, allowed=allowed)
 
 
 def told_html(sureness: Sureness, domain: str) -> str:

@@ -122,7 +122,7 @@ def listing(title: str, cards: Sequence[Card], notes: Iterable[str] = ()) -> str
     return "\n".join(lines)
 
 
-def thumbnail(source: Any, size: tuple[int, int] = (96, 288)) -> str | None:
+def thumbnail(source: Any, size: tuple[int, int] = (160, 320)) -> str | None:
     """A data address of a JPEG of at most `size` (width, height), which browsers show; None if it cannot be read.
 
     `source` is a path or a PIL picture.
@@ -146,14 +146,19 @@ def data_address(picture: Image.Image | Figure, form: str, **options: Any) -> st
     return f"data:image/{form.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def card_html(card: Card, picture: str = "", *, attributes: str = "", note: str = "", foot: str = "") -> str:
-    """One card: `picture`, `note` behind the score and `foot` are HTML, `attributes` go to the frame."""
+def card_html(
+    card: Card, picture: str = "", *, attributes: str = "", head: str = "", note: str = "", foot: str = ""
+) -> str:
+    """One card: `picture`, `head` before the rank, `note` behind the score and `foot` are HTML.
+
+    `attributes` go to the frame.
+    """
     verdict, line, dot = "", *(("<br>", "<br>") if card.path is not None else (" ", " · "))
     if card.correct is not None:  # readable on light and dark pages
         badge = f"background:{COLOURS[card.correct]};color:#fff;padding:0 6px;border-radius:3px;white-space:nowrap"
         verdict = f'{line}<b style="{badge}">{card.mark} {WORDS[card.correct]}</b>'
     person = f"{dot}{card.person}" if card.person else ""
-    told = f"<b>{card.rank}</b> · {card.shown_score}{f' {note}' if note else ''}{verdict}{person}{foot}"
+    told = f"{head}<b>{card.rank}</b> · {card.shown_score}{f' {note}' if note else ''}{verdict}{person}{foot}"
     border = f"margin:0;padding:4px;border:3px solid {COLOURS[card.correct]};border-radius:6px"
     # break-word, not anywhere: JupyterLab strips the latter from a notebook that it does not trust yet.
     style = f"{border};text-align:{'center' if card.path is not None else 'left'};overflow-wrap:break-word"

@@ -1,0 +1,95 @@
+"""The basket: pictures that are kept while searching goes on, and written with the view they were kept in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tireid.basics.files import write_atomically, write_table
+from tireid.demo.answer import Answer
+from tireid.demo.page import asked, changed, citation, static_html
+from tireid.demo.parts import block, html, labelled, row, widgets
+from tireid.demo.source import Source
+from tireid.demo.state import Store, View
+from tireid.show.cards import Card, card_html, html_page, picture_html, safe
+
+
+class Basket(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """The kept pictures, and two files of them: a table (CSV) and a page (HTML) that opens without a network.
+
+    `file` names both, without an ending; `export` writes them into the working folder, `clear` empties the basket.
+    """
+
+    name, title = "basket", "Basket"
+
+    def __init__(self, store: Store, source: Source) -> None:
+        self._store, self._source = store, source
+        self._answer = Answer("pictures")
+        self.file = labelled(widgets.Text, "Files", "20em", value="basket")
+        self.export = widgets.Button(description="Write CSV and HTML", layout=widgets.Layout(width="auto"))
+        self.clear = widgets.Button(description="Empty the basket", layout=widgets.Layout(width="auto"))
+        self.list, self.note = html(), html()
+        super().__init__([row(self.file, self.export, self.clear), self.note, self.list])
+        self.export.on_click(lambda _: self._export())
+        self.clear.on_click(lambda _: store.attempt(lambda: store.change(basket=[])))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per kept picture: name, person_id and camera (missing where unknown), path, query and state (JSON)."""
+        view = self._store.view
+        homes = [home for name in view.basket if (home := self._source.home(name)) is not None]
+        hits = [gallery.hit(rank, place, None) for rank, (gallery, place) in enumerate(homes, start=1)]
+        table = pd.DataFrame({"name": [hit.name for hit in hits]}, dtype="object")
+        table["person_id"] = pd.array([hit.person_id for hit in hits], "Int64")
+        table["camera"] = pd.array([hit.camera for hit in hits], "Int64")
+        table["path"] = [str(hit.path) for hit in hits]
+        return table.assign(query=asked(view), state=json.dumps(changed(view)))
+
+    def draw(self, view: View, answer: Answer) -> None:
+        """Show the kept pictures."""
+        self._answer = answer
+        self.export.disabled = self.clear.disabled = not view.basket
+        empty = "<p>Nothing is kept yet: <b>Keep</b>, below a picture, puts it here.</p>"
+        cards = "".join(f'<div role="listitem">{card}</div>' for card in self._cards())
+        self.list.value = block(f'<div class="cards" role="list">{cards}</div>' if cards else empty)
+
+    def static(self) -> list[str]:
+        """The kept pictures."""
+        return [self.list.value]
+
+    def save(self, path: str | Path) -> tuple[Path, Path]:
+        """Write `path` with the endings .csv (UTF-8) and .html; raises ValueError where nothing is kept."""
+        view = self._store.view
+        if not view.basket:
+            raise ValueError("the basket is empty: keep a picture first")
+        base = Path(path)
+        table, page = base.with_name(base.name + ".csv"), base.with_name(base.name + ".html")
+        gallery = self._source.searched(view)
+        told = citation(view, self._answer, gallery, self._source.fingerprint)
+        number = f"{len(view.basket)} picture{'' if len(view.basket) == 1 else 's'} kept for {asked(view)}"
+        body = static_html(number, [("", self._cards())], [f"<pre>{safe(told)}</pre>"])
+        write_table(table, self.table)
+        write_atomically(page, html_page(number, body))
+        return table, page
+
+    def _cards(self) -> list[str]:
+        made = []
+        for number, (name, path) in enumerate(zip(self.table["name"], self.table["path"], strict=True), start=1):
+            card = Card(number, Path(path), name)
+            address = self._source.thumbnails.now([card.path])[card.path] if card.path else None
+            picture = picture_html(address, name, f"picture cannot be read: {name}", "", "font-size:11px")
+            head = f'<span class="name">{safe(name)}</span><br>'
+            made.append(card_html(card, f'<div class="picture">{picture}</div>', head=head))
+        return made
+
+    def _export(self) -> None:
+        try:
+            written: Any = self.save(self.file.value.strip() or "basket")
+        except (ValueError, OSError) as error:
+            self.note.value = block(f'<p class="complaint" role="status">{safe(error)}</p>')
+            return
+        names = " and ".join(safe(path.absolute()) for path in written)
+        self.note.value = block(f'<p role="status">Written: {names}</p>')

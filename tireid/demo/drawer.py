@@ -1,0 +1,61 @@
+"""The drawer: one button per section beside the results, and the section that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tireid.demo.answer import Answer
+from tireid.demo.panel import Panel
+from tireid.demo.parts import row, widgets
+from tireid.demo.state import NO_PANEL, Store, View
+
+
+class Drawer:
+    """Sections of which at most one is open: the one that the view's `panel` names.
+
+    Args:
+        store: whose `panel` the buttons follow.
+        panels: by name.
+
+    `buttons` is the row of :attr:`sections`, a toggle per name; `content` holds the open panel.
+    """
+
+    def __init__(self, store: Store, panels: Mapping[str, Panel]) -> None:
+        self._store, self.panels = store, panels
+        self.sections = {name: self._section(name, panel.title) for name, panel in panels.items()}
+        self.buttons = row(*self.sections.values(), grid_gap="2px 4px")
+        self.content = widgets.VBox()
+        self.content.add_class("tireid-panel")
+        store.subscribe(("panel",), lambda view: self._follow(view.panel))
+
+    def open(self, name: str) -> None:
+        """Open a section, and close the one that was open; `"none"` only closes."""
+        self._store.attempt(lambda: self._store.change(panel=name))
+
+    def draw(self, view: View, answer: Answer) -> None:
+        """Let the open panel speak of an answer; the others are not drawn."""
+        panel = self.panels.get(view.panel)
+        if panel is not None:
+            panel.draw(view, answer)
+        children = () if panel is None else (panel,)
+        if self.content.children != children:
+            self.content.children = children
+
+    def static(self, view: View) -> list[str]:
+        """The open panel as HTML."""
+        panel = self.panels.get(view.panel)
+        return [] if panel is None else panel.static()
+
+    def _section(self, name: str, title: str) -> Any:
+        toggle = widgets.ToggleButton(description=title, layout=widgets.Layout(width="auto"))
+        toggle.add_class("tireid-section")
+        toggle.observe(lambda change: self._switch(name, change["new"]), names="value")
+        return toggle
+
+    def _switch(self, name: str, on: bool) -> None:
+        self.open(name if on else NO_PANEL)
+
+    def _follow(self, opened: str) -> None:
+        for name, toggle in self.sections.items():
+            toggle.value = name == opened

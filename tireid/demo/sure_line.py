@@ -1,0 +1,78 @@
+"""How sure the answer is, in one sentence and one bar above the results, worked out while nobody types."""
+
+from __future__ import annotations
+
+from threading import Event, Lock, Thread
+
+from tireid.demo.answer import Answer
+from tireid.demo.parts import block, html, widgets
+from tireid.demo.source import Source
+from tireid.demo.state import FIND, View
+from tireid.demo.sure import sureness_of
+from tireid.explain.sureness import Sureness, verdict
+from tireid.show.cards import safe
+
+WAITING = "<p>How sure: …</p>"
+
+
+class SureLine(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """The sentence for the answer that is shown, in `said`; nothing while it would be about another one.
+
+    Args:
+        source: what answers come from.
+        wait: seconds without a new answer before the sentence is worked out, in a thread of its own.
+    """
+
+    def __init__(self, source: Source, wait: float = 0.4) -> None:
+        self.said = html()
+        super().__init__([self.said])
+        self.add_class("tireid-sure")
+        self._source, self._wait = source, wait
+        self._key: object = None
+        self._lock = Lock()
+        self._newer = Event()
+        self._worker: Thread | None = None
+
+    def ask(self, view: View, answer: Answer) -> None:
+        """Say how sure `answer` is, soon; returns at once."""
+        key = (view.text, tuple(view.off), tuple(answer.rows), view.find, view.gallery, view.level)
+        if key == self._key:
+            return
+        self._newer.set()
+        with self._lock:
+            self._key = key
+            asked = view.find == FIND[0] and answer.kind == "pictures" and len(answer.rows) > 0
+            self.said.value = block(WAITING if asked else "")
+        if asked:
+            self._newer = Event()
+            self._worker = Thread(target=self._work, args=(view, answer, key, self._newer))
+            self._worker.start()
+
+    def finish(self) -> None:
+        """Wait for the sentence."""
+        if self._worker is not None:
+            self._worker.join()
+
+    def _work(self, view: View, answer: Answer, key: object, newer: Event) -> None:
+        if newer.wait(self._wait):
+            return
+        try:
+            said = line_html(sureness_of(self._source, view, answer))
+        except ValueError as error:
+            said = block(f"<p>How sure: {safe(error)}</p>")
+        with self._lock:
+            if self._key == key:
+                self.said.value = said
+
+
+def line_html(sureness: Sureness) -> str:
+    """The verdict, what the model's domain notes, and a bar of how often the first picture stands first."""
+    notes = "".join(f'<p role="note">{safe(note)}</p>' for note in sureness.likeness.notes)
+    said = f"<span>{safe(verdict(sureness))}</span>"
+    if sureness.likeness.outside or not len(sureness.first):
+        return block(f"<p>{said}</p>{notes}")
+    share = float(sureness.first[0])
+    words = f"The first picture stays first in {share:.0%} of other wordings."
+    filled = f'<span style="left:0;width:{100 * share:.0f}%"></span>'
+    bar = f'<span class="bar" role="img" aria-label="{words}">{filled}</span>'
+    return block(f'<p class="sure" title="{words}">{bar} {said}</p>{notes}')
