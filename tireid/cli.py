@@ -16,6 +16,7 @@ from tireid.basics.commands import Commands, argument, name_or_path, path
 from tireid.basics.formats import DATASETS, LAYOUTS
 from tireid.basics.parts import trust
 from tireid.basics.terminal import one_line
+from tireid.demo import command as demo
 
 COMMANDS = Commands("tireid", "Text-to-image person re-identification.")
 
@@ -39,6 +40,7 @@ SOME = (
     argument("--seeds", nargs="+", type=int, metavar="SEED", help="only these"),
 )
 RESULTS = argument("--results", type=path, default=Path("runs/studies/results"), help="folder of the result files")
+COMMANDS.add("demo", demo.SUMMARY, *demo.ARGUMENTS)(demo.run)
 
 
 @COMMANDS.add(
@@ -115,8 +117,7 @@ def _train(options: Options) -> int:
 def _check_data(options: Options) -> int:
     from tireid.data import load_dataset
 
-    report = load_dataset(options.dataset, options.root).check()
-    print(report)
+    print(report := load_dataset(options.dataset, options.root).check())
     return 0 if report.ok else 1
 
 
@@ -289,7 +290,7 @@ def _pack(options: Options) -> int:
 )
 def _clean(options: Options) -> int:
     from tireid.basics.files import remove_leftovers
-    from tireid.data.cache import cache_dir
+    from tireid.basics.folders import cache_dir
 
     tops = (cache_dir(), *options.folders)
     freed = sum(remove_leftovers(folder, dry_run=options.dry_run) for top in tops for folder in (top, *top.rglob("*/")))

@@ -1,6 +1,25 @@
-"""The widgets: the retrieval demo, and the explorer of Gaussians."""
+"""The widgets: the retrieval demo, and the explorer of Gaussians; and the page of `tireid demo`."""
 
-from tireid.demo.explorer import GaussianExplorer
-from tireid.demo.retrieval_demo import RetrievalDemo
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tireid.demo.explorer import GaussianExplorer
+    from tireid.demo.retrieval_demo import RetrievalDemo
 
 __all__ = ["GaussianExplorer", "RetrievalDemo"]
+
+_HOME = {"GaussianExplorer": "explorer", "RetrievalDemo": "retrieval_demo"}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when first asked for: the process that serves the page needs no PyTorch.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"tireid.demo.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,157 @@
+"""`tireid demo` as a process, and its page in Chromium: seconds to the first picture, keyboard, phone, both themes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.lab import chromium
+from tests.browser.test_retrieval_demo import SHOTS, Seen, _nothing_is_cut_off, _until_names_differ
+
+playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright (extra `dev`)")
+pytest.importorskip("voila", reason="the page needs the extra `demo`")
+ROOT, SECONDS, QUIET_SECONDS = Path(__file__).parents[2], 1000, 5.0
+SECTIONS = ("Filters", "Why", "How sure", "Map", "Failures", "Basket", "Cite")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(chromium() is None, reason="no Chromium here: install it, or set CHROMIUM to its path"),
+]
+
+
+@contextmanager
+def demo_page(*arguments: str) -> Iterator[tuple[str, float]]:
+    """The address that the command prints, and when it was started."""
+    began = time.monotonic()
+    command = [sys.executable, "-m", "tireid", "demo", "--no-browser", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
+    try:
+        assert server.stdout is not None
+        yield next(line.strip() for line in server.stdout if line.startswith("http")), began
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=60) in (0, 130)
+
+
+class Page(Seen):
+    """The page of `tireid demo`, and every request that it made."""
+
+    def __init__(self, page: Any) -> None:
+        super().__init__(page)
+        self.hosts: set[str] = set()
+        page.on("request", lambda request: self.hosts.add(request.url.partition("?")[0]))
+        page.on("response", lambda answer: self.errors.append(answer.url) if answer.status >= 400 else None)
+
+    def shoot_all(self, name: str) -> None:
+        if SHOTS:
+            Path(SHOTS).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=Path(SHOTS) / f"page_{name}.png")
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[tuple[str, float]]:
+    with demo_page() as _:  # draws and indexes the people, if nobody did so before
+        pass
+    with demo_page() as served:
+        yield served
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+def test_from_the_command_to_a_description_and_its_reasons(
+    address: tuple[str, float], browser: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, began = address
+    seen = Page(browser.new_page(viewport={"width": 1280, "height": 800}))
+    seen.page.goto(url, wait_until="commit")
+    seen.page.locator("figure img").first.wait_for(timeout=120 * SECONDS)
+    seconds, load = time.monotonic() - began, os.getloadavg()[0] / (os.cpu_count() or 1)
+    seen.demo.locator("figure img").first.wait_for(timeout=120 * SECONDS)
+    alive = time.monotonic() - began
+    with capsys.disabled():
+        print(f"\ncommand to first picture {seconds:.1f} s, to live widgets {alive:.1f} s, load {load:.1f} per core")
+    if load < 0.5:
+        assert seconds < QUIET_SECONDS
+    first = seen.demo.locator("figure").first
+    assert re.search(r"\.(jpg|png)", first.inner_text()), "the file's name is on the card"
+    assert first.bounding_box()["y"] + 240 < 800, "the first picture is on the first screen"
+    _search_by_keyboard(seen)
+    _nothing_reaches_over(seen)
+    seen.shoot_all("light")
+    for name in SECTIONS:
+        seen.demo.get_by_role("button", name=re.compile(rf"^{name}")).first.click()
+        seen.page.wait_for_timeout(2 * SECONDS)
+        _nothing_reaches_over(seen)
+        seen.shoot_all(f"light_{name.lower().replace(' ', '_')}")
+    assert seen.errors == []
+    assert all(request.startswith(("http://127.0.0.1:", "data:", "blob:")) for request in seen.hosts), seen.hosts
+
+
+def test_a_phone_in_the_dark(address: tuple[str, float], browser: Any) -> None:
+    seen = Page(browser.new_page(viewport={"width": 390, "height": 844}))
+    seen.page.goto(f"{address[0]}&theme=dark")
+    seen.demo.locator("figure img").first.wait_for(timeout=120 * SECONDS)
+    brightness = seen.page.evaluate("() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    assert max(brightness[:3]) < 80
+    _nothing_reaches_over(seen)
+    seen.shoot_all("phone_dark")
+    seen.demo.get_by_role("button", name="More like this").first.click()
+    seen.demo.locator(".queried").wait_for(timeout=60 * SECONDS)
+    seen.button("Why").click()
+    words = seen.demo.locator(".tireid-panel").get_by_text("Words of the description")
+    words.wait_for(timeout=60 * SECONDS)
+    seen.page.wait_for_timeout(SECONDS)
+    assert words.bounding_box()["y"] < seen.demo.locator("figure").first.bounding_box()["y"], "no scrolling to it"
+    _nothing_reaches_over(seen)
+    seen.shoot_all("phone_dark_why")
+    assert seen.errors == []
+
+
+def test_the_page_is_closed_to_those_without_the_token(address: tuple[str, float], browser: Any) -> None:
+    page = browser.new_page()
+    page.goto(address[0].partition("?")[0])
+    assert page.locator(".tireid-root").count() == 0
+    assert "token" in page.url or "login" in page.url
+
+
+def _search_by_keyboard(seen: Page) -> None:
+    """Tab to the bar, type, Tab to a result, Enter: nothing is clicked."""
+    before = seen.names()
+    for _ in range(6):
+        seen.page.keyboard.press("Tab")
+        if seen.page.evaluate("() => document.activeElement.matches('.tireid-search input')"):
+            break
+    seen.page.keyboard.press("ControlOrMeta+a")
+    seen.page.keyboard.type("a man in a yellow shirt and blue jeans", delay=20)
+    _until_names_differ(seen, before)
+    seen.page.locator(".tireid-sure .bar").wait_for(timeout=120 * SECONDS)
+    for _ in range(30):
+        seen.page.keyboard.press("Tab")
+        if seen.page.evaluate("() => document.activeElement.innerText.includes('Open result 1')"):
+            break
+    name = seen.names()[0]
+    seen.page.keyboard.press("Enter")
+    seen.demo.get_by_text(f"Captions nearest to {name}").wait_for(timeout=120 * SECONDS)
+
+
+def _nothing_reaches_over(seen: Page) -> None:
+    assert seen.page.evaluate("() => document.scrollingElement.scrollWidth <= window.innerWidth")
+    _nothing_is_cut_off(seen)
