@@ -13,6 +13,8 @@ import pytest
 
 from tests.runner.books import book, parameters, save
 from tireid.cli import COMMANDS, main
+from tireid.data import load_dataset
+from tireid.model import TIReID
 from tireid.pedestrians import write_dataset
 
 
@@ -187,3 +189,33 @@ def test_clean_removes_what_killed_writers_left(
     assert main(["clean", str(tmp_path / "runs")]) == 0
     assert "3.0 MB were removed" in capsys.readouterr().out
     assert [file.exists() for file in left + kept] == [False, False, True, True]
+
+
+def test_a_gallery_names_its_model_and_goes_on_where_its_folder_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = load_dataset("synthetic", tmp_path / "people", people=(2, 2, 3), images_per_person=2, processes=1)
+    crops, gallery = tmp_path / "crops", tmp_path / "gallery"
+    crops.mkdir()
+    for file in data.test.image_paths[:5]:
+        (crops / file.name).write_bytes(file.read_bytes())
+    assert main(["index", str(crops), str(gallery), "--model", "tiny"]) == 0
+    last = data.test.image_paths[5]
+    (crops / last.name).write_bytes(last.read_bytes())
+    encoded: list[int] = []
+    encode = TIReID.encode_images
+    monkeypatch.setattr(
+        TIReID, "encode_images", lambda self, images, **kw: (encoded.append(len(images)), encode(self, images, **kw))[1]
+    )
+    assert main(["index", str(crops), str(gallery), "--model", "tiny"]) == 0
+    assert sum(encoded) <= 1  # five are as they were
+    assert "6 pictures indexed" in capsys.readouterr().out
+    assert main(["search", str(gallery), "a red coat", "-k", "6"]) == 0
+    assert last.name in capsys.readouterr().out
+
+
+def test_the_benchmark_prints_its_table_and_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["benchmark", "--items", "2000", "--pictures", "300"]) == 0
+    printed = capsys.readouterr().out
+    assert "cores" in printed
+    assert "ratio" in printed

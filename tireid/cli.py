@@ -69,17 +69,9 @@ def _run(options: Options) -> int:
         for parameter in declared.values():
             print(f"{parameter.name}: {parameter.type} = {parameter.default!r}  # {parameter.help}")
         return 0
-    result = run(
-        options.notebook,
-        convert_texts(once(options.parameter), declared),
-        profile=options.profile,
-        output_dir=options.output_dir,
-        timeout=options.timeout,
-        html=not options.no_html,
-        log=not options.quiet,
-        check=False,
-        skip_done=options.skip_done,
-    )
+    given = {name: getattr(options, name) for name in ("profile", "output_dir", "timeout", "skip_done")}
+    given |= {"html": not options.no_html, "log": not options.quiet}
+    result = run(options.notebook, convert_texts(once(options.parameter), declared), check=False, **given)
     print(result if result.ok else f"error: {one_line(result.error)}\nkept: {result.notebook}", file=sys.stderr)
     return result.error.exit_status if result.error else 0
 
@@ -94,11 +86,13 @@ def _run(options: Options) -> int:
     argument("--seed", type=int, help="of weights, batches and augmentation (default: the preset's)"),
     argument("--config", type=path, help="a config.json to take whole; no other option than --set then counts"),
     argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="e.g. loss.gamma=64"),
+    argument("--limit", type=int, metavar="N", help="a dry run on the first N people of each split"),
     argument("--tensorboard", action="store_true", help="write the curves for TensorBoard too"),
     argument("--output-dir", type=path, required=True, help="the run's folder; the same command goes on there"),
     TRUST,
 )
 def _train(options: Options) -> int:
+    from tireid.data import load_dataset
     from tireid.options import Config
     from tireid.train.loop import train
 
@@ -106,7 +100,8 @@ def _train(options: Options) -> int:
     names = ("dataset", "root", "backbone", "epochs", "seed")
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
     config = Config.load(options.config) if options.config else Config.preset(options.preset, **given)
-    run = train(config.override(options.set), options.output_dir, tensorboard=options.tensorboard)
+    data = load_dataset(config.dataset, config.root).head(options.limit) if options.limit else None
+    run = train(config.override(options.set), options.output_dir, data=data, tensorboard=options.tensorboard)
     for name, value in run.metrics.items():
         print(f"{name}: {value:.2f}" if isinstance(value, float) else f"{name}: {value}")
     print(f"checkpoint: {run.checkpoint}")
@@ -164,17 +159,21 @@ def _evaluate(options: Options) -> int:
 
 @COMMANDS.add(
     "index",
-    "encode a folder of pictures into a gallery",
+    "encode a folder of pictures into a gallery; on one that exists, only what is new or changed",
     argument("folder", type=path, help="folder of pictures, searched with its subfolders"),
     argument("gallery", type=path, help="directory to write"),
     MODEL,
+    argument("--half", action="store_true", help="keep features in float16: half the size"),
 )
 def _index(options: Options) -> int:
+    from tireid.basics.progress import Progress
     from tireid.model import TIReID
     from tireid.search import Gallery
 
-    gallery = Gallery.from_folder(TIReID.from_pretrained(options.model), options.folder)
-    gallery.save(options.gallery)
+    with Progress(0, "encode pictures") as bar:
+        model = TIReID.from_pretrained(options.model)
+        gallery = Gallery.of_folder(model, options.folder, options.gallery, on_progress=bar.to)
+    (gallery.half() if options.half else gallery).save(options.gallery)
     print(f"{len(gallery)} pictures indexed, {len(gallery.skipped)} skipped: {options.gallery}")
     return 0
 
@@ -184,7 +183,7 @@ def _index(options: Options) -> int:
     "search a gallery by description",
     argument("gallery", type=path, help="directory that `tireid index` wrote"),
     argument("text", help="whom to find, such as 'a man in a blue shirt with a backpack'"),
-    MODEL,
+    argument("--model", type=name_or_path, help=f"{MODEL_HELP} (default: the one that the gallery names)"),
     argument("-k", type=int, default=10, metavar="K", help="how many pictures"),
     argument("--html", type=path, help="write the ranked pictures as one self-contained page"),
 )
@@ -192,11 +191,25 @@ def _search(options: Options) -> int:
     from tireid.model import TIReID
     from tireid.search import Gallery
 
-    hits = Gallery.load(options.gallery, TIReID.from_pretrained(options.model)).search(options.text, k=options.k)
+    model = None if options.model is None else TIReID.from_pretrained(options.model)
+    hits = Gallery.load(options.gallery, model).search(options.text, k=options.k)
     print(hits, hits.domain, sep="\n")
     if options.html is not None:
         hits.save_html(options.html)
         print(options.html)
+    return 0
+
+
+@COMMANDS.add(
+    "benchmark",
+    "seconds of metrics, loading and searching beside plain references in the same run",
+    argument("--items", type=int, default=1_000_000, help="pictures of the gallery"),
+    argument("--pictures", type=int, default=19_848, help="queries and pictures of the metrics"),
+)
+def _benchmark(options: Options) -> int:
+    from tireid.search.benchmark import machine, run, table
+
+    print(machine(), table(run(options.items, pictures=options.pictures)), sep="\n\n")
     return 0
 
 
@@ -231,17 +244,9 @@ def _sweep(options: Options) -> int:
     def say(outcome: object, over: int, total: int) -> None:
         print(f"{over}/{total} {outcome}", flush=True)
 
-    done = sweep(
-        study,
-        runs=options.runs,
-        results=options.results,
-        jobs=options.jobs,
-        threads=options.threads,
-        cluster=options.cluster,
-        options={name: parse_yaml(value) for name, value in options.option},
-        timeout=options.timeout,
-        on_outcome=say,
-    )
+    names = ("runs", "results", "jobs", "threads", "cluster", "timeout")
+    given = {name: getattr(options, name) for name in names}
+    done = sweep(study, options={k: parse_yaml(v) for k, v in options.option}, on_outcome=say, **given)
     print(done)
     return 0 if done.ok else 1
 
@@ -307,14 +312,7 @@ def _clean(options: Options) -> int:
     argument("--install", action="store_true", help="put tiny, and tiny-street fine-tuned from it, into the package"),
 )
 def _pretrain(options: Options) -> int:
-    from tireid.options import Config
-    from tireid.train.loop import train
-    from tireid.train.pretraining import install, pretrain
+    from tireid.train.pretraining import make
 
-    run = pretrain(options.output_dir / "tiny", people=options.people, epochs=options.epochs)
-    print(f"studio test R@1 {run.metrics['test/best/t2i/R@1']:.1f}")
-    if options.install:
-        print(install(run, "tiny"))
-        street = Config.preset("paper", epochs=16)
-        print(install(train(street, options.output_dir / "tiny-street"), "tiny-street"))
+    make(options.output_dir, people=options.people, epochs=options.epochs, into_package=options.install)
     return 0

@@ -5,6 +5,8 @@ Each function returns one row: what was measured, seconds of the reference and o
 
 from __future__ import annotations
 
+import os
+import platform
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+import torch
 
 from tireid.search.gallery import Gallery
 from tireid.search.ranking import rank_relevant
@@ -163,3 +167,16 @@ def run(items: int = 1_000_000, width: int = 512, pictures: int = 19_848) -> lis
     with suppress(ImportError):  # usearch is not installed
         rows += approximate_search(gallery.half())
     return rows
+
+
+def machine() -> str:
+    """The machine and how busy it is: seconds mean little where others compute too."""
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return (
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores{load}, {torch.get_num_threads()} threads"
+    )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as text, seconds and ratios to three digits."""
+    return pd.DataFrame(rows).to_string(index=False, na_rep="", float_format=lambda value: f"{value:.3g}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -148,6 +149,15 @@ class Gallery(Searchable):
         gallery._stamps = torch.tensor(encoded.stamps, dtype=torch.int64)
         gallery.skipped, gallery.likeness = encoded.skipped, encoded.likeness[0]
         return gallery
+
+    @classmethod
+    def of_folder(cls, model: Encoder, folder: str | Path, saved: str | Path, **options: Any) -> Self:
+        """:meth:`from_folder`, or :meth:`update` where `saved` holds a gallery of that folder by the same model."""
+        with suppress(FileNotFoundError, GalleryError):
+            known = cls.load(saved, model)
+            if known.root == Path(folder) and known._stamps is not None:
+                return known.update(**options)
+        return cls.from_folder(model, folder, **options)
 
     def update(self, **options: Any) -> Self:
         """The gallery of its folder as it is now: what is new or changed is encoded, what is gone is forgotten.

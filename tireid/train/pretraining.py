@@ -87,6 +87,16 @@ def pretrain(
     return train(config, output_dir, data=data, model=model)
 
 
+def make(output_dir: str | Path, *, people: int = 24_000, epochs: int = 16, into_package: bool = False) -> None:
+    """Pre-train `tiny`; with `into_package` put it there, and `tiny-street`, fine-tuned from it, too."""
+    folder = Path(output_dir)
+    run = pretrain(folder / "tiny", people=people, epochs=epochs)
+    print(f"studio test R@1 {run.metrics['test/best/t2i/R@1']:.1f}")
+    if into_package:
+        print(install(run, "tiny"))
+        print(install(train(Config.preset("paper", epochs=16), folder / "tiny-street"), "tiny-street"))
+
+
 def install(run: TrainingRun, name: str, assets: Path = ASSETS) -> Path:
     """Put the best checkpoint of `run` where `from_pretrained(name)` looks, with a card of measured figures.
 
