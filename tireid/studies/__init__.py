@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tireid.studies.convergence import convergence, readable_convergence
 from tireid.studies.published import PUBLISHED
 from tireid.studies.results import Results
 from tireid.studies.study import Study, StudyError
@@ -30,11 +31,13 @@ __all__ = [
     "Sweep",
     "collect",
     "comparisons",
+    "convergence",
     "cost",
     "curves_figure",
     "differences_figure",
     "label",
     "readable_comparisons",
+    "readable_convergence",
     "readable_cost",
     "readable_summary",
     "reading",

@@ -8,6 +8,7 @@
       comparisons.csv           every arm against the baseline, all metrics
       comparisons-R@1.md .tex   the same for one metric, as text
       cost.csv .md .tex         samples per second, memory, time
+      convergence.csv .md .tex  what the last quarter of the schedule still gained
       differences.png .pdf      a forest plot
       curves-step.png .pdf      the validation figure over steps ...
       curves-seconds.png .pdf   ... and over wall time
@@ -25,6 +26,7 @@ import pandas as pd
 from tireid.basics.files import atomic_path, write_atomically
 from tireid.show.plots import interval_plot, plot_style
 from tireid.studies import tables
+from tireid.studies.convergence import ENOUGH, VALIDATION, convergence, readable_convergence
 from tireid.studies.typesetting import escape_markdown, to_latex, to_markdown
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
     from tireid.studies.results import Results
 
-VALIDATION = "val/t2i/R@1"
 MARKERS = "os^Dv<>pXP"
 DASHES = ("-", "--", ":")
 AXES = {"step": "step", "epoch": "epoch", "seconds": "wall time (s)"}
@@ -45,6 +46,10 @@ other people; `p, Holm` is the same, corrected for all comparisons of the table.
 other seeds on these people, `p, people` (sign flips of whole people) about other people for these very models. `d_z`
 is the mean of the seeds' differences over their standard deviation; with five seeds it comes out a quarter too large
 on average."""
+
+CONVERGED = f"""\
+What the last quarter of the schedule still gained in validation R@1. An arm has converged whose seeds gain less than
+{ENOUGH:g} points there on average; the order of the others may turn with a longer schedule."""
 
 
 def learning_curves(
@@ -153,7 +158,7 @@ def write_report(
     if cost.shape[1]:
         flat = cost.set_axis(cost.columns.map(", ".join), axis="columns")
         parts += ["## Cost", _table(folder, "cost", flat, tables.readable_cost(cost))]
-    parts += _curves(folder, results)
+    parts += [*_converged(folder, results), *_curves(folder, results)]
     head = [f"# Study {escape_markdown(results.study.name)}", _what(results), HOW_TO_READ]
     write_atomically(folder / "report.md", "\n\n".join([*head, *parts]) + "\n")
     return folder / "report.md"
@@ -204,6 +209,13 @@ def _compared(folder: Path, table: pd.DataFrame) -> list[str]:
         parts.append(_typeset(folder, f"comparisons-{name}", tables.readable_comparisons(group)))
     alt = "Differences of the arms to what they are compared with, and their intervals"
     return [*parts, _figure(folder, "differences", differences_figure(table), alt)]
+
+
+def _converged(folder: Path, results: Results) -> list[str]:
+    if VALIDATION not in results.history or results.history[VALIDATION].isna().all():
+        return []
+    found = convergence(results)
+    return ["## Convergence", CONVERGED, _table(folder, "convergence", found, readable_convergence(found))]
 
 
 def _curves(folder: Path, results: Results) -> list[str]:

@@ -1,0 +1,64 @@
+"""Whether a study's runs were trained until nothing moves: what the last quarter of the schedule still gained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from tireid.studies.results import Results
+
+VALIDATION = "val/t2i/R@1"
+"""What the best checkpoint is selected by, in the histories of the runs."""
+LAST = 0.25
+"""The part of the schedule that is asked about."""
+ENOUGH = 0.5
+"""A run that gains less there, in points, has converged."""
+
+
+def convergence(results: Results, column: str = VALIDATION, last: float = LAST, enough: float = ENOUGH) -> pd.DataFrame:
+    """What each run gained in the part `last` of its schedule, whose end is its last validation.
+
+    Rows (arm, seed); columns `before`, the figure where that part begins, on the straight line between the validations
+    around it; `end`, the last validation; `gain`, their difference in points; and `flat`, whether it is below `enough`.
+    A run without a validation before that part has gained nobody knows what: NaN, and it is not flat.
+
+    Raises:
+        ValueError: no run was validated.
+    """
+    if column not in results.history or results.history[column].isna().all():
+        raise ValueError(f"the runs have no validation: their history lacks {column}")
+    rows = results.history.dropna(subset=[column]).sort_values("step", kind="stable")
+    found = {}
+    for key, run in rows.groupby(["arm", "seed"], sort=False):
+        steps, values = run["step"].to_numpy(), run[column].to_numpy()
+        before = float(np.interp((1 - last) * steps[-1], steps, values, left=np.nan))
+        gain = values[-1] - before
+        found[key] = {"before": before, "end": values[-1], "gain": gain, "flat": bool(gain < enough)}
+    table = pd.DataFrame.from_dict(found, orient="index").rename_axis(["arm", "seed"])
+    return table.loc[[key for key in results.runs.index if key in found]]
+
+
+def readable_convergence(table: pd.DataFrame, enough: float = ENOUGH) -> pd.DataFrame:
+    """:func:`convergence` as text, a row per arm: means over its seeds, and whether that of the gain is below `enough`.
+
+    One seed's gain is a difference of two noisy figures: the mean says more than any of them.
+    """
+    rows = {}
+    for arm, runs in table.groupby(level="arm", sort=False):
+        before, end, gain = (runs[name].mean(skipna=False) for name in ("before", "end", "gain"))
+        rows[arm] = {
+            "at three quarters": _text(before, ".1f"),
+            "at the end": _text(end, ".1f"),
+            "gain": _text(gain, "+.1f"),
+            "lowest to highest seed": " to ".join(_text(runs["gain"].agg(edge), "+.1f") for edge in ("min", "max")),
+            "flat seeds": f"{runs['flat'].sum()} of {len(runs)}",
+            "converged": "yes" if gain < enough else "no",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("arm")
+
+
+def _text(value: float, form: str) -> str:
+    return "-" if np.isnan(value) else f"{value:{form}}".replace("-", "−")
