@@ -33,5 +33,5 @@ def test_study_notebooks_train_what_is_missing_and_report_it(tmp_path: Path) -> 
 @pytest.mark.parametrize("name", SMALL)
 def test_small_profile_names_what_the_notebook_has(name: str) -> None:
     values = load_profile("small", FOLDER / f"{name}.ipynb")
-    for key in {"study", "scale", "options", "recovery", "in_paper", "noise"} & values.keys():
+    for key in {"converged", "study", "scale", "options", "recovery", "in_paper", "noise"} & values.keys():
         assert Study.read(FOLDER / values[key]).tasks
