@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -63,7 +64,7 @@ class Parts:
         if unused or (fresh and self.tell_fresh):
             ending = f"; start fresh: {listing(fresh)}" if self.tell_fresh else ""
             why = "" if self.tell_fresh else ", the configuration has no place for them"
-            warnings.warn(f"{self.file}: not used{why}: {listing(unused)}{ending}", stacklevel=3)
+            warnings.warn(f"{self.file}: not used{why}: {listing(_in_parts(unused))}{ending}", stacklevel=3)
 
     def _copy(self, model: nn.Module) -> tuple[list[str], list[str]]:
         own = {name: value for name, value in model.state_dict().items() if not name.startswith(BACKBONE)}
@@ -207,3 +208,16 @@ def check_architecture(clip_config: CLIPConfig, size: Grid, words: int, shapes: 
     for name, shape in own.items():
         if shapes[name] != shape:
             raise CheckpointError(f"weight {name} has shape {shapes[name]}, config.json needs {shape}")
+
+
+def _in_parts(names: Iterable[str], few: int = 4) -> list[str]:
+    """The names, but for a part with more than a few of them its name and their number.
+
+    >>> _in_parts([f"interaction.{i}" for i in range(9)] + ["classifier.bias"])
+    ['classifier.bias', 'interaction.* (9)']
+    """
+    shown: list[str] = []
+    for part, group in groupby(sorted(names), key=lambda name: name.partition(".")[0]):
+        keys = list(group)
+        shown += keys if len(keys) <= few else [f"{part}.* ({len(keys)})"]
+    return shown
