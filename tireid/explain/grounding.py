@@ -1,4 +1,4 @@
-"""Does the interaction encoder look? Hidden words guessed with the right and with a wrong picture.
+"""Does the interaction encoder look? Hidden words guessed, and captions recovered, with the right and a wrong picture.
 
 A model of language alone names many hidden colours, since the rest of a caption and the fashion of the data give them
 away. What tells a grounded one is the difference that the picture makes. The colours and garments are those of the
@@ -13,14 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
 from tireid.data import ImageCache, MaskedTokens, Split, Tokenizer, normalize, real_token_mask
+from tireid.explain.hidden_words import recover_global
 from tireid.model import TIReID
 from tireid.model.encoding import evaluating
 from tireid.pedestrians.words import COLOURS, TYPES
+from tireid.search.metrics import Floats, retrieval_metrics
 
 KINDS = ("colour", "garment")
 _MODIFIERS = frozenset(["dark", "light", "bright", "pale", "plain", "off", "coloured"])
@@ -90,7 +93,7 @@ def hide_words(tokenizer: Tokenizer, captions: Sequence[str], share: float | Non
     if share is not None:
         generator = torch.Generator().manual_seed(seed)
         masked = tokenizer.mask(ids, share, mask_share=1.0, random_share=0.0, generator=generator)
-        at = masked.chosen[words["caption"].to_numpy(), words["position"].to_numpy()].numpy()
+        at = masked.chosen[words["caption"].to_numpy(copy=True), words["position"].to_numpy(copy=True)].numpy()
         return Hidden(masked, torch.arange(len(ids)), words[at].rename(columns={"caption": "row"}))
     source, position = torch.tensor(words["caption"].to_numpy()), torch.tensor(words["position"].to_numpy())
     chosen = torch.zeros(len(words), ids.shape[1], dtype=torch.bool)
@@ -172,6 +175,15 @@ def picture_tokens(model: TIReID, split: Split, batch_size: int = 128) -> Tensor
     return torch.cat(parts)
 
 
+def looks(model: TIReID, split: Split, others: Split) -> tuple[Tensor, Tensor]:
+    """For every caption of `split` the tokens (N, M, D) of its own picture, and of one of `others`, taken in turn."""
+    right, strangers = (
+        picture_tokens(model, split)[torch.from_numpy(split.caption_image_index)],
+        picture_tokens(model, others),
+    )
+    return right, strangers[torch.arange(len(split.captions)) % len(strangers)]
+
+
 def grounding(
     model: TIReID, split: Split, others: Split, shares: Sequence[float | None] = (None, 0.15), seed: int = 0
 ) -> pd.DataFrame:
@@ -181,10 +193,8 @@ def grounding(
     1: the guess was right with that picture), `nats right` and `nats wrong` (cross-entropy). `others` are other people,
     such as those of another seed. Raises ValueError if the model has no MLM head.
     """
-    captions, owner = split.captions, torch.from_numpy(split.caption_image_index)
-    right, strangers = picture_tokens(model, split)[owner], picture_tokens(model, others)
-    wrong = strangers[torch.arange(len(captions)) % len(strangers)]
-    tables = []
+    captions, tables = split.captions, []
+    right, wrong = looks(model, split, others)
     for share in shares:
         hidden = hide_words(model.tokenizer, captions, share, seed)
         seen, unseen = (guess(model, hidden, captions, tokens) for tokens in (right, wrong))
@@ -202,3 +212,34 @@ def grounding(
             )
         )
     return pd.concat(tables, ignore_index=True)
+
+
+def recovery(model: TIReID, split: Split, others: Split, share: float = 0.5, seed: int = 0) -> pd.DataFrame:
+    """Whom a caption finds among the clean captions of `split`, with `share` of its tokens hidden.
+
+    One row per caption: `person`, and 100 if the first caption found is one of that person's, else 0, for each query:
+    `masked` (the text feature of the masked caption alone), `right` and `wrong` (the token recovered from it with its
+    own picture and with one of `others`) and `picture` (the global feature of its picture, without any caption). The
+    means are R@1 in percent. Raises ValueError if the model does not recover the end-of-text token.
+    """
+    ids, people = model.tokenizer(split.captions, trim=True), split.caption_person_ids
+    generator = torch.Generator().manual_seed(seed)
+    hidden = model.tokenizer.mask(ids, share, mask_share=1.0, random_share=0.0, generator=generator).input_ids
+    right, wrong = looks(model, split, others)
+    clean = model.encode_texts(split.captions)
+    with evaluating(model):
+        masked = torch.cat(
+            [model.backbone.encode_text(part.to(model.device)).pooled.cpu() for part in hidden.split(256)]
+        )
+    queries = {
+        "masked": masked,
+        "right": recover_global(model, hidden, right),
+        "wrong": recover_global(model, hidden, wrong),
+        "picture": model.encode_images(split.image_paths)[split.caption_image_index],
+    }
+
+    def hits(query: Tensor) -> Floats:
+        _, ranks = retrieval_metrics(query, clean, people, people, per_query=True)
+        return np.where(ranks["first_rank"] == 1, 100.0, 0.0)
+
+    return pd.DataFrame({"person": people} | {name: hits(query) for name, query in queries.items()})
