@@ -17,6 +17,7 @@ from tireid.search.gallery import Gallery
 from tireid.show.cards import data_address, safe, thumbnail
 
 CHIPS, LONGEST_WORD, CAPTIONS = 40, 18, 5
+UNMEASURED = "This is attention. Whether it lies on the garment that the word names has not been measured."
 
 
 class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -37,7 +38,7 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.ablation: Ablation | None = None
         self.words = row(align_items="flex-start", grid_gap="2px 2px")
         self.influence = html()
-        self.word = labelled(widgets.Dropdown, "Heat of word", "20em", options=[("–", 0)])
+        self.word = labelled(widgets.Dropdown, "Attention of word", "22em", "8.5em", options=[("–", 0)])
         self.heat = widgets.HTML()
         self.captions = html()
         self.to_captions = self._button("Find its captions", find=FIND[1])
@@ -169,7 +170,7 @@ def heat_html(gallery: Gallery, place: int, text: str, words: list[str], word: i
     down, across = np.unravel_index(int(heat.argmax()), heat.shape)
     where = f"strongest in row {down + 1} of {heat.shape[0]} from above, column {across + 1} of {heat.shape[1]}"
     alt = f"Attention of the word {words[word]} over {name}: {where}"
-    return f'<img alt="{safe(alt)}" src="{_overlay(np.asarray(picture), heat)}"><p>{safe(where)}</p>'
+    return f'<img alt="{safe(alt)}" src="{_overlay(np.asarray(picture), heat)}"><p>{safe(where)}</p><p>{UNMEASURED}</p>'
 
 
 def _overlay(picture: Any, heat: Any) -> str:
