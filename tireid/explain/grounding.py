@@ -177,11 +177,9 @@ def picture_tokens(model: TIReID, split: Split, batch_size: int = 128) -> Tensor
 
 def looks(model: TIReID, split: Split, others: Split) -> tuple[Tensor, Tensor]:
     """For every caption of `split` the tokens (N, M, D) of its own picture, and of one of `others`, taken in turn."""
-    right, strangers = (
-        picture_tokens(model, split)[torch.from_numpy(split.caption_image_index)],
-        picture_tokens(model, others),
-    )
-    return right, strangers[torch.arange(len(split.captions)) % len(strangers)]
+    own, strangers = picture_tokens(model, split), picture_tokens(model, others)
+    at = torch.arange(split.num_captions)
+    return own[torch.from_numpy(split.caption_image_index)], strangers[at % len(strangers)]
 
 
 def grounding(
@@ -227,12 +225,11 @@ def recovery(model: TIReID, split: Split, others: Split, share: float = 0.5, see
     hidden = model.tokenizer.mask(ids, share, mask_share=1.0, random_share=0.0, generator=generator).input_ids
     right, wrong = looks(model, split, others)
     clean = model.encode_texts(split.captions)
+    starts = range(0, len(hidden), 256)
     with evaluating(model):
-        masked = torch.cat(
-            [model.backbone.encode_text(part.to(model.device)).pooled.cpu() for part in hidden.split(256)]
-        )
+        parts = [model.backbone.encode_text(hidden[at : at + 256].to(model.device)).pooled.cpu() for at in starts]
     queries = {
-        "masked": masked,
+        "masked": torch.cat(parts),
         "right": recover_global(model, hidden, right),
         "wrong": recover_global(model, hidden, wrong),
         "picture": model.encode_images(split.image_paths)[split.caption_image_index],
