@@ -1,0 +1,87 @@
+"""What 05_masked_modelling says in prose about the bundled model and its variants is what was measured."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+
+from tests.notebooks.test_claims import ROOT, prose
+from tireid.data import Split, load_dataset
+from tireid.explain.grounding import grounding, recovery
+from tireid.model import TIReID
+from tireid.search import bootstrap_interval
+
+NOTEBOOK = "notebooks/05_masked_modelling.ipynb"
+VARIANTS = pd.read_csv(ROOT / "notebooks/data/masked_modelling.csv")
+CELL = r"(-?[\d.]+) \((-?[\d.]+) to (-?[\d.]+)\)"
+POINTS, NATS = 1.0, 0.05
+"""What another processor or float format may move; the intervals are ten times as wide."""
+
+
+def colours(variant: str, stage: str) -> pd.Series:
+    at = VARIANTS[(VARIANTS["variant"] == variant) & (VARIANTS["measured after"] == stage)]
+    return at[(at["words hidden"] == "one word") & (at["kind"] == "colour")].iloc[0]
+
+
+def lead(variant: str, stage: str) -> float:
+    return float(colours(variant, stage)["right (%)"] - colours(variant, stage)["wrong (%)"])
+
+
+def test_what_the_prose_says_of_the_variants_is_in_their_table() -> None:
+    text = prose(NOTEBOOK)
+    fine = VARIANTS[VARIANTS["measured after"] == "fine-tuning"]
+    fine = fine[(fine["words hidden"] == "one word") & (fine["kind"] == "colour")].set_index("variant")["right (%)"]
+    fresh = "one look, no pre-training"
+    assert f"masked modelling in the pre-training, {fine[fresh]:.1f}% of the colours" in text
+    assert f"no variant is below {fine.drop(fresh).min():.1f}%" in text
+    bert, half = (lead(f"one look, any {share}", "pre-training") for share in ("15% of tokens (BERT)", "50% of tokens"))
+    content = lead("one look", "pre-training")
+    assert f"then {bert:.1f} points ahead, with words that tell something {content:.1f} points" in text
+    assert f"with half of all tokens {half:.1f}" in text
+    two, one = (lead(looks, "fine-tuning") for looks in ("two looks", "one look"))
+    assert f"adds {two - one:.1f} points" in text
+    assert f"{two + 1e-9:.1f} against {one:.1f}" in text
+    assert set(VARIANTS["steps"]) == {1000, 2000, 2992}
+
+
+def quoted() -> dict[tuple[str, str], list[tuple[float, ...]]]:
+    """Right, ahead and saved with their intervals, of every row of the table in the prose."""
+    figures = rf"{CELL} \| {CELL} \| {CELL}"
+    rows = re.findall(rf"\| (one word|15%) \| (colour|garment) \| {figures} \|", prose(NOTEBOOK))
+    return {row[:2]: [tuple(map(float, row[start : start + 3])) for start in (2, 5, 8)] for row in rows}
+
+
+@pytest.fixture(scope="module")
+def bundled() -> tuple[TIReID, Split, Split]:
+    others = load_dataset("synthetic", people=(1, 1, 200), seed=1).test
+    return TIReID.from_pretrained("tiny-street"), load_dataset("synthetic").test, others
+
+
+@pytest.mark.slow
+def test_the_bundled_model_is_as_grounded_as_the_prose_says(bundled: tuple[TIReID, Split, Split]) -> None:
+    said, found = quoted(), grounding(*bundled)
+    assert len(said) == 4
+    for key, rows in found.groupby(["hidden", "kind"]):
+        right, ahead = 100 * rows["right"], 100 * (rows["right"] - rows["wrong"])
+        measured = ((right, POINTS), (ahead, POINTS), (rows["nats wrong"] - rows["nats right"], NATS))
+        for (values, tolerance), figures in zip(measured, said[key], strict=True):
+            interval = bootstrap_interval(values, groups=rows["person"])
+            assert (values.mean(), *interval) == pytest.approx(figures, abs=tolerance), key
+
+
+@pytest.mark.slow
+def test_the_bundled_model_recovers_as_the_prose_says(bundled: tuple[TIReID, Split, Split]) -> None:
+    found, text = recovery(*bundled), prose(NOTEBOOK)
+    patterns = {
+        "right": r"belongs to the person in ([\d.]+)%",
+        "masked": r"masked caption alone reaches ([\d.]+)%",
+        "wrong": r"With a wrong picture it falls to ([\d.]+)%",
+        "picture": r"no caption at all, reaches ([\d.]+)%",
+    }
+    for name, pattern in patterns.items():
+        assert found[name].mean() == pytest.approx(float(re.search(pattern, text)[1]), abs=POINTS)
+    low, high = map(float, re.search(r"points \(([\d.]+) to ([\d.]+)\), where 10", text).groups())
+    gain = bootstrap_interval(found["right"] - found["masked"], groups=found["person"])
+    assert gain == pytest.approx((low, high), abs=2 * POINTS)
