@@ -24,9 +24,12 @@ from tireid.demo.answer import Answer
 from tireid.demo.source import Source
 from tireid.demo.state import Store, View
 from tireid.demo.sure import told_html, verdict
+from tireid.demo.why import heat_html
 from tireid.explain.confidence import QuerySpread, Sureness
 from tireid.explain.questions import suggest
 from tireid.interactive import RetrievalDemo
+from tireid.model import TIReID
+from tireid.options import Config
 from tireid.search import Gallery
 from tireid.search.likeness import Likeness
 
@@ -539,3 +542,13 @@ def test_outside_its_domain_no_share_is_told() -> None:
     assert "cannot be told" in page
     assert "&lt;b&gt;x&lt;/b&gt;" in page
     assert "&lt;i&gt;known" in page
+
+
+def test_a_map_of_attention_says_that_it_is_not_measured(tmp_path: Path) -> None:
+    config = Config.preset("paper", backbone="tiny-untrained")
+    model = TIReID.build(config, train_captions=["a man in a red coat"])
+    path = tmp_path / "man.png"
+    Image.new("RGB", (32, 96), "red").save(path)
+    page = heat_html(Gallery(model, np.eye(128, dtype=np.float32)[:1], [path]), 0, "a man in red", ["a", "man"], 1)
+    assert "strongest in row" in page
+    assert "garment that the word names has not been measured" in page
