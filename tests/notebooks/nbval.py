@@ -13,7 +13,7 @@ from tireid.runner.notebook import read_notebook, write_notebook
 from tireid.runner.refresh import workspace
 
 SANITIZE = Path(__file__).parents[2] / "notebooks" / "sanitize.cfg"
-CELL_SECONDS = 120
+CELL_SECONDS = 300  # the longest cell trains for more than a minute of a free core
 
 
 def validate(
