@@ -36,7 +36,14 @@ def demo_page(*arguments: str) -> Iterator[tuple[str, float]]:
     began = time.monotonic()
     command = [sys.executable, "-m", "tireid", "demo", "--no-browser", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
+    server = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
+        # Started in the background, a shell's children ignore Ctrl+C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         assert server.stdout is not None
         yield next(line.strip() for line in server.stdout if line.startswith("http")), began

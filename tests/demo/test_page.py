@@ -11,7 +11,8 @@ import pytest
 
 from tests.search.fakes import Crops, make_crops
 from tireid.cli import main
-from tireid.demo.collection import Collection, prepare
+from tireid.demo import collection
+from tireid.demo.collection import STAMP, Collection, prepare
 from tireid.demo.serve import TEMPLATE, _written, free_port
 from tireid.search import Gallery
 
@@ -40,6 +41,20 @@ def test_a_folder_is_indexed_once_and_again_when_it_changed(crops: Crops, capsys
     assert again == first
     assert "another.png" in Gallery.load(again.gallery).names
     assert prepare(first.gallery) == Collection(first.gallery.resolve(), None), "a saved gallery is shown as it is"
+
+
+def test_other_weights_under_a_bundled_name_are_another_model(
+    crops: Crops, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = folder_of(crops)
+    kept = prepare(folder, "tiny").gallery / STAMP
+    before = kept.read_bytes()
+    replaced = tmp_path / "replaced"
+    replaced.mkdir()
+    (replaced / "model.safetensors").write_bytes(b"other weights")
+    monkeypatch.setattr(collection, "_weights", lambda model: replaced)
+    prepare(folder, "tiny")
+    assert kept.read_bytes() != before
 
 
 @pytest.mark.parametrize(("make", "message"), [(False, "no such folder"), (True, "no picture")])

@@ -53,7 +53,7 @@ def prepare(where: Path | None, model: str | None = None) -> Collection:
         return Collection(where.resolve(), model)
     model = model or MODEL
     kept = cache_dir() / "galleries" / _digest([str(where and where.resolve()), model])
-    stamp = {"files": _digest(_files(where)), "model": _digest([model, *_files(Path(model))])}
+    stamp = {"files": _digest(_files(where)), "model": _digest([model, *_files(_weights(model))])}
     if not (kept / STAMP).is_file() or read_json(kept / STAMP) != stamp:
         _index(where, model, kept)
         write_json(kept / STAMP, stamp)
@@ -99,6 +99,12 @@ def _index(where: Path | None, model: str, kept: Path) -> None:
     (kept / STAMP).unlink(missing_ok=True)
     gallery.save(kept)
     write_atomically(kept / PREVIEW, RetrievalDemo(gallery, state={"text": FIRST}).preview())
+
+
+def _weights(model: str) -> Path:
+    """Where a bundled model or one of a directory lies: another one under the same name is another model."""
+    bundled = Path(__file__).parents[1] / "assets" / model
+    return bundled if bundled.is_dir() else Path(model)
 
 
 def _files(folder: Path | None) -> Iterator[str]:

@@ -38,7 +38,7 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.ablation: Ablation | None = None
         self.words = row(align_items="flex-start", grid_gap="2px 2px")
         self.influence = html()
-        self.word = labelled(widgets.Dropdown, "Attention of word", "22em", "8.5em", options=[("–", 0)])
+        self.word = labelled(widgets.Dropdown, "Attention of", "20em", options=[("–", 0)])
         self.heat = widgets.HTML()
         self.captions = html()
         self.to_captions = self._button("Find its captions", find=FIND[1])
