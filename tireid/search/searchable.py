@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -34,7 +35,7 @@ class Filters(TypedDict, total=False):
     """Only the pictures of these cameras."""
 
 
-class Searchable:
+class Searchable(ABC):
     """Pictures that are ranked for a query; :class:`~tireid.search.gallery.Gallery` makes and keeps them."""
 
     root: Path | None
@@ -51,9 +52,9 @@ class Searchable:
     _graph_file: Path | None
 
     @property
+    @abstractmethod
     def model(self) -> Encoder:
         """What encodes queries."""
-        raise NotImplementedError
 
     def build_graph(self, on_progress: OnProgress | None = None) -> Self:
         """Make the graph that `search(..., approximate=True)` walks; :meth:`save` keeps it. Returns the gallery.

@@ -8,6 +8,7 @@ it opened while another takes its place, and a million names cost no object befo
 from __future__ import annotations
 
 import hashlib
+import os
 import json
 import warnings
 from collections.abc import Iterable, Sequence
@@ -176,9 +177,12 @@ def read(directory: Path) -> Stored:
     if not file.is_file():
         return _read_old(directory)
     try:
+        before = file.stat()
         with safe_open(file, framework="pt") as opened:
             header = Header.model_validate_json((opened.metadata() or {})[KEY])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no dict)
+        if not os.path.samestat(before, file.stat()):  # safe_open opens by name twice: replaced in between, read again
+            return read(directory)
         if header.format != FORMAT:
             raise GalleryError(f"{file} has the format {header.format}, this version reads {FORMAT}")
         names = Packed(tensors["text"], tensors["ends"])
