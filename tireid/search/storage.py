@@ -8,8 +8,8 @@ it opened while another takes its place, and a million names cost no object befo
 from __future__ import annotations
 
 import hashlib
-import os
 import json
+import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
