@@ -84,7 +84,7 @@ class _Teller(Phrases):
         else:
             self.mentioned["gender"] = gender = self.truth["gender"]
             self.pronoun = "he" if gender == "man" else "she"
-            noun = self.one(words.SUBJECTS[gender, age][self.column])
+            noun = self.one(words.SUBJECTS[age][gender][self.column])
         if child or noun.split()[0] in _AGE_WORDS:
             self.mentioned["age"] = age
         build = self.truth["build"]

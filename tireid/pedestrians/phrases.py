@@ -68,7 +68,7 @@ class Phrases:
         """One of `choices`, all alike."""
         return choices[int(self.rng.integers(len(choices)))]
 
-    def word(self, table: Mapping[str, tuple[words.Words, words.Words]], key: str) -> str:
+    def word(self, table: Mapping[str, words.Columns], key: str) -> str:
         """A word for `key`: plain in the studio, as people say it elsewhere."""
         return self.one(table[key][self.column])
 
