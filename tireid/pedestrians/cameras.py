@@ -6,8 +6,9 @@ styles is tuned here and nowhere else: ``STREET.scaled(0.5)`` is half as harsh.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Literal
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -81,28 +82,16 @@ class Degradation:
     def scaled(self, factor: float) -> Degradation:
         """All defects multiplied by `factor` (views, scale and JPEG quality stay)."""
 
-        def toward_one(pair: tuple[float, float]) -> tuple[float, float]:
-            return (1 + (pair[0] - 1) * factor, 1 + (pair[1] - 1) * factor)
-
-        def times(pair: tuple[float, float]) -> tuple[float, float]:
-            return (pair[0] * factor, pair[1] * factor)
-
-        low, high = toward_one(self.resolution)
-        return replace(
-            self,
-            camera=min(1.0, self.camera * factor),
-            light=self.light * factor,
-            cast=self.cast * factor,
-            contrast=toward_one(self.contrast),
-            resolution=(max(0.1, low), max(0.1, high)),
-            blur=times(self.blur),
-            motion=min(1.0, self.motion * factor),
-            noise=times(self.noise),
-            occlusion=min(1.0, self.occlusion * factor),
-            clutter=min(1.0, self.clutter * factor),
-            shift=times(self.shift),
-            lean=self.lean * factor,
-        )
+        changed: dict[str, Any] = {}
+        for name in ("camera", "motion", "occlusion", "clutter"):
+            changed[name] = min(1.0, getattr(self, name) * factor)
+        for name in ("light", "cast", "lean"):
+            changed[name] = getattr(self, name) * factor
+        for name in ("blur", "noise", "shift"):
+            changed[name] = tuple(end * factor for end in getattr(self, name))
+        for name, least in (("contrast", -math.inf), ("resolution", 0.1)):
+            changed[name] = tuple(max(least, 1 + (end - 1) * factor) for end in getattr(self, name))
+        return replace(self, **changed)
 
 
 STUDIO = Degradation(
@@ -204,7 +193,3 @@ def sample_conditions(
         quality=int(rng.integers(ranges.quality[0], ranges.quality[1] + 1)),
         seed=int(rng.integers(2**31)),
     )
-
-
-CONDITION_NAMES = tuple(field.name for field in fields(Conditions))
-"""Names of the conditions, as in ground_truth.json."""

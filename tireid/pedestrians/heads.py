@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tireid.pedestrians.body import Body
 from tireid.pedestrians.pen import Pen, Point, edge, shade
-from tireid.pedestrians.people import HAIR_COLOURS, PALETTE, Person
+from tireid.pedestrians.people import HAIR_COLOURS, PALETTE, RGB, Person
 
 
 def behind(pen: Pen, body: Body, person: Person) -> None:
@@ -18,8 +20,8 @@ def behind(pen: Pen, body: Body, person: Person) -> None:
         pen.limb([(w * 0.5, 6), (w + 2.6, chin - 1), (w + 1.6, chin + 8)], (3, 3.6, 2), colour)
 
 
-def neck(pen: Pen, body: Body, person: Person) -> None:
-    """The neck, and in a side view nothing else."""
+def neck(pen: Pen, body: Body) -> None:
+    """The neck."""
     pen.box((-2.6, body.chin - 3, 2.6, body.shoulder + 0.4), shade(body.skin, 0.92), outline=False)
 
 
@@ -33,12 +35,11 @@ def head(pen: Pen, body: Body, person: Person) -> None:
     if body.side:
         pen.shape([(w - 0.6, chin * 0.45), (w + 1.5, chin * 0.64), (w - 0.4, chin * 0.7)], body.skin)
     pen.oval((-w, 0, w, chin), body.skin)
-    if body.front:
-        _face(pen, body, person)
-    elif body.side:
-        _profile(pen, body, person)
+    if body.back:  # its hair is drawn last, by `over`, since it falls over the clothes
+        return
+    (_face if body.front else _profile)(pen, body, person)
     if not _covered(person) and person.hair.type != "bald":
-        _hair(pen, body, person)
+        (_hair_front if body.front else _hair_side)(pen, body, person)
 
 
 def _face(pen: Pen, body: Body, person: Person) -> None:
@@ -66,14 +67,9 @@ def _profile(pen: Pen, body: Body, person: Person) -> None:
     pen.oval((-w * 0.35, chin * 0.48, w * 0.05, chin * 0.68), shade(body.skin, 0.9))
 
 
-def _hair(pen: Pen, body: Body, person: Person) -> None:
+def _hair_front(pen: Pen, body: Body, person: Person) -> None:
     style, colour = person.hair.type, HAIR_COLOURS[person.hair.colour]
-    if body.back:  # drawn last, by `over`, since it falls over the clothes
-        return
     w, chin = body.head_width, body.chin
-    if body.side:
-        _hair_side(pen, body, person)
-        return
     top: list[Point] = [(-w * 0.78, chin * 0.24), (0, chin * 0.30), (w * 0.78, chin * 0.24)]
     bump = 2.6 if style == "curly" else 0.9
     low = {"short": 0.48, "curly": 0.62, "bun": 0.42, "ponytail": 0.45, "bob": 1.02, "long": 1.25}[style] * chin
@@ -82,18 +78,15 @@ def _hair(pen: Pen, body: Body, person: Person) -> None:
                (w * 0.72, -bump * 0.6), (edge_x, chin * 0.24), (edge_x, low), (w * 0.86, low), *reversed(top)],
               colour)  # fmt: skip
     if style == "curly":
-        for x, y in (
-            (-w - 1.6, 3),
-            (-w * 0.6, -1.8),
-            (w * 0.6, -1.8),
-            (w + 1.6, 3),
-            (0, -2.4),
-            (-w - 1.5, 7),
-            (w + 1.5, 7),
-        ):
-            pen.oval((x - 2.2, y - 2.2, x + 2.2, y + 2.2), colour, outline=False)
+        crown = [(-w - 1.6, 3), (-w * 0.6, -1.8), (w * 0.6, -1.8), (w + 1.6, 3), (0, -2.4)]
+        _curls(pen, [*crown, (-w - 1.5, 7), (w + 1.5, 7)], 2.2, colour)
     if style == "bun":
         pen.oval((-2.9, -4.8, 2.9, 0.8), colour)
+
+
+def _curls(pen: Pen, places: Sequence[Point], radius: float, colour: RGB) -> None:
+    for x, y in places:
+        pen.oval((x - radius, y - radius, x + radius, y + radius), colour, outline=False)
 
 
 def _back_of_head(pen: Pen, body: Body, person: Person) -> None:
@@ -115,8 +108,8 @@ def _back_of_head(pen: Pen, body: Body, person: Person) -> None:
     elif style == "bun":
         pen.oval((-3.2, -3.6, 3.2, 3.4), colour)
     elif style == "curly":
-        for x, y in ((-w - 1.4, 3), (w + 1.4, 3), (0, -2.4), (-w * 0.8, -1), (w * 0.8, -1), (-w, 9), (w, 9)):
-            pen.oval((x - 2.3, y - 2.3, x + 2.3, y + 2.3), colour, outline=False)
+        crown = [(-w - 1.4, 3), (w + 1.4, 3), (0, -2.4), (-w * 0.8, -1), (w * 0.8, -1)]
+        _curls(pen, [*crown, (-w, 9), (w, 9)], 2.3, colour)
 
 
 def _hair_side(pen: Pen, body: Body, person: Person) -> None:
@@ -135,8 +128,7 @@ def _hair_side(pen: Pen, body: Body, person: Person) -> None:
     elif style == "bun":
         pen.oval((-w - 2.4, -3.2, -w + 3.0, 2.6), colour)
     elif style == "curly":
-        for x, y in ((-w - 1.6, 4), (-w * 0.6, -2), (w * 0.5, -1.6), (-w - 1, 9), (0, -2.4)):
-            pen.oval((x - 2.3, y - 2.3, x + 2.3, y + 2.3), colour, outline=False)
+        _curls(pen, [(-w - 1.6, 4), (-w * 0.6, -2), (w * 0.5, -1.6), (-w - 1, 9), (0, -2.4)], 2.3, colour)
 
 
 def over(pen: Pen, body: Body, person: Person) -> None:
@@ -170,18 +162,18 @@ def _on_face(pen: Pen, body: Body, person: Person) -> None:
         right = w * 0.86 if body.front else w + 1.0
         pen.shape([(left, chin * 0.62), (right, chin * 0.62), (right * 0.86, chin), ((left + right) / 2, chin * 1.06),
                    (left * 0.86, chin)], PALETTE[mask.colour])  # fmt: skip
+    shades, glasses = person.accessory("sunglasses"), person.accessory("glasses")
+    if not (shades or glasses):
+        return
     dark = (24, 24, 28)
-    if person.accessory("sunglasses"):
-        spots = (-w * 0.45, w * 0.45) if body.front else (w * 0.66,)
-        for x in spots:
+    for x in (-w * 0.45, w * 0.45) if body.front else (w * 0.66,):
+        if shades:
             pen.oval((x - 1.9, eyes - 1.5, x + 1.9, eyes + 1.7), dark, outline=False)
-        pen.line([(-w, eyes - 0.6) if body.front else (-w * 0.1, eyes - 0.5), (w, eyes - 0.6)], dark, 0.8)
-    elif person.accessory("glasses"):
-        spots = (-w * 0.45, w * 0.45) if body.front else (w * 0.66,)
-        for x in spots:
+        else:
             pen.oval((x - 2.1, eyes - 1.9, x + 2.1, eyes + 2.0), dark, outline=False)
             pen.oval((x - 1.5, eyes - 1.3, x + 1.5, eyes + 1.4), (222, 236, 244), outline=False)
-        pen.line([(-w, eyes - 0.6) if body.front else (-w * 0.1, eyes - 0.5), (w, eyes - 0.6)], dark, 0.7)
+    ear = (-w, eyes - 0.6) if body.front else (-w * 0.1, eyes - 0.5)
+    pen.line([ear, (w, eyes - 0.6)], dark, 0.8 if shades else 0.7)
 
 
 def _headwear(pen: Pen, body: Body, kind: str, name: str) -> None:
@@ -229,17 +221,9 @@ def _headscarf(pen: Pen, body: Body, name: str) -> None:
         return
     # A ring around the face: the two halves of the scarf, then the drape under the chin.
     outer = [(0.0, -1.8), (w * 0.8, -0.6), (w + 1.3, chin * 0.4), (w + 1.2, chin + 2), (0.0, chin + 3)]
-    rim = [
-        (0.0, chin * 0.92),
-        (w * 0.4, chin * 0.92),
-        (w * 0.74, chin * 0.62),
-        (w * 0.7, chin * 0.32),
-        (0.0, chin * 0.22),
-    ]
+    rim = [(0.0, chin * 0.92), (w * 0.4, chin * 0.92), (w * 0.74, chin * 0.62), (w * 0.7, chin * 0.32)]
     for d in (-1, 1):
-        half = [(d * x, yy) for x, yy in (*outer, *rim)]
-        pen.shape(half, colour, outline=False)
+        pen.shape([(d * x, yy) for x, yy in (*outer, *rim, (0.0, chin * 0.22))], colour, outline=False)
     pen.line([*inner, inner[0]], edge(colour), 0.5)
-    pen.shape(
-        [(-w - 1, chin), (0, chin * 0.96), (w + 1, chin), (w + 2.6, y + 6), (0, y + 10), (-w - 2.6, y + 6)], colour
-    )
+    drape = [(-w - 1, chin), (0, chin * 0.96), (w + 1, chin), (w + 2.6, y + 6), (0, y + 10), (-w - 2.6, y + 6)]
+    pen.shape(drape, colour)

@@ -4,48 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tireid.basics.yaml import read_yaml
 
 RGB = tuple[int, int, int]
 
-PALETTE: dict[str, RGB] = {
-    "black": (28, 28, 32),
-    "white": (240, 240, 238),
-    "grey": (134, 136, 140),
-    "red": (206, 32, 40),
-    "maroon": (112, 22, 40),
-    "pink": (244, 150, 186),
-    "orange": (242, 128, 24),
-    "yellow": (246, 212, 48),
-    "beige": (222, 202, 166),
-    "brown": (122, 76, 42),
-    "olive": (112, 114, 52),
-    "green": (38, 148, 66),
-    "teal": (20, 142, 148),
-    "light blue": (142, 194, 236),
-    "blue": (38, 92, 202),
-    "navy": (26, 36, 88),
-    "purple": (124, 58, 168),
-}
-"""Colours of things, by the name a caption without mistakes uses."""
-
-HAIR_COLOURS: dict[str, RGB] = {
-    "black": (30, 26, 26),
-    "brown": (96, 60, 36),
-    "blonde": (222, 184, 98),
-    "red": (172, 74, 32),
-    "grey": (158, 158, 160),
-    "white": (230, 228, 224),
-}
-
-SKIN_TONES: tuple[RGB, ...] = (
-    (250, 220, 196),
-    (240, 200, 170),
-    (224, 176, 138),
-    (190, 138, 100),
-    (146, 98, 68),
-    (98, 64, 46),
-)
-"""Drawn, never mentioned."""
+_COLOURS: dict[str, Any] = read_yaml(Path(__file__).with_name("colours.yaml"))
+PALETTE: dict[str, RGB] = {name: tuple(rgb) for name, rgb in _COLOURS["palette"].items()}
+HAIR_COLOURS: dict[str, RGB] = {name: tuple(rgb) for name, rgb in _COLOURS["hair"].items()}
+SKIN_TONES: list[RGB] = [tuple(rgb) for rgb in _COLOURS["skin"]]
+SCENERY: dict[str, list[RGB]] = {name: [tuple(rgb) for rgb in row] for name, row in _COLOURS["scenery"].items()}
 
 VIEWS = ("front", "back", "left", "right")
 HELD = ("umbrella", "phone", "cup")
@@ -115,13 +85,7 @@ def attributes(person: Person) -> dict[str, str]:
         found["hair.colour"] = person.hair.colour
     if person.beard:
         found["beard.type"] = "beard"
-    parts: dict[str, Item | Upper | Lower | None] = {
-        "headwear": person.headwear,
-        "upper": person.upper,
-        "lower": person.lower,
-        "shoes": person.shoes,
-        "bag": person.bag,
-    }
+    parts = {name: getattr(person, name) for name in ("headwear", "upper", "lower", "shoes", "bag")}
     parts |= {item.type: item for item in person.accessories}
     for part, item in parts.items():
         if item is not None:

@@ -8,9 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from tireid.pedestrians.pen import shade
-from tireid.pedestrians.people import RGB
-
-STUDIO_WALLS: tuple[RGB, ...] = ((214, 216, 220), (222, 216, 206), (206, 216, 224), (226, 222, 226), (208, 218, 208))
+from tireid.pedestrians.people import RGB, SCENERY
 
 Draw = ImageDraw.ImageDraw
 
@@ -34,6 +32,10 @@ def _vary(colour: RGB, rng: np.random.Generator, amount: float = 0.12) -> RGB:
     return shade(colour, float(np.clip(1 + rng.normal(0, amount), 0.5, 1.5)))
 
 
+def _one(rng: np.random.Generator, colours: list[RGB]) -> RGB:
+    return colours[int(rng.integers(len(colours)))]
+
+
 def _ground(draw: Draw, rng: np.random.Generator, width: int, height: int, wall: RGB, floor: RGB) -> int:
     """Wall above floor; the height of the line between them."""
     line = int(height * rng.uniform(0.52, 0.8))
@@ -43,7 +45,7 @@ def _ground(draw: Draw, rng: np.random.Generator, width: int, height: int, wall:
 
 
 def _studio(draw: Draw, rng: np.random.Generator, width: int, height: int) -> None:
-    wall = STUDIO_WALLS[int(rng.integers(len(STUDIO_WALLS)))]
+    wall = _one(rng, SCENERY["studio walls"])
     draw.rectangle((0, 0, width, height), fill=wall)
     for y in range(int(height * 0.84), height):
         draw.line((0, y, width, y), fill=shade(wall, 0.9 + 0.04 * (y / height - 0.84) / 0.16))
@@ -59,15 +61,7 @@ def _windows(draw: Draw, rng: np.random.Generator, width: int, bottom: int, glas
 
 
 def _car(draw: Draw, rng: np.random.Generator, x: int, y: int, length: int) -> None:
-    colours: tuple[RGB, ...] = (
-        (170, 30, 34),
-        (40, 70, 130),
-        (200, 202, 206),
-        (50, 52, 58),
-        (226, 226, 224),
-        (140, 140, 70),
-    )
-    colour = colours[int(rng.integers(len(colours)))]
+    colour = _one(rng, SCENERY["cars"])
     tall = length // 3
     roof = [(0.18, 1.0), (0.3, 1.8), (0.72, 1.8), (0.84, 1.0)]
     draw.polygon([(x + length * along, y - tall * up) for along, up in roof], fill=(120, 140, 156))
@@ -130,18 +124,11 @@ def _corridor(draw: Draw, rng: np.random.Generator, width: int, height: int) -> 
 def _shop(draw: Draw, rng: np.random.Generator, width: int, height: int) -> None:
     line = _ground(draw, rng, width, height, (110, 92, 84), (146, 136, 126))
     draw.rectangle((4, 36, width - 4, line - 4), fill=_vary((180, 176, 150), rng))
-    goods: tuple[RGB, ...] = (
-        (190, 60, 60),
-        (60, 110, 170),
-        (220, 180, 70),
-        (70, 140, 90),
-        (230, 230, 230),
-        (60, 56, 60),
-    )
+    goods = SCENERY["goods"]
     for y in range(50, line - 14, 18):
         for x in range(6, width - 8, 10):
-            draw.rectangle((x, y, x + 7, y + 12), fill=_vary(goods[int(rng.integers(len(goods)))], rng))
-    draw.rectangle((0, 10, width, 32), fill=_vary(goods[int(rng.integers(len(goods)))], rng))
+            draw.rectangle((x, y, x + 7, y + 12), fill=_vary(_one(rng, goods), rng))
+    draw.rectangle((0, 10, width, 32), fill=_vary(_one(rng, goods), rng))
 
 
 def _parking(draw: Draw, rng: np.random.Generator, width: int, height: int) -> None:
@@ -199,8 +186,7 @@ def occlude(picture: Image.Image, kind: str, at: float, size: float, rng: np.ran
         draw.rectangle((left, top, right, bottom), fill=colour)
         draw.rectangle((left, top, left + 0.3 * (right - left), bottom), fill=shade(colour, 1.25))
     elif kind == "car":
-        colours: tuple[RGB, ...] = ((164, 34, 38), (44, 74, 132), (196, 198, 202), (52, 54, 60), (222, 222, 220))
-        colour = colours[int(rng.integers(len(colours)))]
+        colour = _one(rng, SCENERY["near cars"])
         draw.rounded_rectangle((-0.2 * width, top, 1.2 * width, height * 1.1), radius=int(0.05 * height), fill=colour)
         draw.rectangle((0, top + 0.3 * (bottom - top), width, top + 0.36 * (bottom - top)), fill=shade(colour, 0.7))
     elif kind == "bush":

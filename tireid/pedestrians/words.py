@@ -1,4 +1,4 @@
-"""The vocabulary of captions, `words.yaml`: for every attribute the plain words of the studio and those of the street."""
+"""The vocabulary of captions, `words.yaml`: for every attribute the plain words of the studio and the loose ones."""
 
 from __future__ import annotations
 
