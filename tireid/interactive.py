@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tireid.demo import GaussianExplorer, RetrievalDemo
+    from tireid.demo import FigureSliders, GaussianExplorer, RetrievalDemo
     from tireid.show import (
         Plane,
         bars,
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "FigureSliders",
     "GaussianExplorer",
     "Plane",
     "RetrievalDemo",
@@ -33,7 +34,7 @@ __all__ = [
     "show_picture",
 ]
 
-_WIDGETS = ("GaussianExplorer", "RetrievalDemo")
+_WIDGETS = ("FigureSliders", "GaussianExplorer", "RetrievalDemo")
 
 
 def __getattr__(name: str) -> Any:

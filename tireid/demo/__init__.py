@@ -1,4 +1,4 @@
-"""The widgets: the retrieval demo, and the explorer of Gaussians; and the page of `tireid demo`."""
+"""The widgets: the retrieval demo, the explorer of Gaussians, sliders over any figure; the page of `tireid demo`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tireid.demo.explorer import GaussianExplorer
     from tireid.demo.retrieval_demo import RetrievalDemo
+    from tireid.demo.sliders import FigureSliders
 
-__all__ = ["GaussianExplorer", "RetrievalDemo"]
+__all__ = ["FigureSliders", "GaussianExplorer", "RetrievalDemo"]
 
-_HOME = {"GaussianExplorer": "explorer", "RetrievalDemo": "retrieval_demo"}
+_HOME = {"FigureSliders": "sliders", "GaussianExplorer": "explorer", "RetrievalDemo": "retrieval_demo"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,95 @@
+"""Sliders over any figure: a function draws it, the picture follows the values."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from tireid.basics.hints import nearest
+from tireid.demo.parts import widgets
+from tireid.show.plots import describe_axes, plot_style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Values = dict[str, float | int]
+
+
+class FigureSliders(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Sliders over a figure that `draw(**values)` makes anew whenever one of them moves.
+
+    Args:
+        draw: takes the sliders' values by name and returns a matplotlib figure.
+        alt: what the figure shows, in words.
+        sliders: for each name the first value, the lowest, the highest and the step; a slider of four integers
+            gives integers.
+
+    :attr:`state` holds the values and takes them back. Where widgets cannot be shown (an export, GitHub) the present
+    view is a picture.
+
+    >>> import matplotlib.pyplot as plt
+    >>> sliders = FigureSliders(lambda n: plt.figure(figsize=(n, 1)), "an empty figure", n=(2, 1, 4, 1))
+    >>> sliders.state = {"n": 3}
+    >>> sliders.state
+    {'n': 3}
+    """
+
+    def __init__(self, draw: Callable[..., Figure], alt: str, **sliders: tuple[float, float, float, float]) -> None:
+        self._draw, self._alt, self._words = draw, alt, ""
+        self._sliders = {name: _slider(name, *of) for name, of in sliders.items()}
+        self._picture = widgets.Image(format="png")
+        super().__init__([*self._sliders.values(), self._picture])
+        for slider in self._sliders.values():
+            slider.observe(self._update, names="value")
+        self._update()
+
+    @property
+    def state(self) -> Values:
+        """The values of the sliders. Setting a dict with some or all of them moves those.
+
+        Raises ValueError, and moves nothing, for an unknown name or a value outside a slider's range.
+        """
+        return {name: slider.value for name, slider in self._sliders.items()}
+
+    @state.setter
+    def state(self, values: Mapping[str, float | int]) -> None:
+        for name, value in values.items():
+            if name not in self._sliders:
+                raise ValueError(f"unknown slider {name!r}; {nearest(name, self._sliders)}")
+            slider = self._sliders[name]
+            if not slider.min <= value <= slider.max:
+                raise ValueError(f"state[{name!r}] must be in {slider.min:g}..{slider.max:g}, got {value!r}")
+        for name, value in values.items():
+            self._sliders[name].value = value
+
+    def _update(self, change: Any = None) -> None:
+        import matplotlib.pyplot as plt
+
+        with plot_style():
+            figure, buffer = self._draw(**self.state), io.BytesIO()
+            figure.savefig(buffer, format="png", metadata={"Software": None})
+        self._words = "\n".join(map(describe_axes, figure.axes))
+        self._picture.value = buffer.getvalue()
+        plt.close(figure)
+
+    @property
+    def _setting(self) -> str:
+        return ", ".join(f"{name} {value:g}" for name, value in self.state.items())
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        data = base64.b64encode(self._picture.value).decode()
+        fallback = (
+            f"<div><p>{escape(self._setting)}. Run the cell to move the sliders.</p>"
+            f'<img alt="{escape(self._alt)}" style="max-width:100%" src="data:image/png;base64,{data}"></div>'
+        )
+        plain = f"{self._alt}\nat {self._setting}\n{self._words}"
+        return (super()._repr_mimebundle_(**kwargs) or {}) | {"text/plain": plain, "text/html": fallback}
+
+
+def _slider(name: str, value: float, low: float, high: float, step: float) -> Any:
+    kind = widgets.IntSlider if all(isinstance(x, int) for x in (value, low, high, step)) else widgets.FloatSlider
+    look = {"style": {"description_width": "12em"}, "layout": {"width": "34em"}, "continuous_update": False}
+    return kind(value=value, min=low, max=high, step=step, description=name, **look)
