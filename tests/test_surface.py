@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -58,3 +60,14 @@ def test_notebooks_import_from_the_surface_only(notebook: Path) -> None:
     lines = [line for cell in cells if cell["cell_type"] == "code" for line in "".join(cell["source"]).splitlines()]
     deep = [line for line in lines if line.startswith("from tireid.") and line.split()[1].count(".") > 1]
     assert not deep
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there torch brings another OpenMP than GNU's")
+@pytest.mark.parametrize(("given", "spins"), [({}, 0), ({"OMP_WAIT_POLICY": "ACTIVE"}, 30_000_000_000)])
+def test_threads_wait_passively_unless_the_user_wants_otherwise(given: dict[str, str], spins: int) -> None:
+    """OpenMP itself says with what it was loaded; without a word it would spin 300,000 times."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+    command = [sys.executable, "-c", "import tireid.cli, torch"]
+    environment = {**own, **given, "OMP_DISPLAY_ENV": "VERBOSE"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert re.findall(r"GOMP_SPINCOUNT = '(\d+)'", done.stderr) == [str(spins)]

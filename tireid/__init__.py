@@ -5,6 +5,7 @@ masked language modelling, and recovery of the global masked token. Faithful to 
 re-derived.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from tireid.options import Config, ConfigError
     from tireid.search import Gallery, Score, evaluate, metrics
     from tireid.train import TrainingError, TrainingRun, train
+
+# Threads of a step that wait for each other let others compute meanwhile: spinning, beside two busy processes, they
+# make a step many times as slow. OpenMP reads it when torch is loaded; kernels and subprocesses inherit it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 __all__ = [
