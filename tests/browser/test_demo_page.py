@@ -113,8 +113,8 @@ def test_from_the_command_to_a_description_and_its_reasons(
 
 
 def test_a_phone_in_the_dark(address: tuple[str, float], browser: Any) -> None:
-    seen = Page(browser.new_page(viewport={"width": 390, "height": 844}))
-    seen.page.goto(f"{address[0]}&theme=dark")
+    seen = Page(browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark"))
+    seen.page.goto(address[0])
     seen.demo.locator("figure img").first.wait_for(timeout=120 * SECONDS)
     brightness = seen.page.evaluate("() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert max(brightness[:3]) < 80

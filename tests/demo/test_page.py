@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
+import urllib.request
 from pathlib import Path
 
 import pytest
 
+import tireid
 from tests.search.fakes import Crops, make_crops
 from tireid.cli import main
 from tireid.demo import collection
-from tireid.demo.collection import STAMP, Collection, prepare
+from tireid.demo.collection import STAMP, Collection, find, index
+from tireid.demo.first_page import HOST, WAIT, FirstPage
 from tireid.demo.serve import TEMPLATE, _written, free_port
 from tireid.search import Gallery
 
@@ -21,6 +25,12 @@ from tireid.search import Gallery
 def crops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crops:
     monkeypatch.setenv("TIREID_CACHE", str(tmp_path / "cache"))
     return make_crops(tmp_path / "crops")
+
+
+def prepare(where: Path, model: str | None = None) -> Collection:
+    found = find(where, model)
+    index(found)
+    return found
 
 
 def folder_of(crops: Crops) -> Path:
@@ -38,9 +48,55 @@ def test_a_folder_is_indexed_once_and_again_when_it_changed(crops: Crops, capsys
     assert "index pictures" not in "".join(capsys.readouterr())
     shutil.copy(next(folder.iterdir()), folder / "another.png")
     again = prepare(folder, "tiny")
-    assert again == first
+    assert again.gallery == first.gallery
     assert "another.png" in Gallery.load(again.gallery).names
     assert prepare(first.gallery) == Collection(first.gallery.resolve(), None), "a saved gallery is shown as it is"
+
+
+def test_pictures_that_changed_are_not_shown_before_they_are_read(crops: Crops) -> None:
+    folder = folder_of(crops)
+    assert find(folder, "tiny").preview == ""
+    said: list[str] = []
+    index(find(folder, "tiny"), said.append)
+    assert said[-1] == f"Reading the pictures: {len(list(folder.iterdir()))} of {len(list(folder.iterdir()))}"
+    assert "data:image" in find(folder, "tiny").preview
+    next(folder.iterdir()).unlink()
+    assert find(folder, "tiny").preview == ""
+
+
+def test_the_drawn_people_are_seen_before_they_are_drawn(crops: Crops) -> None:
+    assert (find(None).indexed, find(None).drawn) == (False, True)
+    assert find(None).preview.count("data:image/jpeg") == 10
+    assert find(None, "tiny").preview == "", "another model ranks them otherwise"
+
+
+@pytest.mark.slow
+def test_the_bundled_first_view_is_what_the_model_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the model was replaced: `tireid demo`, then copy `galleries/*/first.html` of the cache into its folder."""
+    test = tireid.load_dataset("synthetic").test
+    hits = tireid.Gallery.from_split(tireid.TIReID.from_pretrained("tiny-street"), test).search(collection.FIRST, k=10)
+    bundled = re.findall(r'<span class="name">(.*?)</span>', (collection.ASSETS / "tiny-street/first.html").read_text())
+    assert bundled == [hit.name for hit in hits]
+
+
+def test_the_first_page_leaves_its_port_to_the_next_one() -> None:
+    port = free_port(None)
+    first = FirstPage(port, "secret", "<b>first view</b>")
+    try:
+        first.say("Reading <the> pictures")
+
+        def ask(path: str) -> tuple[int, str]:
+            with urllib.request.urlopen(f"http://{HOST}:{port}{path}", timeout=20) as answer:
+                return answer.status, answer.read().decode()
+
+        status, page = ask("/?token=secret")
+        assert (status, "<b>first view</b>" in page, "Reading &lt;the&gt;" in page) == (200, True, True)
+        for path in ("/", "/?token=guess", "/said", "/?token=%C3%A9"):
+            assert ask(path) == (WAIT, "Reading <the> pictures")
+    finally:
+        first.close()
+        first.close()
+    FirstPage(port, "secret", "").close()
 
 
 def test_other_weights_under_a_bundled_name_are_another_model(

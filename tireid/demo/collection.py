@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,31 +20,48 @@ if TYPE_CHECKING:
 SAVED, MODEL = ("gallery.safetensors", "gallery.json"), "tiny-street"
 STAMP, PREVIEW, DATASET = "indexed_from.json", "first.html", "synthetic"
 FIRST = "a woman in a red coat with a black backpack"
+ASSETS = Path(__file__).parents[1] / "assets"
 
 
 @dataclass(frozen=True)
 class Collection:
-    """A gallery on the disk, ready to be loaded: made by :func:`prepare`, opened by :func:`open_demo`."""
+    """A gallery on the disk: checked by :func:`find`, made by :func:`index`, opened by :func:`open_demo`."""
 
     gallery: Path
     model: str | None
     """None for the gallery's own."""
-    drawn: bool = False
-    """Whether it holds the drawn test people, whose captions are known."""
+    folder: Path | None = None
+    """Of the pictures; None for the drawn people, and for a gallery that its user saved."""
+    stamp: Mapping[str, str] | None = None
+    """What `gallery` was or is to be made from; None for a gallery that its user saved."""
+
+    @property
+    def drawn(self) -> bool:
+        """Whether it holds the drawn test people, whose captions are known."""
+        return self.stamp is not None and self.folder is None
+
+    @property
+    def indexed(self) -> bool:
+        """Whether `gallery` is there, made from what is there now."""
+        kept = self.gallery / STAMP
+        return self.stamp is None or (kept.is_file() and read_json(kept) == self.stamp)
 
     @property
     def preview(self) -> str:
-        """The first view as HTML, to look at until the live one is there; nothing where none was kept."""
-        kept = self.gallery / PREVIEW
-        return kept.read_text(encoding="utf-8") if kept.is_file() else ""
+        """The first view as HTML, to look at until the live one is there; nothing where none was kept.
+
+        That of the drawn people is bundled: nobody waits for their drawing to see them.
+        """
+        kept = self.gallery if self.indexed else ASSETS / MODEL
+        known = self.indexed or (self.drawn and self.model == MODEL)
+        return (kept / PREVIEW).read_text(encoding="utf-8") if known and (kept / PREVIEW).is_file() else ""
 
 
-def prepare(where: Path | None, model: str | None = None) -> Collection:
-    """Index a folder, check a saved gallery, or index the drawn test people for None.
+def find(where: Path | None, model: str | None = None) -> Collection:
+    """What there is to show: a folder of pictures, a saved gallery, or the drawn test people for None.
 
-    What was indexed stays in the cache, and is used again while the folder's files are the same; PyTorch is not needed
-    then. Raises FileNotFoundError or ValueError where there is nothing to show, GalleryError for another model's
-    gallery.
+    PyTorch is only loaded for what was not shown before. Raises FileNotFoundError or ValueError where there is nothing
+    to show, GalleryError for another model's gallery.
     """
     if where is not None and not where.exists():
         raise FileNotFoundError(f"{where}: no such folder; give a folder of pictures, or one that `tireid index` wrote")
@@ -52,16 +69,46 @@ def prepare(where: Path | None, model: str | None = None) -> Collection:
         _load(where, model)
         return Collection(where.resolve(), model)
     model = model or MODEL
-    kept = cache_dir() / "galleries" / _digest([str(where and where.resolve()), model])
-    stamp = {"files": _digest(_files(where)), "model": _digest([model, *_files(_weights(model))])}
-    if not (kept / STAMP).is_file() or read_json(kept / STAMP) != stamp:
-        _index(where, model, kept)
-        write_json(kept / STAMP, stamp)
-    return Collection(kept, model, drawn=where is None)
+    folder = where and where.resolve()
+    stamp = {"files": _digest(_files(folder)), "model": _digest([model, *_files(_weights(model))])}
+    found = Collection(cache_dir() / "galleries" / _digest([str(folder), model]), model, folder, stamp)
+    if folder is not None and not found.indexed:
+        from tireid.search.pictures import find_pictures
+
+        find_pictures(folder)
+    return found
+
+
+def index(found: Collection, say: Callable[[str], None] = lambda said: None) -> None:
+    """Encode the pictures, unless that was done; what was encoded stays in the cache. `say` is told how far it is."""
+    if found.indexed:
+        return
+    from tireid.basics.progress import Progress
+    from tireid.data import load_dataset
+    from tireid.demo.retrieval_demo import RetrievalDemo
+    from tireid.model import TIReID
+    from tireid.search import Gallery
+
+    model = TIReID.from_pretrained(str(found.model))
+    with Progress(0, "index pictures") as bar:
+
+        def tell(done: int, total: int) -> None:
+            bar.to(done, total)
+            say(f"Reading the pictures: {done:,} of {total:,}")
+
+        if found.folder is None:
+            gallery = Gallery.from_split(model, load_dataset(DATASET).test, on_progress=tell)
+        else:
+            gallery = Gallery.from_folder(model, found.folder, on_progress=tell)
+    kept = found.gallery
+    (kept / STAMP).unlink(missing_ok=True)
+    gallery.save(kept)
+    write_atomically(kept / PREVIEW, RetrievalDemo(gallery, state={"text": FIRST}).preview())
+    write_json(kept / STAMP, found.stamp or {})
 
 
 def open_demo(gallery: str, model: str | None, drawn: bool, folder: str) -> RetrievalDemo:
-    """The demo of a prepared collection; files that it exports go to `folder`."""
+    """The demo of an indexed collection; files that it exports go to `folder`."""
     from tireid.data import load_dataset
     from tireid.demo.retrieval_demo import RetrievalDemo
 
@@ -80,30 +127,9 @@ def _load(gallery: str | Path, model: str | None) -> Gallery:
     return Gallery.load(gallery, None if model is None else TIReID.from_pretrained(model))
 
 
-def _index(where: Path | None, model: str, kept: Path) -> None:
-    from tireid.basics.progress import Progress
-    from tireid.data import load_dataset
-    from tireid.demo.retrieval_demo import RetrievalDemo
-    from tireid.model import TIReID
-    from tireid.search import Gallery
-    from tireid.search.pictures import find_pictures
-
-    if where is not None:
-        total = len(find_pictures(where))
-        with Progress(total, "index pictures") as bar:
-            gallery = Gallery.from_folder(TIReID.from_pretrained(model), where, on_progress=bar.to)
-    else:
-        test = load_dataset(DATASET).test
-        with Progress(test.num_images, "index pictures") as bar:
-            gallery = Gallery.from_split(TIReID.from_pretrained(model), test, on_progress=bar.to)
-    (kept / STAMP).unlink(missing_ok=True)
-    gallery.save(kept)
-    write_atomically(kept / PREVIEW, RetrievalDemo(gallery, state={"text": FIRST}).preview())
-
-
 def _weights(model: str) -> Path:
     """Where a bundled model or one of a directory lies: another one under the same name is another model."""
-    bundled = Path(__file__).parents[1] / "assets" / model
+    bundled = ASSETS / model
     return bundled if bundled.is_dir() else Path(model)
 
 

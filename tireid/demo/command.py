@@ -16,12 +16,10 @@ ARGUMENTS = (
 
 
 def run(options: Options) -> int:
-    """Index what is not indexed yet, and serve the page until Ctrl+C."""
-    from tireid.basics.extras import require
-    from tireid.demo.collection import prepare
+    """Serve the page until Ctrl+C; index what is not indexed yet."""
+    from tireid.demo.collection import find
     from tireid.demo.serve import free_port, serve
 
-    require("voila", "demo")
     port = free_port(options.port)
-    serve(prepare(options.where, options.model), port, browser=not options.no_browser)
+    serve(find(options.where, options.model), port, browser=not options.no_browser)
     return 0

@@ -8,13 +8,16 @@ import secrets
 import socket
 import tempfile
 import webbrowser
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from tireid.basics.extras import extra
-from tireid.demo.collection import Collection
+from tireid.demo.collection import Collection, index
+from tireid.demo.first_page import HOST, FirstPage
 
-HOST = "127.0.0.1"
+EXTENSIONS = ["@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager", "anywidget"]
+"""What of JupyterLab the page loads: what else is installed there is not asked for."""
 TEMPLATE = """{%- extends "voila/templates/lab/index.html.j2" -%}
 {% import "spinner.macro.html.j2" as spinner %}
 {% from "voila_setup.macro.html.j2" import voila_setup_helper_functions with context %}
@@ -31,15 +34,21 @@ body:has(.tireid-root) #preview { display: none; }
 #rendered_cells .jp-OutputPrompt { display: none; }
 </style>
 {{ super.super() }}
+{{ resources.include_css("static/theme-dark.css")
+  | replace("<style", "<style media='(prefers-color-scheme: dark)'") | safe }}
 {%- endblock notebook_css -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock html_head_js_mermaidjs -%}
 {#- The first view stands above the cells, which are hidden until the last of them is done. -#}
 {%- block body_header -%}
 <link rel="icon" href="data:;base64,=">
-{% set dark = resources.theme in ("dark", "JupyterLab Dark") %}
-<body class="jp-Notebook theme-{{ "dark" if dark else "light" }}" data-base-url="{{ resources.base_url }}voila/"
-  data-jp-theme-light="{{ "false" if dark else "true" }}" data-voila="voila"
-  data-jp-theme-name="JupyterLab {{ "Dark" if dark else "Light" }}">
+<body class="jp-Notebook theme-light" data-base-url="{{ resources.base_url }}voila/" data-voila="voila"
+  data-jp-theme-light="true" data-jp-theme-name="JupyterLab Light">
+<script>
+  if (matchMedia("(prefers-color-scheme: dark)").matches) {
+    document.body.classList.replace("theme-light", "theme-dark");
+    Object.assign(document.body.dataset, {jpThemeLight: "false", jpThemeName: "JupyterLab Dark"});
+  }
+</script>
 {% if not resources.preview %}{{ spinner.html() }}{% endif %}
 {{ voila_setup_helper_functions() }}
 <main id="preview" aria-busy="true"><p role="status">Loading the model …</p>{{ resources.preview | safe }}</main>
@@ -59,36 +68,56 @@ def free_port(port: int | None) -> int:
         return int(probe.getsockname()[1])
 
 
-def serve(collection: Collection, port: int, *, browser: bool = True) -> None:
+def serve(found: Collection, port: int, *, browser: bool = True) -> None:
     """Serve the page until it is interrupted; prints its address, which holds the token.
 
-    Raises MissingExtraError without the extra `demo`.
+    The first view is there at once, while pictures are indexed and the server is loaded. Raises MissingExtraError
+    without the extra `demo`, before anything else is done.
     """
-    with tempfile.TemporaryDirectory(prefix="tireid-demo-") as folder:
-        home = Path(folder)
-        os.environ |= {"JUPYTER_PATH": str(home), "JUPYTER_CONFIG_DIR": str(home / "config")}
-        os.environ |= {"JUPYTER_RUNTIME_DIR": str(home / "runtime")}
-        _run(_written(collection, home), port, secrets.token_urlsafe(24), browser)
-
-
-def _run(notebook: Path, port: int, token: str, browser: bool) -> None:
     with extra("demo"):
-        from voila.app import Voila
+        if find_spec("voila") is None:  # importing it takes seconds
+            raise ModuleNotFoundError(name="voila")
+    token = secrets.token_urlsafe(24)
+    address = f"http://{HOST}:{port}/?token={token}"
+    first = FirstPage(port, token, found.preview)
+    try:
+        print(f"{address}\nOpen this page; Ctrl+C stops it.", flush=True)
+        if browser:
+            webbrowser.open(address)
+        index(found, first.say)
+        first.say("Starting the search")
+        with tempfile.TemporaryDirectory(prefix="tireid-demo-") as folder:
+            home = Path(folder)
+            os.environ |= {"JUPYTER_PATH": str(home), "JUPYTER_CONFIG_DIR": str(home / "config")}
+            os.environ |= {"JUPYTER_RUNTIME_DIR": str(home / "runtime")}
+            _run(_written(found, home), port, token, first)
+    finally:
+        first.close()
+
+
+def _run(notebook: Path, port: int, token: str, first: FirstPage) -> None:
+    from traitlets.config import Config
+    from voila.app import Voila
 
     class Server(Voila):  # type: ignore[misc]  # Voila has no types
-        def launch_browser(self) -> None:
-            """Called when the server listens."""
-            address = f"http://{HOST}:{port}/?token={token}"
-            print(f"{address}\nOpen this page, or add &theme=dark; Ctrl+C stops it.", flush=True)
-            if browser:
-                webbrowser.open(address)
+        def listen(self) -> None:
+            # One kernel is started before it is asked for; a page that is loaded again starts its own.
+            self.kernel_manager.kernel_pools_config = {"default": {"pool_size": 0}}
+            first.close()
+            super().listen()
 
-    settings = {"ip": HOST, "port": port, "port_retries": 0, "token": token, "log_level": "ERROR"}
-    options = [f"--Voila.{name}={value}" for name, value in settings.items()]
-    options.append("--VoilaConfiguration.template=tireid")
-    Server.launch_instance(
-        [*options, "--Voila.open_browser=True", f"--Voila.root_dir={notebook.parent}", str(notebook)]
-    )
+    own: dict[str, Any] = {
+        "ip": HOST,
+        "port": port,
+        "port_retries": 0,
+        "token": token,
+        "log_level": "ERROR",
+        "open_browser": False,
+    }
+    own |= {"root_dir": str(notebook.parent), "tornado_settings": {"ws_ping_timeout": 30_000}}  # tornado's longest
+    page = {"template": "tireid", "preheat_kernel": True, "extension_allowlist": EXTENSIONS}
+    config = {"KernelManager": {"transport_encryption": "auto"}, "Voila": own, "VoilaConfiguration": page}
+    Server.launch_instance([str(notebook)], config=Config(config))
 
 
 def _written(collection: Collection, home: Path) -> Path:
