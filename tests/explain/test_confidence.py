@@ -202,6 +202,17 @@ def test_meaning_tells_the_level(small):
     assert "about 85%" in how_sure(gallery, "", [0], calibrated, 0.85, feature=texts[0]).meaning
 
 
+def test_no_share_of_cases_is_stated_in_a_gallery_larger_than_the_calibrations(small):
+    gallery, texts, ids, spread = small
+    calibrated = spread.calibrate(gallery, [""] * len(ids), ids, features=texts, draws=20)
+    larger = gallery_of(np.concatenate([gallery.features, gallery.features[:1]]))
+    sure = how_sure(larger, "", [0], calibrated, feature=texts[0])
+    assert not sure.calibrated
+    assert sure.meaning == UNCALIBRATED
+    some = np.arange(len(larger)) < len(gallery)  # what a filter leaves counts
+    assert how_sure(larger, "", [0], calibrated, feature=texts[0], allowed=some).calibrated
+
+
 def test_default_comes_from_drawn_captions(model):
     spread = QuerySpread.default(model, people=5)
     assert not spread.calibrated

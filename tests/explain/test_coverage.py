@@ -67,9 +67,10 @@ def data():
 
 @pytest.fixture(scope="module")
 def spread(model, data) -> QuerySpread:
+    """Calibrated on further people, as many as are examined: 100 validation people make an easier gallery."""
     fitted = QuerySpread.fit(model, data.train.captions, data.train.caption_person_ids)
-    val = data.val
-    return fitted.calibrate(Gallery.from_split(model, val), val.captions, val.caption_person_ids)
+    fresh = load_dataset("synthetic", people=(1, 1, 200), seed=1).test
+    return fitted.calibrate(Gallery.from_split(model, fresh), fresh.captions, fresh.caption_person_ids)
 
 
 @pytest.fixture(scope="module")
@@ -78,15 +79,14 @@ def test_side(model, data):
 
 
 def test_statements_hold_on_all_test_queries(spread, data, test_side):
-    """Calibrated on 100 people and 400 pictures, examined on 200 others and 800 pictures."""
+    """Calibrated on 200 people and 800 pictures, examined on 200 others with as many."""
     gallery, features = test_side
     table = coverage(gallery, data.test.captions, data.test.caption_person_ids, spread, features=features)
     print(f"\nscale {spread.scale:.2f}\n{table.round(3).to_string()}")
     assert abs(table["interval"] - table.index).max() < 0.05
     # One result is the fewest that can be named, and it is right more often than every second time.
     right_first = np.average(table.loc[0.5, ["R@1 ambiguous", "R@1 clear"]], weights=_shares(table.loc[0.5]))
-    # The 100 validation people are easier for this model (R@1 74 there, 64 here): 74% where 80 is stated.
-    assert abs(table["within"] - np.maximum(table.index, right_first)).max() < 0.07
+    assert abs(table["within"] - np.maximum(table.index, right_first)).max() < 0.05
     assert table.loc[0.9, "R@1 clear"] > 2 * table.loc[0.9, "R@1 ambiguous"]
 
 

@@ -16,7 +16,8 @@ WITHIN_MEANS = (
     "Cases are descriptions like those of the calibration."
 )
 UNCALIBRATED = (
-    "Not calibrated on known people: the intervals show how far other wordings move the ranks, not how often they hold."
+    "Not calibrated on known people in a gallery of this size: the intervals show how far other wordings move the "
+    "ranks, not how often they hold."
 )
 OUTSIDE = (
     "No share of cases is stated: it was measured on pictures and descriptions like those that the model was trained "
