@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.runner.books import book, parameters, save
 from tireid.cli import COMMANDS, main
 from tireid.data import load_dataset
 from tireid.model import TIReID
+from tireid.model.io.resolve import ASSETS
 from tireid.pedestrians import write_dataset
+from tireid.search import evaluate
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +70,45 @@ def test_train_evaluate_index_search(root: Path, tmp_path: Path, capsys: pytest.
     assert "<b>red</b>" not in html
 
 
+def test_weights_without_a_tokenizer_take_one_from_the_command_line(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare, words, gallery = str(tmp_path / "bare"), ["--tokenizer", str(ASSETS / "tiny")], str(tmp_path / "gallery")
+    shutil.copytree(ASSETS / "tiny", bare, ignore=shutil.ignore_patterns("tokenizer*"))
+    data = ["--dataset", "CUHK-PEDES", "--root", str(root)]
+    crops = str(root / "CUHK-PEDES" / "imgs")
+    train = ["train", "--preset", "clip", "--backbone", bare, "--set", "training.max_steps=1", *data]
+    small = ["--set", "sampler.batch_size=4", "--output-dir", str(tmp_path / "run")]
+    for command in (
+        ["evaluate", "--model", bare, *data],
+        ["index", crops, gallery, "--model", bare],
+        ["search", gallery, "a man", "--model", bare],
+        [*train, *small],
+    ):
+        assert main(command) == 2
+        assert "tokenizer" in capsys.readouterr().err
+        assert main([*command, *words]) == 0
+        capsys.readouterr()
+    assert main(["search", gallery, "a man", *words]) == 2
+    assert "give both" in capsys.readouterr().err
+
+
+def test_several_models_and_data_sets_make_a_table(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.csv").write_text(
+        "path,caption\n" + "\n".join(f"{f.relative_to(root)},a man" for f in sorted(root.rglob("*.jpg"))[:4]),
+        encoding="utf-8",
+    )
+    data = ["--root", str(root), "--dataset", "CUHK-PEDES", str(tmp_path / "mine.csv")]
+    assert main(["evaluate", "--model", "tiny", "tiny-street", *data, "--output-dir", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("text→image") == 4
+    table = pd.read_csv(tmp_path / "out/cross.csv").set_index(["model", "data", "direction"])
+    one = evaluate(TIReID.from_pretrained("tiny"), load_dataset("CUHK-PEDES", root).test).table()
+    assert table.loc[("tiny", "CUHK-PEDES", "text→image"), "mAP"] == pytest.approx(one.loc["text→image", "mAP"])
+
+
 def test_mistyped_option_names_the_nearest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--set", "loss.gama=3", "--output-dir", str(tmp_path / "run")]) == 2
     assert "did you mean 'loss.gamma'" in capsys.readouterr().err
@@ -106,7 +149,7 @@ def test_every_command_has_help_and_says_what_its_model_is(capsys: pytest.Captur
     for command in ("evaluate", "index"):
         with pytest.raises(SystemExit):
             main([command, "--help"])
-        shown = "".join(capsys.readouterr().out.split())
+        shown = "".join(capsys.readouterr().out.split()).replace("['tiny-street']", "tiny-street")
         assert "ahubidofaCLIPmodel,oranIRRA.pth(default:tiny-street)" in shown
 
 

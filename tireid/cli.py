@@ -27,11 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 MODEL_HELP = "a bundled model (tiny-street or tiny), a folder, a hub id of a CLIP model, or an IRRA .pth"
-MODEL = argument("--model", type=name_or_path, default="tiny-street", help=MODEL_HELP)
-DATA = (
-    argument("--dataset", default="synthetic", help=f"{', '.join(DATASETS)}, or a .csv or folder of your own"),
-    argument("--root", type=name_or_path, help="folder that holds the data set's folder; the synthetic set needs none"),
-)
+TOKENIZER = argument("--tokenizer", type=name_or_path, help="of a model whose file has none: a folder or a vocabulary")
+DATASET_HELP = f"{', '.join(DATASETS)}, or a .csv or folder of your own"
+ROOT = argument("--root", type=name_or_path, help="folder that holds the data set's folder; not for synthetic")
+DATA = (argument("--dataset", type=name_or_path, default="synthetic", help=DATASET_HELP), ROOT)
 TRUST = argument("--trust", action="append", default=[], metavar="MODULE", help="code of one's own that may be loaded")
 PAIRS: dict[str, Any] = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
 STUDY = argument("study", type=path, help="YAML file: notebook, parameters, arms, grid, zip, seeds, sources")
@@ -82,6 +81,7 @@ def _run(options: Options) -> int:
     argument("--preset", type=name_or_path, default="paper", help="such as paper, irra or clip, or a .yaml file"),
     *DATA,
     argument("--backbone", type=name_or_path, help="tiny, a folder, a hub id of a CLIP model, or an IRRA checkpoint"),
+    TOKENIZER,
     argument("--epochs", type=int, help="passes over the pairs (default: the preset's)"),
     argument("--seed", type=int, help="of weights, batches and augmentation (default: the preset's)"),
     argument("--config", type=path, help="a config.json to take whole; no other option than --set then counts"),
@@ -91,13 +91,13 @@ def _run(options: Options) -> int:
     argument("--output-dir", type=path, required=True, help="the run's folder; the same command goes on there"),
     TRUST,
 )
-def _train(options: Options) -> int:
+def _train(options: Options) -> None:
     from tireid.data import load_dataset
     from tireid.options import Config
     from tireid.train.loop import train
 
     trust(*options.trust, folder=".")
-    names = ("dataset", "root", "backbone", "epochs", "seed")
+    names = ("dataset", "root", "backbone", "tokenizer", "epochs", "seed")
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
     config = Config.load(options.config) if options.config else Config.preset(options.preset, **given)
     data = load_dataset(config.dataset, config.root).head(options.limit) if options.limit else None
@@ -105,7 +105,6 @@ def _train(options: Options) -> int:
     for name, value in run.metrics.items():
         print(f"{name}: {value:.2f}" if isinstance(value, float) else f"{name}: {value}")
     print(f"checkpoint: {run.checkpoint}")
-    return 0
 
 
 @COMMANDS.add("check-data", "read a data set once: what is there, what is missing, what is odd", *DATA)
@@ -125,7 +124,7 @@ def _check_data(options: Options) -> int:
     argument("--people", type=int, nargs=3, default=(1000, 100, 200), metavar=("TRAIN", "VAL", "TEST")),
     argument("--seed", type=int, default=0, help="other people for another seed"),
 )
-def _generate(options: Options) -> int:
+def _generate(options: Options) -> None:
     from tireid.basics.progress import Progress
     from tireid.pedestrians import write_dataset
 
@@ -133,28 +132,33 @@ def _generate(options: Options) -> int:
         drawn = {"style": options.style, "people": tuple(options.people), "seed": options.seed}
         folder = write_dataset(options.root, layout=options.layout, on_progress=bar.to, **drawn)
     print(folder)
-    return 0
 
 
 @COMMANDS.add(
     "evaluate",
-    "R@k, mAP and mINP of a model on a split, both directions",
-    MODEL,
-    *DATA,
+    "R@k, mAP and mINP of a model on a split, both directions; of several on several data sets, a table",
+    argument("--model", type=name_or_path, nargs="+", default=["tiny-street"], help=MODEL_HELP),
+    TOKENIZER,
+    argument("--dataset", type=name_or_path, nargs="+", default=["synthetic"], help=DATASET_HELP),
+    ROOT,
     argument("--split", default="test", choices=("train", "val", "test"), help="whose people"),
-    argument("--output-dir", type=path, help="write metrics.json and the per-query table here"),
+    argument("--output-dir", type=path, help="write metrics.json and the per-query table here; of several, cross.csv"),
 )
-def _evaluate(options: Options) -> int:
+def _evaluate(options: Options) -> None:
     from tireid.data import load_dataset
     from tireid.model import TIReID
-    from tireid.search import evaluate
+    from tireid.search import cross_evaluate, evaluate
 
-    split = load_dataset(options.dataset, options.root).split(options.split)
-    score = evaluate(TIReID.from_pretrained(options.model), split)
+    splits = {name: load_dataset(name, options.root).split(options.split) for name in options.dataset}
+    models = {name: TIReID.from_pretrained(name, tokenizer=options.tokenizer) for name in options.model}
+    if len(splits) * len(models) > 1:
+        file = options.output_dir and options.output_dir / "cross.csv"
+        print(cross_evaluate(models, splits, table=file).to_string(float_format="{:.2f}".format))
+        return
+    score = evaluate(models[options.model[0]], splits[options.dataset[0]])
     if options.output_dir is not None:
         score.save(options.output_dir)
     print(score)
-    return 0
 
 
 @COMMANDS.add(
@@ -162,20 +166,20 @@ def _evaluate(options: Options) -> int:
     "encode a folder of pictures into a gallery; on one that exists, only what is new or changed",
     argument("folder", type=path, help="folder of pictures, searched with its subfolders"),
     argument("gallery", type=path, help="directory to write"),
-    MODEL,
+    argument("--model", type=name_or_path, default="tiny-street", help=MODEL_HELP),
+    TOKENIZER,
     argument("--half", action="store_true", help="keep features in float16: half the size"),
 )
-def _index(options: Options) -> int:
+def _index(options: Options) -> None:
     from tireid.basics.progress import Progress
     from tireid.model import TIReID
     from tireid.search import Gallery
 
     with Progress(0, "encode pictures") as bar:
-        model = TIReID.from_pretrained(options.model)
+        model = TIReID.from_pretrained(options.model, tokenizer=options.tokenizer)
         gallery = Gallery.of_folder(model, options.folder, options.gallery, on_progress=bar.to)
     (gallery.half() if options.half else gallery).save(options.gallery)
     print(f"{len(gallery)} pictures indexed, {len(gallery.skipped)} skipped: {options.gallery}")
-    return 0
 
 
 @COMMANDS.add(
@@ -184,20 +188,22 @@ def _index(options: Options) -> int:
     argument("gallery", type=path, help="directory that `tireid index` wrote"),
     argument("text", help="whom to find, such as 'a man in a blue shirt with a backpack'"),
     argument("--model", type=name_or_path, help=f"{MODEL_HELP} (default: the one that the gallery names)"),
+    TOKENIZER,
     argument("-k", type=int, default=10, metavar="K", help="how many pictures"),
     argument("--html", type=path, help="write the ranked pictures as one self-contained page"),
 )
-def _search(options: Options) -> int:
+def _search(options: Options) -> None:
     from tireid.model import TIReID
     from tireid.search import Gallery
 
-    model = None if options.model is None else TIReID.from_pretrained(options.model)
+    if options.tokenizer and not options.model:
+        raise ValueError("--tokenizer is that of --model: give both")
+    model = options.model and TIReID.from_pretrained(options.model, tokenizer=options.tokenizer)
     hits = Gallery.load(options.gallery, model).search(options.text, k=options.k)
     print(hits, hits.domain, sep="\n")
     if options.html is not None:
         hits.save_html(options.html)
         print(options.html)
-    return 0
 
 
 @COMMANDS.add(
@@ -206,11 +212,10 @@ def _search(options: Options) -> int:
     argument("--items", type=int, default=1_000_000, help="pictures of the gallery"),
     argument("--pictures", type=int, default=19_848, help="queries and pictures of the metrics"),
 )
-def _benchmark(options: Options) -> int:
+def _benchmark(options: Options) -> None:
     from tireid.search.benchmark import machine, run, table
 
     print(machine(), table(run(options.items, pictures=options.pictures)), sep="\n\n")
-    return 0
 
 
 @COMMANDS.add(
@@ -261,8 +266,8 @@ def _sweep(options: Options) -> int:
     argument("--metrics", nargs="+", metavar="METRIC", help="default: test/best/t2i/R@1 test/best/t2i/mAP"),
     *SOME,
 )
-def _report(options: Options) -> int:
-    """0, also when some runs are missing: the report names them."""
+def _report(options: Options) -> None:
+    """Also when some runs are missing: the report names them."""
     from tireid.studies.report import write_report
     from tireid.studies.results import load
     from tireid.studies.study import Study
@@ -274,17 +279,15 @@ def _report(options: Options) -> int:
     print(write_report(results, folder, options.baseline, options.metrics or METRICS))
     if results.missing:
         print(f"{len(results.missing)} of {len(study.tasks)} runs are missing", file=sys.stderr)
-    return 0
 
 
 @COMMANDS.add("pack", "move the results of a study's finished runs into one small file", STUDY, RESULTS, *SOME)
-def _pack(options: Options) -> int:
+def _pack(options: Options) -> None:
     from tireid.studies.store import PACK, Store
     from tireid.studies.study import Study
 
     study, store = Study.read(options.study).select(options.arms, options.seeds), Store(options.results)
     print(f"{store.pack(study.tasks)} results packed: {store.folder / PACK}")
-    return 0
 
 
 @COMMANDS.add(
@@ -293,14 +296,13 @@ def _pack(options: Options) -> int:
     argument("folders", nargs="*", type=path, help="searched with their subfolders; the cache always is"),
     argument("--dry-run", action="store_true", help="only say what would go"),
 )
-def _clean(options: Options) -> int:
+def _clean(options: Options) -> None:
     from tireid.basics.files import remove_leftovers
     from tireid.basics.folders import cache_dir
 
     tops = (cache_dir(), *options.folders)
     freed = sum(remove_leftovers(folder, dry_run=options.dry_run) for top in tops for folder in (top, *top.rglob("*/")))
     print(f"{freed / 1e6:,.1f} MB {'would be' if options.dry_run else 'were'} removed")
-    return 0
 
 
 @COMMANDS.add(
@@ -311,8 +313,7 @@ def _clean(options: Options) -> int:
     argument("--epochs", type=int, default=16, help="passes over them"),
     argument("--install", action="store_true", help="put tiny, and tiny-street fine-tuned from it, into the package"),
 )
-def _pretrain(options: Options) -> int:
+def _pretrain(options: Options) -> None:
     from tireid.train.pretraining import make
 
     make(options.output_dir, people=options.people, epochs=options.epochs, into_package=options.install)
-    return 0

@@ -21,6 +21,7 @@ from tireid.basics.section import Section
 from tireid.data import Dataset, Record
 from tireid.losses import ALIGNMENTS, RECOVERIES
 from tireid.model import TIReID
+from tireid.model.io.resolve import ASSETS
 from tireid.options import Config
 from tireid.train import claim
 from tireid.train import loop as training
@@ -63,6 +64,7 @@ VALUES = {
     "dataset": [f"{outside_parts.__name__}:read"],
     "root": ["elsewhere"],
     "backbone": ["tiny"],
+    "tokenizer": [str(ASSETS / "tiny")],
     "image.height": [48],
     "image.width": [32],
     "sampler.batch_size": [4],

@@ -127,7 +127,7 @@ def test_display_rounds_but_the_table_does_not():
     assert str(value) not in str(score)
 
 
-def test_every_model_is_scored_on_every_split():
+def test_every_model_is_scored_on_every_split(tmp_path):
     class Numbers:
         """Features of the number in a text or a file's name, turned by `seed`."""
 
@@ -145,7 +145,12 @@ def test_every_model_is_scored_on_every_split():
 
     models = {"one": Numbers(0), "two": Numbers(1)}
     splits = {"few": random_split(2, images=9)[0], "many": random_split(3, images=30)[0]}
-    table = cross_evaluate(models, splits, ks=(1, 3))
+    table = cross_evaluate(models, splits, table=tmp_path / "cross.csv", ks=(1, 3))
+    read = pd.read_csv(tmp_path / "cross.csv").set_index(["model", "data", "direction"])
+    pd.testing.assert_frame_equal(read, table)
+    with pytest.raises(ValueError, match="split 'none' has 0 pictures"):
+        cross_evaluate(models, splits | {"none": Split("none", ())}, table=tmp_path / "some.csv")
+    assert set(pd.read_csv(tmp_path / "some.csv")["data"]) == {"few", "many"}  # what was scored before is kept
     assert table.index.names == ["model", "data", "direction"]
     assert len(table) == 2 * 2 * 2
     for name, model in models.items():

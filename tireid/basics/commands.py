@@ -12,19 +12,18 @@ from typing import Any, NoReturn
 from tireid.basics.extras import MissingExtraError
 from tireid.basics.terminal import one_line, say_anything
 
-Function = Callable[[argparse.Namespace], int]
+Function = Callable[[argparse.Namespace], int | None]
 Argument = tuple[tuple[str, ...], dict[str, Any]]
 BAD_USAGE, INTERRUPTED = 2, 130
 
 
 class Commands:
-    """The commands of a program; each takes the parsed options and returns the exit status.
+    """The commands of a program; each takes the parsed options and returns the exit status, None for 0.
 
     >>> commands = Commands("greet", "Greets.")
     >>> @commands.add("hello", "greet somebody", argument("name"), argument("--times", type=int, default=1))
     ... def hello(options):
     ...     print(" ".join(["hello", options.name] * options.times))
-    ...     return 0
     >>> commands.run(["hello", "you", "--times", "1"])
     hello you
     0
@@ -52,7 +51,7 @@ class Commands:
         try:
             options = self.parser.parse_args(arguments)
             function: Function = options.function
-            return function(options)
+            return function(options) or 0
         except (ValueError, OSError, RuntimeError, MissingExtraError) as error:
             print(f"error: {one_line(error)}", file=sys.stderr)
             return BAD_USAGE

@@ -202,13 +202,11 @@ class TIReID(nn.Module):
         """The model that `config.backbone` names; `tiny-untrained` learns its tokenizer from `train_captions`.
 
         Raises:
-            ValueError: `tiny-untrained` without `train_captions`.
+            ValueError: `tiny-untrained` without `config.tokenizer` and `train_captions`.
         """
         if config.backbone != "tiny-untrained":
-            return cls.from_pretrained(config.backbone, config, num_identities)
-        if not train_captions:
-            raise ValueError("backbone tiny-untrained learns its tokenizer: pass train_captions")
-        words = Tokenizer.train(train_captions, vocab_size=1000, context_length=64)
+            return cls.from_pretrained(config.backbone, config, num_identities, config.tokenizer)
+        words = _own_words(config, train_captions)
         clip = tiny_clip_config(words.vocab_size, words.eos_id, words.bos_id, words.pad_id)
         size = (config.image.height, config.image.width)
         return cls(DualEncoder(clip, size, words.vocab_size, words.eos_id), words, config, num_identities)
@@ -246,6 +244,15 @@ class TIReID(nn.Module):
         Raises :class:`CheckpointError` if a weight is not finite; what was saved before stays.
         """
         io.save(self, Path(directory))
+
+
+def _own_words(config: Config, train_captions: Sequence[str] | None) -> Tokenizer:
+    """The tokenizer of `tiny-untrained`."""
+    if config.tokenizer is not None:
+        return io.fit(io.find_tokenizer(config.tokenizer, Path()), 64)
+    if not train_captions:
+        raise ValueError("backbone tiny-untrained learns its tokenizer: pass train_captions")
+    return Tokenizer.train(train_captions, vocab_size=1000, context_length=64)
 
 
 def _recovery_embedding(backbone: DualEncoder, token: str) -> nn.Parameter | None:

@@ -73,6 +73,8 @@ class Config(Section):
     activation: Literal["auto", "quick_gelu", "gelu"] = "auto"
     """Of the backbone's perceptrons; `auto` is what its files say. A state dict says nothing: OpenAI's weights have
     QuickGELU, open_clip's plain GELU unless the model's name ends in `-quickgelu`."""
+    tokenizer: str | None = None
+    """A directory or vocabulary file; None takes the backbone's own, for a file what lies beside it or in the cache."""
     epochs: int = Field(60, ge=1)
     seed: int = Field(1, ge=0)
     image: ImageConfig = ImageConfig()

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,12 +114,15 @@ def evaluate(
     return evaluate_features(image_features, text_features, split, ks=ks, metrics=metrics)
 
 
-def cross_evaluate(models: Mapping[str, Encoder], splits: Mapping[str, Split], **options: Any) -> pd.DataFrame:
+def cross_evaluate(
+    models: Mapping[str, Encoder], splits: Mapping[str, Split], *, table: Path | None = None, **options: Any
+) -> pd.DataFrame:
     """Every model on every split, for instance each checkpoint on the test people of each data set.
 
     Args:
         models: by the names that the table gives them.
         splits: likewise, such as ``{"RSTPReid": data.split("test")}``.
+        table: CSV file to write what is known after each of them.
         options: of :func:`evaluate`, such as `ks`.
 
     Returns:
@@ -126,9 +130,16 @@ def cross_evaluate(models: Mapping[str, Encoder], splits: Mapping[str, Split], *
 
     >>> cross_evaluate({"mine": model}, {"RSTPReid": rstp.test, "CUHK-PEDES": cuhk.test})   # doctest: +SKIP
     """
-    pairs = [(model, split) for model in models for split in splits]
-    tables = [evaluate(models[model], splits[split], **options).table() for model, split in pairs]
-    return pd.concat(tables, keys=pairs, names=["model", "data", "direction"])
+    known: dict[tuple[str, str], pd.DataFrame] = {}
+    for model, split in product(models, splits):
+        known[model, split] = evaluate(models[model], splits[split], **options).table()
+        if table is not None:
+            write_table(table, _crossed(known).reset_index())
+    return _crossed(known)
+
+
+def _crossed(known: Mapping[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(known, names=["model", "data", "direction"])
 
 
 def evaluate_features(

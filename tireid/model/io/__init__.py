@@ -7,5 +7,6 @@ Nothing in a file is executed, and nothing is fetched unless the user names a hu
 from tireid.model.io.own import save
 from tireid.model.io.parts import Parts
 from tireid.model.io.resolve import BUNDLED, load
+from tireid.model.io.words import find_tokenizer, fit
 
-__all__ = ["BUNDLED", "Parts", "load", "save"]
+__all__ = ["BUNDLED", "Parts", "find_tokenizer", "fit", "load", "save"]
