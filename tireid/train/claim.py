@@ -27,7 +27,7 @@ def claim_data(folder: RunFolder, config: Config, data: Dataset | None) -> Datas
         data.split("test")
     path = folder.path / "data.json"
     about = {"name": data.name, "fingerprint": data.fingerprint}
-    if not path.exists():
+    if folder.empty or not path.exists():
         write_json(path, about)
     elif (known := read_json(path)) != about:
         raise TrainingError(

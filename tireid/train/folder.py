@@ -56,6 +56,11 @@ class RunFolder:
         """Whether the training has ended and was scored."""
         return (self.path / "metrics.json").exists()
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was computed yet, as where a start failed: the next may be of another configuration."""
+        return self.newest() is None and not any((self.path / name).exists() for name in ("best", "metrics.json"))
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Nobody else trains here; raises :class:`TrainingError` at once if someone does."""
@@ -78,7 +83,7 @@ class RunFolder:
         """Write the configuration and the sources of its parts, or make sure that the folder's are the same."""
         path, sources = self.path / "config.json", self.path / "parts.json"
         code = {part: fingerprint(part) for part in config.parts}
-        if not path.exists():
+        if self.empty or not path.exists():
             if code:
                 write_json(sources, code)
             write_json(path, config.to_dict())
