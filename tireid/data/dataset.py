@@ -254,7 +254,7 @@ def load_dataset(name: str | Path | Reader, root: str | Path | None = None, **op
             to generate into (once; later calls read it); None is a folder of the user's cache that is named by the
             options, see :func:`tireid.data.cache.cache_dir`.
         options: for "synthetic" only, what :func:`tireid.pedestrians.write_dataset` takes: `style`, `people`,
-            `images_per_person`, `captions_per_image`, `seed`, `processes`, `on_progress`.
+            `images_per_person`, `captions_per_image`, `seed`, `masks`, `processes`, `on_progress`.
 
     Raises:
         AnnotationError: something is wrong with the annotation.

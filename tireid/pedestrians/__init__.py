@@ -11,6 +11,7 @@ from tireid.pedestrians.cameras import (
     sample_conditions,
 )
 from tireid.pedestrians.captions import Caption, describe
+from tireid.pedestrians.masks import GARMENTS, garment_map, read_garment_map
 from tireid.pedestrians.people import PALETTE, Item, Lower, Person, Upper, attributes, visible
 from tireid.pedestrians.rendering import hidden_parts, render
 from tireid.pedestrians.sampling import sample_person
@@ -19,6 +20,7 @@ from tireid.pedestrians.writer import GENERATOR_VERSION, write_dataset
 
 __all__ = [
     "CAMERAS",
+    "GARMENTS",
     "GENERATOR_VERSION",
     "PALETTE",
     "STREET",
@@ -35,7 +37,9 @@ __all__ = [
     "attributes",
     "contact_sheet",
     "describe",
+    "garment_map",
     "hidden_parts",
+    "read_garment_map",
     "render",
     "sample_conditions",
     "sample_person",

@@ -27,8 +27,13 @@ def render(person: Person, conditions: Conditions, size: tuple[int, int] = (192,
 
     The same arguments give the same pixels.
     """
-    height, width = size
     rng = np.random.default_rng(conditions.seed)
+    return _degrade(draw_scene(person, conditions, size, rng).reduce(SUPERSAMPLING), conditions, rng)
+
+
+def draw_scene(person: Person, conditions: Conditions, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+    """What is before the camera, at `SUPERSAMPLING` times the `size` (height, width)."""
+    height, width = size
     canvas = scenes.background(conditions.scene, (width * SUPERSAMPLING, height * SUPERSAMPLING), rng)
     if conditions.clutter:
         _bystander(canvas, rng)
@@ -39,7 +44,7 @@ def render(person: Person, conditions: Conditions, size: tuple[int, int] = (192,
         _passer(canvas, conditions, rng)
     elif conditions.occluder:
         scenes.occlude(canvas, conditions.occluder, conditions.occluder_at, conditions.occluder_size, rng)
-    return _degrade(canvas.reduce(SUPERSAMPLING), conditions, rng)
+    return canvas
 
 
 def _pen(canvas: Image.Image, person: Person, conditions: Conditions) -> Pen:

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -21,6 +21,7 @@ from tireid.basics.formats import LAYOUTS, SPLITS, SYNTHETIC_LAYOUT, Layout
 from tireid.basics.processes import end_with_parent, without_script
 from tireid.pedestrians.cameras import CAMERAS, STYLES, Style, sample_conditions
 from tireid.pedestrians.captions import describe
+from tireid.pedestrians.masks import map_path, write_garment_map
 from tireid.pedestrians.people import attributes, visible
 from tireid.pedestrians.rendering import hidden_parts, render
 from tireid.pedestrians.sampling import sample_person
@@ -42,6 +43,7 @@ class _Options:
     images_per_person: int = 4
     captions_per_image: int = 2
     seed: int = 0
+    masks: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
@@ -50,6 +52,8 @@ class _Options:
             raise ValueError(f"style must be one of {STYLES}, got {self.style!r}")
         if len(self.people) != 3 or min(self.people) < 0 or sum(self.people) == 0:
             raise ValueError(f"people must be three counts (train, val, test), none negative, got {self.people}")
+        if not set(self.masks) <= set(SPLITS):
+            raise ValueError(f"masks must name some of the splits {SPLITS}, got {self.masks!r}")
         if self.images_per_person < 1 or self.captions_per_image < 1 or self.seed < 0:
             raise ValueError(
                 f"images_per_person and captions_per_image must be at least 1 and seed at least 0, "
@@ -69,7 +73,8 @@ class _Options:
     def note(self) -> dict[str, Any]:
         """What generator.json holds."""
         about = {"generator": "tireid.pedestrians", "version": GENERATOR_VERSION}
-        return about | asdict(self) | {"people": list(self.people), "captions_per_image": self.captions}
+        note = about | asdict(self) | {"people": list(self.people), "captions_per_image": self.captions}
+        return note | {"masks": list(self.masks)} if self.masks else {k: v for k, v in note.items() if k != "masks"}
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,7 @@ def write_dataset(
     - `people`, (1000, 100, 200): in train, val and test; ICFG-PEDES has no val, so those are skipped.
     - `images_per_person`, 4, and `captions_per_image`, 2 (1 for ICFG-PEDES).
     - `seed`, 0: decides who the people are, in every layout and style.
+    - `masks`, (): splits for whose pictures :func:`~tireid.pedestrians.read_garment_map` is to tell where garments are.
 
     The folder holds ``imgs/``, the annotation, ``ground_truth.json`` (``people``: attributes by id; ``images``: person,
     conditions, visible attributes, and per caption what it mentions, vaguely or by mistake) and ``generator.json``. A
@@ -156,7 +162,9 @@ def _is_complete(folder: Path, options: _Options) -> bool:
     if not annotation.is_file() or not (folder / TRUTH_FILE).is_file():
         return False
     records = json.loads(annotation.read_text(encoding="utf-8"))
-    return all((folder / "imgs" / record[options.format.path_field]).is_file() for record in records)
+    pictures = {folder / "imgs" / record[options.format.path_field]: record["split"] for record in records}
+    maps = [map_path(path) for path, split in pictures.items() if split in options.masks]
+    return all(path.is_file() for path in [*pictures, *maps])
 
 
 def _move(building: Path, folder: Path, options: _Options) -> None:
@@ -248,6 +256,8 @@ def _draw_person(job: _Job, someone: _Someone) -> _Drawn:
         render(person, conditions).save(
             job.imgs / path, "JPEG", quality=conditions.quality, subsampling=2, optimize=False, progressive=False
         )
+        if someone.split in options.masks:
+            write_garment_map(person, conditions, job.imgs / path)
         hidden = hidden_parts(person, conditions)
         captions = [
             describe(person, of_captions, options.style, [conditions.view], hidden) for _ in range(options.captions)
