@@ -36,6 +36,14 @@ class Elements(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag == name]
 
 
+def test_what_a_terminal_would_obey_is_printed_as_an_escape(model) -> None:
+    gallery = Gallery(model, model.encode_texts(["red"]), ["a  b\x1b[2J\u202e\n.jpg"])
+    printed = str(gallery.search("red \x1b]0;title\x07", k=1))
+    assert r"a  b\x1b[2J\u202e\n.jpg" in printed
+    assert r'"red \x1b]0;title\x07"' in printed
+    assert all(line.isprintable() for line in printed.split("\n"))
+
+
 @pytest.fixture
 def hits(model, crops) -> Hits:
     return Gallery.from_split(model, crops.split).search("a man in red", k=4, person_id=10)

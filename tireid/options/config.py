@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, ValidationInfo, model_validator
 
+from tireid.basics.files import read_json
 from tireid.basics.formats import DATASETS
 from tireid.basics.parts import PartError, is_part
 from tireid.basics.section import ConfigError, Section
@@ -188,12 +189,14 @@ class Config(Section):
         """Read what :meth:`save` wrote, also by an older version: see :meth:`from_stored`.
 
         Raises:
-            ConfigError: an option that is not valid; names the file and the option.
+            ConfigError: no JSON, or an option that is not valid; names the file and the option.
         """
         try:
-            return cls.from_stored(json.loads(Path(path).read_text(encoding="utf-8")))
+            return cls.from_stored(read_json(path))
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from None
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
 
     @property
     def hash(self) -> str:

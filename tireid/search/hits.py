@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
 
+from tireid.basics import terminal
 from tireid.basics.files import write_atomically
 from tireid.show import cards
 
@@ -80,7 +81,9 @@ class Hits(Sequence[Hit]):
         return f"{len(self)} hit{'' if len(self) == 1 else 's'} for {' and '.join(parts) or 'a query'}"
 
     def __str__(self) -> str:
-        return "\n".join([cards.listing(self.title, self), *(cards.printable(f"note: {note}") for note in self.notes)])
+        return "\n".join(
+            [cards.listing(self.title, self), *(terminal.printable(f"note: {note}") for note in self.notes)]
+        )
 
     def show(self, columns: int = 5, width: int = 96) -> cards.Rendered:
         """The pictures in rank order, to be the last line of a notebook cell; elsewhere it prints the list.

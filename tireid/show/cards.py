@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from tireid.basics import terminal
 from tireid.basics.extras import extra
 from tireid.data.images import ImageError, open_image
 
@@ -112,12 +113,12 @@ def html_page(title: str, body: str) -> str:
 
 
 def listing(title: str, cards: Sequence[Card], notes: Iterable[str] = ()) -> str:
-    """The ranked list as text; `notes` are put behind the lines of the first cards."""
+    """The ranked list as text for a terminal; `notes` are put behind the lines of the first cards."""
     marked = any(card.mark for card in cards)
-    lines = [printable(title)]
+    lines = [terminal.printable(line) for line in title.split("\n")]
     for card, note in zip(cards, [*notes] or [""] * len(cards), strict=True):
         parts = [f"{card.score:.2f}" if card.score is not None else "–", *([card.mark or " "] if marked else [])]
-        parts += [part for part in (printable(card.name), card.person, note) if part]
+        parts += [part for part in (terminal.printable(card.name), card.person, note) if part]
         lines.append(f"{card.rank:2d}  {'  '.join(parts)}")
     return "\n".join(lines)
 
