@@ -151,7 +151,7 @@ MUTATIONS = [
     ),
     Mutation(
         "identity variance dropped",
-        "model/gaussian.py",
+        "losses/fusion.py",
         "lam * batch + (1 - lam) * identity,",
         "lam * batch,",
         "model/test_gaussian.py::test_variances_equal_loops",

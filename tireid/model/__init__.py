@@ -1,15 +1,8 @@
 """The model: CLIP's towers, features as Gaussians, the interaction encoder, and all of it together."""
 
+from tireid.losses.fusion import EPSILON
 from tireid.model.encoding import evaluating
-from tireid.model.gaussian import (
-    EPSILON,
-    Gaussian,
-    batch_variance,
-    identity_variance,
-    reparameterise,
-    sample,
-    uncertainty,
-)
+from tireid.model.gaussian import Gaussian, batch_variance, identity_variance, reparameterise, sample, uncertainty
 from tireid.model.interaction import InteractionEncoder, MLMHead, RecoveryHead
 from tireid.model.output import TIReIDOutput
 from tireid.model.parameters import parameter_groups

@@ -14,7 +14,6 @@ small against it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -23,11 +22,7 @@ from torch.nn import functional as F
 
 from tireid.basics.parts import is_part, resolve_function
 from tireid.losses.common import check_ids, check_matrix, full_precision, same_person
-
-Fusion = Callable[[Tensor, Tensor, float], Tensor]
-"""(variance of the batch (B, D), of the identities (B, D), lam) to the fused variance (B, D)."""
-EPSILON = 1e-6
-"""Under every square root, so that a variance of 0 has a finite gradient."""
+from tireid.losses.fusion import EPSILON, FUSIONS, Fusion
 
 
 @dataclass
@@ -86,19 +81,6 @@ def identity_variance(features: Tensor, person_ids: Tensor, unbiased: bool = Fal
     count = same.sum(dim=1, keepdim=True)
     centred = features - same @ features / count
     return same @ centred.square() / (count - float(unbiased)).clamp(min=1)
-
-
-def _mixed_deviations(batch: Tensor, identity: Tensor, lam: float) -> Tensor:
-    return (lam * (batch + EPSILON).sqrt() + (1 - lam) * (identity + EPSILON).sqrt()).square()
-
-
-FUSIONS: Mapping[str, Fusion] = {
-    "convex": lambda batch, identity, lam: lam * batch + (1 - lam) * identity,
-    "batch": lambda batch, identity, lam: batch,
-    "identity": lambda batch, identity, lam: identity,
-    "sum": lambda batch, identity, lam: batch + identity,
-    "std": _mixed_deviations,
-}
 
 
 @full_precision

@@ -13,7 +13,6 @@ from tireid.basics.hints import nearest
 from tireid.basics.parts import PartError, UntrustedPartError, is_part, resolve, resolve_function
 from tireid.losses import AlignmentLoss
 
-FUSIONS = ("convex", "batch", "identity", "sum", "std")
 STORED = {"stored": True}
 """Validation context of a file that was written earlier: what it names need not be trusted to be read."""
 

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from tireid.basics.section import Section
-from tireid.options.outside import FUSIONS, own_or_part
+from tireid.losses.fusion import FUSIONS
+from tireid.options.outside import own_or_part
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
