@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Self, TypedDict, Unpack
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from tireid.search.gallery import Gallery
 from tireid.search.index import Mask, ranks_of
 from tireid.search.likeness import Likeness
 from tireid.search.metrics import Features, Floats, Ids, Ints, normalised_rows, to_numpy
+from tireid.search.query import check_rows, describe
 
 __all__ = ["FLAT_ABOVE", "FLAT_LEVEL", "UNCALIBRATED", "QuerySpread", "Sureness", "how_sure"]
 
@@ -183,6 +184,15 @@ class QuerySpread:
         return noise
 
 
+class Asked(TypedDict, total=False):
+    """What else is known of a search."""
+
+    allowed: Mask | None
+    """(N,) pictures that took part, where the search was filtered."""
+    feature: Features | None
+    """(D,) of the description, where it is encoded already."""
+
+
 def how_sure(
     gallery: Gallery,
     text: str,
@@ -191,9 +201,7 @@ def how_sure(
     level: float = 0.9,
     draws: int = 200,
     seed: int = 0,
-    *,
-    allowed: Mask | None = None,
-    feature: Features | None = None,
+    **asked: Unpack[Asked],
 ) -> Sureness:
     """How sure the answer `rows` to `text` is.
 
@@ -209,8 +217,7 @@ def how_sure(
         level: stated share of cases, in (0, 1).
         draws: how many.
         seed: of the draws; the same seed gives the same answer.
-        allowed: (N,) pictures that take part, where the search was filtered.
-        feature: (D,) of `text`, where it is encoded already.
+        asked: `allowed` and `feature`, see :class:`Asked`.
 
     Raises:
         ValueError: a row outside the gallery or not allowed, a level or number of draws out of range, or a spread of
@@ -222,7 +229,22 @@ def how_sure(
     >>> sure.within, sure.ambiguous, sure.high.tolist(), sure.first.tolist()
     (1, False, [1, 3], [1.0, 0.0])
     """
-    shown = np.asarray(rows, np.int64).reshape(-1)
+    _check(gallery, spread, level, draws)
+    shown, allowed = check_rows(rows, len(gallery)), asked.get("allowed")
+    place = _places(shown, len(gallery), allowed)
+    query = describe(gallery.model, text, asked.get("feature"))
+    pictures = gallery.features if allowed is None else gallery.features[allowed]
+    ranks, firsts = _rank_draws(spread.draw(query, draws, seed), pictures, place)
+    low, high = _interval(ranks, float(np.interp(level, _GRID, spread.interval_levels)), len(pictures))
+    standing = np.sort(ranks_of(pictures @ query.astype(np.float32))[firsts])
+    within, flat = (_within(standing, spread, wanted, len(pictures)) for wanted in (level, FLAT_LEVEL))
+    likeness = Likeness.of(gallery, text, query, shown, allowed)
+    known = len(pictures) <= spread.pictures and not likeness.outside
+    first = (firsts[:, None] == place).mean(axis=0)
+    return Sureness(low, high, first, within, flat > FLAT_ABOVE, level, draws, known, likeness)
+
+
+def _check(gallery: Gallery, spread: QuerySpread, level: float, draws: int) -> None:
     if not 0 < level < 1 or draws < 2:
         raise ValueError(f"need 0 < level < 1 and draws >= 2, not {level} and {draws}")
     if spread.factor.shape[1] != gallery.features.shape[1]:
@@ -230,29 +252,15 @@ def how_sure(
             f"the spread has {spread.factor.shape[1]} dimensions, the gallery's features {gallery.features.shape[1]}: "
             "fit it with the gallery's model"
         )
-    if len(shown) and not (shown.min() >= 0 and shown.max() < len(gallery)):
-        raise ValueError(f"rows must lie in 0..{len(gallery) - 1}, got {shown.tolist()}")
-    taking_part = np.arange(len(gallery)) if allowed is None else np.flatnonzero(allowed)
-    place = np.searchsorted(taking_part, shown)
+
+
+def _places(shown: Ints, pictures: int, allowed: Mask | None) -> Ints:
+    """Where the shown rows stand among those that take part."""
+    taking_part = np.arange(pictures) if allowed is None else np.flatnonzero(allowed)
     if not np.isin(shown, taking_part).all():
         raise ValueError("allowed leaves out some of the shown rows")
-    if feature is None:
-        feature = encode(gallery.model.encode_texts, [text], batch_size=1)[0]
-    query = normalised_rows(to_numpy(feature)[None], "text feature")[0]
-
-    pictures = gallery.features if allowed is None else gallery.features[taking_part]
-    ranks, firsts = _rank_draws(spread.draw(query, draws, seed), pictures, place)
-    low, high = _interval(ranks, float(np.interp(level, _GRID, spread.interval_levels)), len(pictures))
-    standing = np.sort(ranks_of(pictures @ query.astype(np.float32))[firsts])
-
-    def within(wanted: float) -> int:
-        return _within(standing, float(np.interp(wanted, _GRID, spread.within_levels)), len(pictures))
-
-    first = (firsts[:, None] == place).mean(axis=0)
-    likeness = Likeness.of(gallery, text, query, shown, allowed)
-    flat = within(FLAT_LEVEL) > FLAT_ABOVE
-    known = len(pictures) <= spread.pictures and not likeness.outside
-    return Sureness(low, high, first, within(level), flat, level, draws, known, likeness)
+    places: Ints = np.searchsorted(taking_part, shown)
+    return places
 
 
 def _rank_draws(drawn: Float32s, pictures: Float32s, place: Ints) -> tuple[Ints, Ints]:
@@ -281,6 +289,7 @@ def _interval(ranks: Ints, share: float, pictures: int) -> tuple[Ints, Ints]:
     return low, high
 
 
-def _within(standing: Ints, share: float, pictures: int) -> int:
-    """Rank that `share` of the sorted `standing` (S,) do not exceed."""
+def _within(standing: Ints, spread: QuerySpread, level: float, pictures: int) -> int:
+    """Rank that the share of the sorted `standing` (S,) which gives `level` does not exceed."""
+    share = float(np.interp(level, _GRID, spread.within_levels))
     return pictures if share > 1 else int(standing[int(np.ceil(share * (len(standing) - 1) - 1e-9))])

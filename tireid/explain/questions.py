@@ -21,8 +21,9 @@ import numpy as np
 
 from tireid.explain.phrases import BANK, Slot, add_phrase, label, mentioned
 from tireid.search.encoder import Encoder, encode
+from tireid.search.features import Features, Floats, Ints, normalised_rows
 from tireid.search.gallery import Gallery
-from tireid.search.metrics import Features, Floats, Ints, normalised_rows, to_numpy
+from tireid.search.query import check_rows, describe
 
 __all__ = ["BANK", "Option", "PhraseBank", "Slot", "Suggestion", "add_phrase", "label", "mentioned", "suggest"]
 
@@ -116,11 +117,9 @@ def suggest(
     Raises:
         ValueError: a row outside the gallery, or `k` or `options` below 1.
     """
-    shown = np.asarray(rows, np.int64).reshape(-1)
+    shown = check_rows(rows, len(gallery))
     if k < 1 or options < 1:
         raise ValueError(f"k and options must be at least 1, not {k} and {options}")
-    if len(shown) and not (shown.min() >= 0 and shown.max() < len(gallery)):
-        raise ValueError(f"rows must lie in 0..{len(gallery) - 1}, got {shown.tolist()}")
     bank = PhraseBank.encode(gallery.model) if bank is None else bank
     told = mentioned(text, bank.slots)
     asked = [i for i, slot in enumerate(bank.slots) if slot.name not in told]
@@ -159,9 +158,7 @@ def _suggestion(slot: Slot, share: Floats, gain: float, options: int) -> Suggest
 
 def _result_weights(gallery: Gallery, text: str, shown: Ints, feature: Features | None) -> Floats:
     """(n,) probability of each shown result, by its score."""
-    if feature is None:
-        feature = encode(gallery.model.encode_texts, [text], batch_size=1)[0]
-    scores = gallery.features @ normalised_rows(to_numpy(feature)[None], "text feature")[0]
+    scores = gallery.features @ describe(gallery.model, text, feature)
     weights: Floats = _softmax(scores[shown], RESULT_TEMPERATURE * float(scores.std()))
     return weights
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 from tireid.data.images import open_image
 from tireid.search.encoder import Encoder, encode
-from tireid.search.features import Floats, normalised_rows
+from tireid.search.features import Features, Floats, Ints, normalised_rows, to_numpy
 from tireid.search.pictures import EXTENSIONS
 
 
@@ -75,6 +76,19 @@ def encode_query(
     if len(parts) == 1:
         return np.asarray(parts[0][0])
     return np.asarray(normalised_rows(text_weight * parts[0] + (1 - text_weight) * parts[1], "query")[0])
+
+
+def describe(model: Encoder, text: str, feature: Features | None = None) -> Floats:
+    """(D,) float64 of length one of a description; `feature` (D,) where it is encoded already."""
+    return encode_query(model, text) if feature is None else normalised_rows(to_numpy(feature)[None], "text feature")[0]
+
+
+def check_rows(rows: Sequence[int] | Ints, count: int) -> Ints:
+    """(k,) rows of a gallery of `count` pictures. Raises ValueError for one that lies outside."""
+    shown = np.asarray(rows, np.int64).reshape(-1)
+    if len(shown) and not (shown.min() >= 0 and shown.max() < count):
+        raise ValueError(f"rows must lie in 0..{count - 1}, got {shown.tolist()}")
+    return shown
 
 
 def check_k(k: Any) -> int:
