@@ -1,7 +1,6 @@
 """Phrases that describe a person, by what they tell: the questions that can be asked about a description.
 
-Plain English, for photographs as well as for drawn people; what to ask next is chosen by
-:mod:`tireid.explain.questions`.
+They stand in `phrases.yaml`; what to ask next is chosen by :mod:`tireid.explain.questions`.
 """
 
 from __future__ import annotations
@@ -9,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-COLOURS = (
-    "black", "white", "grey", "red", "dark red", "pink", "orange", "yellow", "beige", "brown", "olive green", "green",
-    "teal", "light blue", "blue", "dark blue", "purple",
-)  # fmt: skip
+from tireid.basics.yaml import read_yaml
+
+_FILE: dict[str, Any] = read_yaml(Path(__file__).with_suffix(".yaml"))
+COLOURS = tuple(_FILE["colours"])
 
 
 @dataclass(frozen=True)
@@ -30,116 +31,24 @@ class Slot:
     """Any of these in the phrase that ends with a noun mentions the slot."""
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(word.strip() for word in text.split(","))
+def _words(*groups: str) -> frozenset[str]:
+    return frozenset(word for group in groups for word in _FILE["words"][group])
 
 
-_COLOUR_WORDS = _words(
-    "black, inky, white, grey, gray, charcoal, silver, red, crimson, scarlet, maroon, burgundy, wine, pink, rose, "
-    "salmon, orange, tangerine, yellow, mustard, lemon, golden, gold, beige, cream, tan, sand, brown, chocolate, "
-    "chestnut, coffee, olive, khaki, army, moss, green, emerald, teal, turquoise, blue, navy, cobalt, purple, violet, "
-    "plum, lilac"
-)
-_HAIR_COLOURS = _words(
-    "black, dark, raven, brown, brunette, blonde, blond, fair, golden, red, ginger, auburn, grey, gray, greying, "
-    "white, snowy"
-)
-_HAIR_STYLES = _words(
-    "short, cropped, cut, curly, curls, frizzy, bob, medium-length, chin-length, chin, long, flowing, ponytail, "
-    "ponytailed, bun, bald, shaved, braided"
-)
-_TOP_KINDS = _words(
-    "t-shirt, tshirt, tee, tank top, sleeveless top, hooded top, knitted top, singlet, polo, shirt, blouse, sweater, "
-    "jumper, pullover, sweatshirt, hoodie, hoody, jacket, windbreaker, blazer, coat, overcoat, vest, waistcoat, gilet, "
-    "cardigan, dress, frock, gown, suit, knit"
-)
-_LOWER_KINDS = _words(
-    "trousers, pants, slacks, jeans, denims, sweatpants, joggers, leggings, tights, shorts, skirt, jogging bottoms"
-)
-_SHOE_KINDS = _words(
-    "sneakers, trainers, running shoes, sports shoes, tennis shoes, leather shoes, dress shoes, loafers, boots, "
-    "wellies, sandals, open shoes, flip-flops, heels, pumps, flats, flat shoes, ballerinas, slip-on shoes, "
-    "high-heeled shoes"
-)
-_BAG_KINDS = _words(
-    "backpack, rucksack, school bag, knapsack, shoulder bag, messenger bag, cross-body bag, satchel, handbag, "
-    "hand bag, ladies bag, purse, tote bag, tote, large bag, cloth bag, shopper, suitcase, trolley case, travel case, "
-    "shopping bag, paper bag, carrier bag, plastic bag"
-)
-_HAT_KINDS = _words(
-    "cap, hat, beanie, helmet, headscarf, hijab, sun hat, wide-brimmed hat, floppy hat, woolly hat, winter hat, hood"
-)
-_TOPS, _LOWERS = _TOP_KINDS | _words("top, garment, outerwear, outer layer"), _LOWER_KINDS | {"bottoms"}
-_SHOES, _BAGS, _HATS = _SHOE_KINDS | {"shoes", "footwear"}, _BAG_KINDS | {"bag", "case"}, _HAT_KINDS | {"head covering"}
-_HAIR = _words("hair, bob, ponytail, bun, curls, head")
-_NECK = _words("scarf, shawl, tie, necktie, belt, headphones, headset, face mask, surgical mask, mask")
-_NOUNS = frozenset(noun.split()[-1] for noun in _TOPS | _LOWERS | _SHOES | _BAGS | _HATS | _HAIR | _NECK)
+def _slot(name: str, question: str, nouns: Sequence[str], **more: Any) -> Slot:
+    if "each colour" in more:
+        each = (more["each colour"].format(colour) for colour in COLOURS)
+        phrases = tuple(re.sub(r"\ba (?=[aeiou])", "an ", phrase) for phrase in each)
+        return Slot(name, question, phrases, _words(*nouns), _words("colours"))
+    return Slot(name, question, tuple(more["phrases"]), _words(*nouns), _words(*more.get("adjectives", ())))
 
 
-def _each(template: str, choices: str) -> tuple[str, ...]:
-    return tuple(template.format(choice.strip()) for choice in choices.split(","))
-
-
-def _coloured(name: str, question: str, template: str, nouns: frozenset[str]) -> Slot:
-    phrases = (template.format(colour) for colour in COLOURS)
-    spelt = tuple(re.sub(r"\ba (?=[aeiou])", "an ", phrase) for phrase in phrases)
-    return Slot(name, question, spelt, nouns, _COLOUR_WORDS)
-
-
-BANK: tuple[Slot, ...] = (
-    Slot("person", "Man or woman?", ("a man", "a woman"), _words(
-        "man, men, guy, gentleman, male, fellow, bloke, boy, he, his, woman, women, lady, female, girl, she, her"
-    )),
-    Slot("build", "Which build?", ("a slim person", "a heavy person"), _words(
-        "slim, thin, slender, skinny, stout, heavy-set, heavy, plump, stocky, large, fat"
-    )),
-    Slot("hair", "Which hair?", (
-        *_each("with {} hair", "short, curly, chin-length, long"), "with a ponytail", "with hair in a bun",
-        "with a bald head",
-    ), _HAIR, _HAIR_STYLES),
-    Slot("hair colour", "Which colour of hair?", _each("with {} hair", "black, brown, blonde, red, grey, white"), _HAIR,
-         _HAIR_COLOURS),
-    Slot("top", "Which garment on top?", _each(
-        "wearing a {}", "t-shirt, tank top, polo shirt, shirt, sweater, hoodie, jacket, blazer, puffer jacket, coat, "
-        "vest, cardigan, dress"
-    ), _TOP_KINDS),
-    _coloured("top colour", "Which colour on top?", "wearing a {} top", _TOPS),
-    Slot("pattern", "Which pattern on top?", (
-        "wearing a plain top", "wearing a striped top", "wearing a checked top", "wearing a dotted top",
-        "wearing a top with a print", "wearing a two-tone top",
-    ), _words(
-        "plain, striped, stripy, banded, checked, plaid, chequered, tartan, dotted, polka-dot, spotted, two-tone, "
-        "colour-block, two-coloured, logo, print, graphic, design, emblem"
-    )),
-    Slot("bottoms", "Which trousers or skirt?", (
-        *_each("wearing {}", "trousers, jeans, sweatpants, leggings, shorts"), "wearing a skirt", "wearing a long skirt"
-    ), _LOWER_KINDS | _words("dress, frock, gown")),
-    _coloured("bottoms colour", "Which colour of trousers or skirt?", "wearing {} bottoms", _LOWERS),
-    Slot("shoes", "Which shoes?",
-         _each("wearing {}", "sneakers, leather shoes, boots, sandals, high heels, flat shoes"), _SHOE_KINDS),
-    _coloured("shoe colour", "Which colour of shoes?", "wearing {} shoes", _SHOES),
-    Slot("bag", "Which bag?", _each(
-        "carrying a {}", "backpack, shoulder bag, handbag, tote bag, suitcase, shopping bag"
-    ), _BAG_KINDS),
-    _coloured("bag colour", "Which colour of bag?", "carrying a {} bag", _BAGS),
-    Slot("headwear", "What on the head?", _each("wearing a {}", "cap, hat, beanie, helmet, headscarf"), _HAT_KINDS),
-    _coloured("headwear colour", "Which colour of hat?", "wearing a {} hat", _HATS),
-    Slot("glasses", "Which glasses?", _each("wearing {}", "glasses, sunglasses"), _words(
-        "glasses, spectacles, eyeglasses, sunglasses, shades"
-    )),
-    Slot("accessory", "Which accessory?", (
-        *_each("wearing a {}", "scarf, face mask, tie, belt"), "wearing headphones"
-    ), _NECK),
-    Slot("in hand", "What in the hand?", ("holding an umbrella", "holding a phone", "holding a cup"), _words(
-        "umbrella, parasol, brolly, phone, smartphone, cup, hot drink"
-    )),
-)  # fmt: skip
+BANK: tuple[Slot, ...] = tuple(_slot(**tree) for tree in _FILE["slots"])
 """What can be asked."""
-
-_STARTS_PHRASE = _words(
-    "a, an, the, his, her, their, with, in, on, of, over, under, wearing, wears, wear, carrying, holding, has, have, "
-    "is, are, dressed, clad, clothed, also, pair"
-)
+_GARMENTS = ("tops", "bottoms", "shoes", "bags", "hats")
+_THINGS = _words(*_GARMENTS, *(f"kinds of {garment}" for garment in _GARMENTS), "hair", "accessories")
+_NOUNS = frozenset(noun.split()[-1] for noun in _THINGS)
+_STARTS_PHRASE = frozenset(_FILE["starts"])
 
 
 def mentioned(text: str, slots: Sequence[Slot] = BANK) -> frozenset[str]:
@@ -209,8 +118,7 @@ def add_phrase(text: str, phrase: str) -> str:
 
 def _pronoun(text: str) -> str:
     words = set(re.findall(r"[a-z]+", text.lower()))
-    he = words & {"man", "guy", "gentleman", "male", "fellow", "bloke", "boy", "he", "his"}
-    she = words & {"woman", "lady", "female", "girl", "she", "her"}
+    he, she = words & _words("he"), words & _words("she")
     if bool(he) != bool(she):
         return "He" if he else "She"
-    return "They" if words & {"they", "their"} else "The person"
+    return "They" if words & _words("they") else "The person"
