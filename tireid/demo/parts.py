@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,52 +15,8 @@ from tireid.show.cards import COLOURS, safe
 with extra("notebooks"):
     import ipywidgets as widgets
 
-STYLE = f"""<style>
-.tireid {{ color: var(--jp-ui-font-color1, #1a1a1a); font: 13px/1.45 var(--jp-ui-font-family, sans-serif); }}
-.tireid p {{ margin: 2px 0; max-width: 62em; }}
-.tireid table {{ border-collapse: collapse; margin: 4px 0; font-size: 13px; }}
-.tireid th, .tireid td {{ padding: 2px 10px 2px 0; text-align: left; vertical-align: top; }}
-.tireid th {{ border-bottom: 1px solid var(--jp-border-color1, #9e9e9e); font-weight: 600; }}
-.tireid td.number, .tireid th.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
-.tireid figure {{ font-size: 12px; line-height: 1.35; box-sizing: border-box; }}
-.tireid figure.picked {{ outline: 3px solid var(--jp-brand-color1, #1565c0); outline-offset: 1px; }}
-.tireid figure .picture {{ height: 240px; display: flex; align-items: center; justify-content: center; }}
-.tireid figure img {{ max-width: 100%; max-height: 100%; margin: 0; width: auto; height: 240px; object-fit: contain; }}
-.tireid figure .name {{ font-weight: 600; overflow-wrap: anywhere; }}
-.tireid td.long {{ min-width: 14em; }}
-.tireid table caption {{ text-align: left; font-style: italic; padding: 2px 0; }}
-.tireid .complaint {{ border-left: 4px solid {COLOURS[False]}; padding-left: 8px; }}
-.tireid .bar {{ position: relative; width: 140px; height: 10px; background: var(--jp-layout-color3, #dcdcdc); }}
-.tireid .bar span {{ position: absolute; top: 0; bottom: 0; min-width: 3px;
-  background: var(--jp-brand-color1, #1565c0); }}
-.tireid .cards {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(148px, 1fr)); gap: 8px; }}
-.tireid .sure .bar {{ display: inline-block; vertical-align: middle; margin-right: 6px; }}
-.tireid svg text {{ font: 600 12px sans-serif; }}
-.tireid-root {{ container-type: inline-size; }}
-.tireid-root > * {{ flex: none; }}
-.tireid-body {{ display: flex; flex-flow: row wrap; align-items: flex-start; gap: 16px; overflow: visible; }}
-.tireid-body > * {{ min-width: 0; }}
-.tireid-grids {{ flex: 2 1 320px; overflow: visible; }}
-.tireid-panel {{ flex: 1 1 46%; overflow: visible; }}
-.tireid-panel:empty {{ display: none; }}
-@container (max-width: 900px) {{ .tireid-panel {{ order: -1; flex-basis: 100%; }} }}
-.tireid-search {{ gap: 4px 8px; }}
-.tireid-root .tireid-search .widget-text input[type="text"] {{ height: 40px; font-size: 16px; padding: 0 12px; }}
-.tireid-root .tireid-search > .widget-text {{ height: 44px; align-items: center; }}
-.tireid-sure {{ min-height: 24px; }}
-.tireid-root .tireid-section::before {{ content: "▸ " / ""; }}
-.tireid-root .tireid-section.mod-active::before {{ content: "▾ " / ""; }}
-.tireid-card {{ position: relative; overflow: visible; margin: 0; flex-direction: column; }}
-.tireid-actions {{ position: relative; z-index: 1; width: 100%; overflow: visible; margin: 2px 0 0; }}
-.tireid-actions button {{ width: auto; flex: 1 1 auto; min-width: 0; margin: 0; padding: 0 4px; font-size: 12px; }}
-.tireid-card > .tireid-open {{ position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; color: transparent;
-  background: transparent; box-shadow: none; cursor: pointer; line-height: 1; overflow: hidden; border-radius: 6px; }}
-.tireid-card > .tireid-open:hover {{ box-shadow: 0 0 0 2px var(--jp-brand-color1, #1565c0); background: transparent; }}
-.tireid-root button:focus-visible, .tireid-root input:focus-visible, .tireid-root select:focus-visible,
-.tireid-root textarea:focus-visible {{ outline: 3px solid var(--jp-brand-color1, #1565c0); outline-offset: 1px; }}
-.tireid-root .tireid-word.mod-active {{ background: #1565c0; color: #fff; }}
-.tireid-root .tireid-word:not(.mod-active) {{ text-decoration: line-through; }}
-</style>"""
+_CSS = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+STYLE = f"<style>\n{_CSS.replace('var(--tireid-wrong)', COLOURS[False])}</style>"
 
 FULL, LONG = "100%", 40
 __all__ = [

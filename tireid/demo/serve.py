@@ -18,44 +18,7 @@ from tireid.demo.first_page import HOST, FirstPage
 
 EXTENSIONS = ["@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager", "anywidget"]
 """What of JupyterLab the page loads: what else is installed there is not asked for."""
-TEMPLATE = """{%- extends "voila/templates/lab/index.html.j2" -%}
-{% import "spinner.macro.html.j2" as spinner %}
-{% from "voila_setup.macro.html.j2" import voila_setup_helper_functions with context %}
-{#- As in Voila's own page, without its style sheets from another host. -#}
-{%- block notebook_css -%}
-{{ resources.include_js("static/voila-style.js") }}
-{{ spinner.css() }}
-<style>
-.jp-mod-noOutputs.jp-mod-noInput { display: none; }
-body.jp-Notebook { background: var(--jp-layout-color0); padding: 12px; margin: 0; min-height: 100vh; height: auto;
-  box-sizing: border-box; overflow: visible; }
-#rendered_cells .jp-Cell, #rendered_cells .jp-OutputArea-child { padding: 0; margin: 0; overflow: visible; }
-body:has(.tireid-root) #preview { display: none; }
-#rendered_cells .jp-OutputPrompt { display: none; }
-</style>
-{{ super.super() }}
-{{ resources.include_css("static/theme-dark.css")
-  | replace("<style", "<style media='(prefers-color-scheme: dark)'") | safe }}
-{%- endblock notebook_css -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock html_head_js_mermaidjs -%}
-{#- The first view stands above the cells, which are hidden until the last of them is done. -#}
-{%- block body_header -%}
-<link rel="icon" href="data:;base64,=">
-<body class="jp-Notebook theme-light" data-base-url="{{ resources.base_url }}voila/" data-voila="voila"
-  data-jp-theme-light="true" data-jp-theme-name="JupyterLab Light">
-<script>
-  if (matchMedia("(prefers-color-scheme: dark)").matches) {
-    document.body.classList.replace("theme-light", "theme-dark");
-    Object.assign(document.body.dataset, {jpThemeLight: "false", jpThemeName: "JupyterLab Dark"});
-  }
-</script>
-{% if not resources.preview %}{{ spinner.html() }}{% endif %}
-{{ voila_setup_helper_functions() }}
-<main id="preview" aria-busy="true"><p role="status">Loading the model …</p>{{ resources.preview | safe }}</main>
-<div id="rendered_cells" style="display: none">
-  <div>
-{%- endblock body_header -%}
-"""
+TEMPLATE = Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8")
 
 
 def free_port(port: int | None) -> int:
