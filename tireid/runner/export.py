@@ -23,7 +23,7 @@ from tireid.runner.sanitise import clean_html, harmless_style
 
 with extra("notebooks"):
     from bs4 import BeautifulSoup
-    from jinja2 import Environment, pass_context
+    from jinja2 import Environment, FileSystemLoader, pass_context
     from jinja2.runtime import Context
     from latex2mathml.converter import convert as to_mathml
     from markupsafe import Markup
@@ -31,72 +31,11 @@ with extra("notebooks"):
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
     from nbformat import NotebookNode
 
-BODY = """
-{%- extends 'base.html.j2' -%}
-{% block data_latex %}<div class="output_latex output_subarea">{{ output.data['text/latex'] | tex2html }}</div>
-{% endblock %}
-{% block data_svg %}<div class="output_svg output_subarea"><img
-  src="data:image/svg+xml;base64,{{ output.data['image/svg+xml'] | text_base64 | escape_html }}"
-  alt="{{ output | get_metadata('alt', 'image/svg+xml') or cell | get_metadata('alt') or '' | escape_html }}"></div>
-{% endblock %}
-"""
-PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-    """
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<meta http-equiv="x-dns-prefetch-control" content="off">
-<meta name="viewport" content="width=device-width, initial-scale=1.0">
-<title>{{ title }}</title>
-{% for style in styles %}
-<style>{{ style }}</style>
-{% endfor %}
-<style>
-  body { overflow: visible; padding: 8px; }
-  div#notebook { overflow: visible; }
-  div#notebook-container, section#provenance {
-    max-width: 960px; width: auto; padding: 1.5rem; margin: 0 auto; box-shadow: none;
-  }
-  div.text_cell_render, .rendered_html p, .rendered_html li { font-size: 15px; line-height: 1.55; }
-  div.output_area pre { font-size: 13px; line-height: 1.4; }
-  div.output_subarea { max-width: 100%; overflow-x: auto; }
-  img { max-width: 100%; height: auto; }
-  math[display="block"] { margin: 1em 0; }
-  @media print { div.cell, div.output_wrapper, div.output { display: block; page-break-inside: avoid; } }
-</style>
-</head>
-<body>
-<main>
-{% if error %}
-<p class="container" role="alert"><strong>This run did not reach its end.</strong> {{ error }}</p>
-{% endif %}
-<div tabindex="-1" id="notebook" class="border-box-sizing"><div class="container" id="notebook-container">
-{{ body }}
-</div></div>
-{% if sections %}
-<section id="provenance" class="container rendered_html"><h2>How this was made</h2>
-{% for title, rows in sections.items() %}
-<h3>{{ title }}</h3>
-<table><tbody>
-{% for key, value in rows.items() %}
-<tr><th scope="row">{{ key }}</th><td>{{ value }}</td></tr>
-{% endfor %}
-</tbody></table>
-{% endfor %}
-</section>
-{% endif %}
-</main>
-</body>
-</html>
-""".lstrip()
+BODY = Path(__file__).with_name("cells.html.j2").read_text(encoding="utf-8")
+PAGE = Environment(
+    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
-NEEDS_SCRIPT = {
-    "application/vnd.jupyter.widget-view+json",
-    "application/javascript",
-    "text/vnd.mermaid",
-}
+NEEDS_SCRIPT = {"application/vnd.jupyter.widget-view+json", "application/javascript", "text/vnd.mermaid"}
 STYLE = re.compile(r"<style[^>]*>(.*?)</style\s*>", re.IGNORECASE | re.DOTALL)
 PICTURE_BYTES = 20_000_000
 
@@ -135,7 +74,7 @@ def export_html(
     soup = BeautifulSoup(body, "html.parser")
     _link_pictures(soup)
     _follow_links(soup, folder, html_path.parent)
-    page = PAGE.render(
+    page = PAGE.get_template("page.html.j2").render(
         title=title,
         styles=[*map(Markup, _template_styles(resources)), *map(Markup, _own_styles(nb))],
         body=Markup(clean_html(str(soup))),

@@ -8,38 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from tireid.basics.extras import extra
+from tireid.basics.yaml import read_yaml
 
 with extra("notebooks"):
     import nh3
     import tinycss2
 
-MATH = """
-    math annotation maction menclose merror mfenced mfrac mi mmultiscripts mn mo mover mpadded mphantom mroot mrow ms
-    mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover semantics
-"""
-SHAPES = "svg g path ellipse circle rect line polyline polygon text tspan title desc"
-TAGS = (nh3.ALLOWED_TAGS - {"map", "area"}) | {"section", "tfoot", "label", *MATH.split(), *SHAPES.split()}
-ATTRIBUTES = """
-    id class title lang dir role tabindex style align valign halign width height
-    border rowspan colspan scope headers span start
-    display mathvariant mathsize stretchy fence form separator accent accentunder lspace rspace minsize maxsize
-    linethickness columnalign rowalign columnspacing rowspacing columnlines rowlines frame notation xmlns largeop
-    movablelimits symmetric depth voffset displaystyle scriptlevel encoding
-    viewBox preserveAspectRatio d x y x1 y1 x2 y2 cx cy r rx ry points transform fill stroke stroke-width
-    stroke-dasharray stroke-linecap stroke-linejoin opacity fill-opacity stroke-opacity text-anchor font-size
-    font-family font-weight paint-order dx dy dominant-baseline
-"""
-"""Of any element, of tables and lists, of mathematics, of shapes."""
-OWN = {"a": {"href"}, "img": {"src", "alt"}, "details": {"open"}}
-"""Of single elements."""
-FUNCTIONS = """
-    rgb rgba hsl hsla var calc min max clamp repeat minmax fit-content rotate translate translatex translatey scale
-    matrix skew not is where nth-child nth-of-type nth-last-child
-"""
-"""Of style sheets: those that compute. `url`, `image-set`, `src`, `element`, `cross-fade` and more load something."""
+ALLOWED: dict[str, Any] = read_yaml(Path(__file__).with_name("allowed.yaml"))
+TAGS = (nh3.ALLOWED_TAGS - {"map", "area"}).union(*(ALLOWED[group] for group in ("tags", "mathematics", "shapes")))
+ATTRIBUTES = {"*": set(ALLOWED["attributes"]), **{tag: set(names) for tag, names in ALLOWED["own"].items()}}
 PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|avif|bmp|svg\+xml);base64,[A-Za-z0-9+/=\s]*", re.ASCII)
 LINK = re.compile(r"(https?|mailto):|[^:]*([/?#]|$)", re.IGNORECASE)
 
@@ -56,7 +37,7 @@ def clean_html(fragment: str) -> str:
         fragment,
         tags=TAGS,
         clean_content_tags={"script", "style"},
-        attributes={"*": set(ATTRIBUTES.split()), **OWN},
+        attributes=ATTRIBUTES,
         attribute_filter=_allowed,
         generic_attribute_prefixes={"aria-"},
         url_schemes={"http", "https", "mailto", "data"},
@@ -99,7 +80,7 @@ def _tokens(nodes: list[Any]) -> Iterator[Any]:
 def _is_harmless(token: Any) -> bool:
     match token.type:
         case "function":
-            return token.lower_name in FUNCTIONS.split()
+            return token.lower_name in ALLOWED["functions"]
         case "at-keyword":
             return bool(token.lower_value == "media")
         case "url" | "error":
