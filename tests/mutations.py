@@ -117,15 +117,15 @@ MUTATIONS = [
     Mutation(
         "temperature ignored by SDM",
         "losses/sdm.py",
-        ".T / temperature\n    matches",
-        ".T\n    matches",
+        "text_features) / temperature",
+        "text_features)",
         "losses/test_matching.py::test_sdm_equals_loops",
     ),
     Mutation(
         "temperature ignored by the recovery",
         "losses/recovery.py",
-        '"infonce", self.temperature)',
-        '"infonce", 0.03)',
+        '{"temperature": self.temperature}',
+        '{"temperature": 0.03}',
         "model/test_recovery.py::test_text_tokens_and_targets_equal_loops",
     ),
     Mutation(

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,13 +24,11 @@ except ImportError:  # not on Windows: there, what is older than a day counts as
 _SUFFIX = ".part"
 
 
-@contextmanager
-def _held(path: Path, make: Callable[[Path], Path]) -> Iterator[Path]:
-    """A fresh temporary file or directory beside `path`, locked until the block ends."""
+def _make_locked(path: Path, make: Callable[[Path], Path]) -> tuple[Path, int | None]:
+    """A fresh temporary file or directory beside `path`, and the handle that locks it; None without locks."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if fcntl is None:
-        yield make(path)
-        return
+        return make(path), None
     while True:
         temporary = make(path)
         try:
@@ -39,12 +37,23 @@ def _held(path: Path, make: Callable[[Path], Path]) -> Iterator[Path]:
             continue
         fcntl.flock(handle, fcntl.LOCK_EX)
         if temporary.exists():
-            break
+            return temporary, handle
         os.close(handle)
+
+
+@contextmanager
+def _held(path: Path, make: Callable[[Path], Path]) -> Iterator[Path]:
+    """A temporary file or directory, locked until the block ends, and then gone, unless renamed."""
+    temporary, handle = _make_locked(path, make)
     try:
         yield temporary
     finally:
-        os.close(handle)
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+        if handle is not None:
+            os.close(handle)
 
 
 def _make_file(path: Path) -> Path:
@@ -57,14 +66,9 @@ def _make_directory(path: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent))
 
 
-@contextmanager
-def temporary_file(path: str | Path) -> Iterator[Path]:
+def temporary_file(path: str | Path) -> AbstractContextManager[Path]:
     """An empty file beside `path`, to be written and put in its place; gone when the block ends, unless renamed."""
-    with _held(Path(path), _make_file) as temporary:
-        try:
-            yield temporary
-        finally:
-            temporary.unlink(missing_ok=True)
+    return _held(Path(path), _make_file)
 
 
 def put_in_place(temporary: Path, path: Path) -> None:
@@ -86,14 +90,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         put_in_place(temporary, Path(path))
 
 
-@contextmanager
-def temporary_directory(path: str | Path) -> Iterator[Path]:
+def temporary_directory(path: str | Path) -> AbstractContextManager[Path]:
     """An empty directory beside `path`, to be filled and renamed to it; gone when the block ends, unless renamed."""
-    with _held(Path(path), _make_directory) as temporary:
-        try:
-            yield temporary
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    return _held(Path(path), _make_directory)
 
 
 def remove_leftovers(folder: str | Path, *, dry_run: bool = False) -> int:

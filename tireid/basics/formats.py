@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from tireid.basics.yaml import read_yaml
 
 
 class Counts(NamedTuple):
@@ -50,45 +52,15 @@ class Layout:
         return all(counts.images == counts.captions for counts in self.published.values())
 
 
-_ALL = (
-    Layout(
-        name="CUHK-PEDES",
-        files=("reid_raw.json",),
-        path_field="file_path",
-        published={
-            "train": Counts(11003, 34054, 68126),
-            "val": Counts(1000, 3078, 6158),
-            "test": Counts(1000, 3074, 6156),
-        },
-        folders=("cam_a", "cam_b", "CUHK01", "CUHK03", "Market", "test_query", "train_query"),
-        request="https://github.com/ShuangLI59/Person-Search-with-Natural-Language-Description",
-        first_id=1,
-    ),
-    Layout(
-        name="ICFG-PEDES",
-        files=("ICFG-PEDES.json", "ICFG_PEDES.json"),
-        path_field="file_path",
-        published={"train": Counts(3102, 34674, 34674), "test": Counts(1000, 19848, 19848)},
-        folders=("train", "test"),
-        request="https://github.com/zifyloo/SSAN",
-        ids_restart=True,
-    ),
-    Layout(
-        name="RSTPReid",
-        files=("data_captions.json",),
-        path_field="img_path",
-        published={
-            "train": Counts(3701, 18505, 37010),
-            "val": Counts(200, 1000, 2000),
-            "test": Counts(200, 1000, 2000),
-        },
-        folders=(),
-        request="https://github.com/NjtechCVLab/RSTPReid-Dataset",
-        camera=re.compile(r"_c(\d+)_"),
-        tokens=False,
-    ),
-)
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}
+def _layout(name: str, published: dict[str, list[int]], camera: str | None = None, **more: Any) -> Layout:
+    files, folders = tuple(more.pop("files")), tuple(more.pop("folders"))
+    counts = {split: Counts(*numbers) for split, numbers in published.items()}
+    found = None if camera is None else re.compile(camera)
+    return Layout(name, files, published=counts, folders=folders, camera=found, **more)
+
+
+_FILE: dict[str, dict[str, Any]] = read_yaml(Path(__file__).with_suffix(".yaml"))
+LAYOUTS: dict[str, Layout] = {name: _layout(name, **tree) for name, tree in _FILE.items()}
 SYNTHETIC, SYNTHETIC_LAYOUT = "synthetic", "CUHK-PEDES"
 """The name of the drawn data set, and whose layout it is written in."""
 DATASETS = (*LAYOUTS, SYNTHETIC)

@@ -68,3 +68,12 @@ def ramp(progress: float, share: float) -> float:
     (0.5, 1.0, 1.0)
     """
     return 1.0 if share == 0 else min(1.0, progress / share)
+
+
+def risen(gamma: float, progress: float, share: float) -> float:
+    """A circle loss's scale, which rises from a quarter of its value over the first `share` of the training.
+
+    >>> risen(64, 0.0, 0.5), risen(64, 0.5, 0.5)
+    (16.0, 64.0)
+    """
+    return gamma * (0.25 + 0.75 * ramp(progress, share))

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from tireid.losses.alignment import AlignmentLoss, ramp
+from tireid.losses.alignment import AlignmentLoss, risen
 from tireid.losses.common import check_mask, check_matrix, cosines, full_precision, same_person
 
 
@@ -93,7 +93,7 @@ class CircleLoss(AlignmentLoss):
 
     def gamma_at(self, progress: float) -> float:
         """Gamma when the part `progress` of the training is done."""
-        return self.gamma * (0.25 + 0.75 * ramp(progress, self.gamma_warmup))
+        return risen(self.gamma, progress, self.gamma_warmup)
 
     def weights(self, similarity: Tensor, positives: Tensor) -> tuple[Tensor, Tensor]:
         """:func:`circle_weights` (N, M) of similarities and bool positives (N, M), with these options."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tireid.losses.alignment import AlignmentLoss
-from tireid.losses.common import check_ids, check_pairs, full_precision, row_divergence, same_person
+from tireid.losses.common import full_precision, matches_of, row_divergence
 
 
 class CMPMLoss(AlignmentLoss):
@@ -33,9 +33,7 @@ def cmpm_loss(image_features: Tensor, text_features: Tensor, person_ids: Tensor)
     >>> round(cmpm_loss(torch.eye(2), torch.eye(2), torch.tensor([0, 1])).item(), 3)
     8.744
     """
-    check_pairs("image_features", "text_features", image_features, text_features)
-    check_ids("person_ids", person_ids, len(image_features))
-    matches = same_person(person_ids)
+    matches = matches_of(image_features, text_features, person_ids)
     image_on_text = image_features @ F.normalize(text_features, dim=1).T
     text_on_image = text_features @ F.normalize(image_features, dim=1).T
     return row_divergence(image_on_text, matches) + row_divergence(text_on_image, matches)

@@ -63,6 +63,13 @@ def check_pairs(first: str, second: str, a: Tensor, b: Tensor) -> None:
         raise ValueError(f"{first} {tuple(a.shape)} and {second} {tuple(b.shape)} must have the same shape")
 
 
+def matches_of(image_features: Tensor, text_features: Tensor, person_ids: Tensor) -> Tensor:
+    """Bool (B, B), same person, of B pairs with features (B, D) and integers (B,); ValueError where they do not fit."""
+    check_pairs("image_features", "text_features", image_features, text_features)
+    check_ids("person_ids", person_ids, len(image_features))
+    return same_person(person_ids)
+
+
 def check_ids(name: str, ids: Tensor, count: int) -> None:
     """`ids` holds `count` integers, else ValueError naming the argument."""
     if ids.shape != (count,) or ids.is_floating_point() or ids.dtype == torch.bool:

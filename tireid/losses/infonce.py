@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tireid.losses.alignment import AlignmentLoss
-from tireid.losses.common import check_pairs, full_precision
+from tireid.losses.common import check_pairs, cosines, full_precision
 
 
 class InfoNCELoss(AlignmentLoss):
@@ -35,6 +35,6 @@ def infonce_loss(image_features: Tensor, text_features: Tensor, temperature: flo
     0.3133
     """
     check_pairs("image_features", "text_features", image_features, text_features)
-    logits = F.normalize(image_features, dim=1) @ F.normalize(text_features, dim=1).T / temperature
+    logits = cosines(image_features, text_features) / temperature
     own = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
 from tireid.basics.section import Variant, by_kind
-from tireid.losses.alignment import ramp
+from tireid.losses.alignment import risen
 from tireid.losses.circle import circle_loss
 from tireid.losses.common import check_ids, check_pairs, full_precision, same_person
-
-RecoveryKind = Literal["infonce", "cosine", "mse", "circle"]
 
 
 class Recovery(Variant):
@@ -36,12 +33,16 @@ class Recovery(Variant):
     """Share of patches hidden when the token is `image`."""
     loss: str
 
-    @abstractmethod
     def compute(self, recovered: Tensor, target: Tensor, person_ids: Tensor, progress: float = 1.0) -> Tensor:
         """:func:`recovery_loss` of features (B, D) with these options.
 
         `person_ids` (B,) are integers; `progress` in [0, 1] is the part of the training that is done.
         """
+        return recovery_loss(recovered, target, person_ids, self.loss, **self.numbers(progress))
+
+    def numbers(self, progress: float) -> dict[str, float]:
+        """What the loss takes beside the features."""
+        return {}
 
 
 class InfoNCERecovery(Recovery):
@@ -50,9 +51,9 @@ class InfoNCERecovery(Recovery):
     loss: Literal["infonce"] = "infonce"
     temperature: float = Field(0.03, gt=0)
 
-    def compute(self, recovered: Tensor, target: Tensor, person_ids: Tensor, progress: float = 1.0) -> Tensor:
-        """As :meth:`Recovery.compute`: features (B, D) to a scalar."""
-        return recovery_loss(recovered, target, person_ids, "infonce", self.temperature)
+    def numbers(self, progress: float) -> dict[str, float]:
+        """As :meth:`Recovery.numbers`."""
+        return {"temperature": self.temperature}
 
 
 class CosineRecovery(Recovery):
@@ -60,19 +61,11 @@ class CosineRecovery(Recovery):
 
     loss: Literal["cosine"] = "cosine"
 
-    def compute(self, recovered: Tensor, target: Tensor, person_ids: Tensor, progress: float = 1.0) -> Tensor:
-        """As :meth:`Recovery.compute`: features (B, D) to a scalar."""
-        return recovery_loss(recovered, target, person_ids, "cosine")
-
 
 class MSERecovery(Recovery):
     """The squared error to the own target."""
 
     loss: Literal["mse"] = "mse"
-
-    def compute(self, recovered: Tensor, target: Tensor, person_ids: Tensor, progress: float = 1.0) -> Tensor:
-        """As :meth:`Recovery.compute`: features (B, D) to a scalar."""
-        return recovery_loss(recovered, target, person_ids, "mse")
 
 
 class CircleRecovery(Recovery):
@@ -84,10 +77,9 @@ class CircleRecovery(Recovery):
     gamma_warmup: float = Field(0.0, ge=0, le=1)
     """Fraction of the training over which gamma rises from a quarter of its value."""
 
-    def compute(self, recovered: Tensor, target: Tensor, person_ids: Tensor, progress: float = 1.0) -> Tensor:
-        """As :meth:`Recovery.compute`: features (B, D) to a scalar."""
-        gamma = self.gamma * (0.25 + 0.75 * ramp(progress, self.gamma_warmup))
-        return recovery_loss(recovered, target, person_ids, "circle", margin=self.margin, gamma=gamma)
+    def numbers(self, progress: float) -> dict[str, float]:
+        """As :meth:`Recovery.numbers`."""
+        return {"margin": self.margin, "gamma": risen(self.gamma, progress, self.gamma_warmup)}
 
 
 RECOVERIES: dict[str, type[Recovery]] = by_kind(InfoNCERecovery, CosineRecovery, MSERecovery, CircleRecovery)
@@ -98,7 +90,7 @@ def recovery_loss(
     recovered: Tensor,
     target: Tensor,
     person_ids: Tensor,
-    kind: RecoveryKind = "infonce",
+    kind: str = "infonce",
     temperature: float = 0.03,
     margin: float = 0.25,
     gamma: float = 64.0,
@@ -136,4 +128,4 @@ def recovery_loss(
         return F.mse_loss(g, r)
     if kind == "circle":
         return circle_loss(g @ r.T, same, margin, gamma)
-    raise ValueError(f"kind must be one of {', '.join(get_args(RecoveryKind))}, got {kind!r}")
+    raise ValueError(f"kind must be one of {', '.join(RECOVERIES)}, got {kind!r}")

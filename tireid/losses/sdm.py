@@ -6,10 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional as F
 
 from tireid.losses.alignment import AlignmentLoss
-from tireid.losses.common import check_ids, check_pairs, full_precision, row_divergence, same_person
+from tireid.losses.common import cosines, full_precision, matches_of, row_divergence
 
 
 class SDMLoss(AlignmentLoss):
@@ -37,8 +36,6 @@ def sdm_loss(image_features: Tensor, text_features: Tensor, person_ids: Tensor, 
     >>> round(sdm_loss(torch.eye(2), torch.eye(2), torch.tensor([0, 1]), temperature=1.0).item(), 3)
     8.744
     """
-    check_pairs("image_features", "text_features", image_features, text_features)
-    check_ids("person_ids", person_ids, len(image_features))
-    logits = F.normalize(image_features, dim=1) @ F.normalize(text_features, dim=1).T / temperature
-    matches = same_person(person_ids)
+    matches = matches_of(image_features, text_features, person_ids)
+    logits = cosines(image_features, text_features) / temperature
     return row_divergence(logits, matches) + row_divergence(logits.T, matches)

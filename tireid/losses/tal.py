@@ -7,10 +7,9 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional as F
 
 from tireid.losses.alignment import AlignmentLoss
-from tireid.losses.common import check_ids, check_pairs, full_precision, same_person
+from tireid.losses.common import cosines, full_precision, matches_of
 
 
 class TALLoss(AlignmentLoss):
@@ -27,11 +26,7 @@ class TALLoss(AlignmentLoss):
 
 @full_precision
 def tal_loss(
-    image_features: Tensor,
-    text_features: Tensor,
-    person_ids: Tensor,
-    margin: float = 0.1,
-    temperature: float = 0.015,
+    image_features: Tensor, text_features: Tensor, person_ids: Tensor, margin: float = 0.1, temperature: float = 0.015
 ) -> Tensor:
     """Triplet alignment loss, both directions added: a triplet loss whose hardest negative is a soft maximum.
 
@@ -45,13 +40,10 @@ def tal_loss(
     >>> round(tal_loss(torch.eye(2), torch.eye(2), torch.tensor([0, 1]), margin=1.5, temperature=1.0).item(), 4)
     1.0
     """
-    check_pairs("image_features", "text_features", image_features, text_features)
-    check_ids("person_ids", person_ids, len(image_features))
-    similarity = F.normalize(image_features, dim=1) @ F.normalize(text_features, dim=1).T
-    matches = same_person(person_ids)
-    return _soft_triplet(similarity, matches, margin, temperature) + _soft_triplet(
-        similarity.T, matches, margin, temperature
-    )
+    matches = matches_of(image_features, text_features, person_ids)
+    similarity = cosines(image_features, text_features)
+    images, texts = (_soft_triplet(s, matches, margin, temperature) for s in (similarity, similarity.T))
+    return images + texts
 
 
 def _soft_triplet(similarity: Tensor, matches: Tensor, margin: float, temperature: float) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, overload
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -102,27 +102,6 @@ class InteractionEncoder(nn.Module):
                 nn.init.normal_(weight, std=perceptron)
             elif name.endswith("bias"):
                 nn.init.zeros_(weight)
-
-    @overload
-    def forward(
-        self,
-        text_tokens: Tensor,
-        image_tokens: Tensor,
-        text_mask: Tensor | None = None,
-        need_weights: Literal[False] = False,
-        query: Literal["text", "image"] = "text",
-    ) -> Tensor: ...
-
-    @overload
-    def forward(
-        self,
-        text_tokens: Tensor,
-        image_tokens: Tensor,
-        text_mask: Tensor | None = None,
-        *,
-        need_weights: Literal[True],
-        query: Literal["text", "image"] = "text",
-    ) -> tuple[Tensor, Tensor]: ...
 
     def forward(
         self,

@@ -134,9 +134,7 @@ class TIReID(nn.Module):
         """
         if self.interaction is None:
             raise ValueError("this model has no interaction encoder: its loss.mlm and loss.recovery are 0")
-        if need_weights:
-            return self.interaction(text_tokens, image_tokens, mask, need_weights=True, query=query)
-        return self.interaction(text_tokens, image_tokens, mask, query=query)
+        return self.interaction(text_tokens, image_tokens, mask, need_weights, query)
 
     # The terms
 

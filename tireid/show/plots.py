@@ -9,6 +9,7 @@ import base64
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,28 +30,16 @@ Array = npt.NDArray[Any]
 PALETTE = (
     "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9",
 )  # fmt: skip
-SMALL, NORMAL = 9.35, 10.2
-"""Sizes of text in points."""
-STYLE: dict[Any, Any] = {
-    "axes.axisbelow": True, "axes.edgecolor": "0.8", "axes.facecolor": "white", "axes.grid": True,
-    "axes.labelcolor": "0.15", "axes.labelsize": NORMAL, "axes.linewidth": 1.25, "axes.spines.right": False,
-    "axes.spines.top": False, "axes.titlesize": NORMAL, "figure.dpi": 90, "figure.facecolor": "white",
-    "font.size": NORMAL, "grid.color": "0.8", "grid.linewidth": 1, "legend.fontsize": SMALL,
-    "legend.title_fontsize": NORMAL, "lines.solid_capstyle": "round",
-    "patch.edgecolor": "white", "patch.force_edgecolor": True, "savefig.bbox": "tight", "text.color": "0.15",
-    "xtick.bottom": False, "xtick.color": "0.15", "xtick.labelsize": SMALL, "ytick.color": "0.15",
-    "ytick.labelsize": SMALL, "ytick.left": False,
-}  # fmt: skip
+STYLE = Path(__file__).with_name("tireid.mplstyle")
 
 
 @contextmanager
 def plot_style() -> Iterator[None]:
     """The project's look, for the figures drawn inside the block."""
     with extra("notebooks"):
-        import matplotlib as mpl
-        from matplotlib.rcsetup import cycler
+        from matplotlib import style
 
-    with mpl.rc_context(STYLE | {"axes.prop_cycle": cycler(color=PALETTE)}):
+    with style.context(STYLE):
         yield
 
 
