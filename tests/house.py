@@ -248,3 +248,25 @@ def only_the_core() -> str:
     """Source that hides, from the process that runs it, every package that only an extra or nobody here brings."""
     absent = packages_distributions().keys() - modules_of_the_core() - {"tireid"}
     return ONLY_THE_CORE.format(absent=sorted(absent))
+
+
+def unguarded_imports() -> set[str]:
+    """Places below the top of a module that import what only an extra brings, without saying which one brings it."""
+    core = modules_of_the_core() | {"tireid", *sys.stdlib_module_names}
+    found = set()
+    for path, tree in trees():
+        guarded = {inner for node in ast.walk(tree) if _is_guard(node) for inner in ast.walk(node)}
+        guarded |= {inner for node in ast.walk(tree) if _is_for_types(node) for inner in ast.walk(node)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom) and node not in guarded:
+                found |= {f"{path}:{node.lineno} {name}" for name in imports(ast.Module([node], [])) - core}
+    return found
+
+
+def _is_guard(node: ast.AST) -> bool:
+    calls = [item.context_expr for item in node.items] if isinstance(node, ast.With) else []
+    return any(isinstance(call, ast.Call) and ast.unparse(call.func) == "extra" for call in calls)
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"

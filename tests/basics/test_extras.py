@@ -61,3 +61,7 @@ def test_each_module_loads_with_the_core_or_names_its_extra() -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert {name.split(".")[1] for name in done.stdout.split()} <= ROOMS_WITH_EXTRAS
+
+
+def test_what_only_an_extra_brings_is_imported_behind_the_guard_that_names_it() -> None:
+    assert not house.unguarded_imports()

@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from tireid.basics.extras import require
 from tireid.basics.hints import nearest
 from tireid.demo.parts import widgets
 from tireid.losses.common import cosines, same_person
@@ -170,10 +171,8 @@ class GaussianExplorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no
         return Gaussians(ids, image, text, *variances, *draws)
 
     def _draw(self, view: Gaussians, samples: Tensor, positives: Tensor) -> bytes:
-        from matplotlib.figure import Figure
-
         with plot_style():
-            figure = Figure(figsize=(11, 3.4), layout="constrained", dpi=80)
+            figure = require("matplotlib.figure", "notebooks").Figure(figsize=(11, 3.4), layout="constrained", dpi=80)
             left, middle, right = figure.subplots(1, 3)
             scale = self.alpha.value**2
             for name, plane, features, variance, draws, axes in (

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tireid.basics.extras import require
 from tireid.data.images import open_image
 from tireid.demo.answer import Answer
 from tireid.demo.parts import block, html, labelled, row, shortened, table_html, widgets
@@ -15,6 +16,7 @@ from tireid.explain.reasons import Ablation, word_ablation, word_heat
 from tireid.model import TIReID
 from tireid.search.gallery import Gallery
 from tireid.show.cards import data_address, safe, thumbnail
+from tireid.show.plots import attention_overlay
 
 CHIPS, LONGEST_WORD, CAPTIONS = 40, 18, 5
 UNMEASURED = "This is attention. Whether it lies on the garment that the word names has not been measured."
@@ -174,12 +176,10 @@ def heat_html(gallery: Gallery, place: int, text: str, words: list[str], word: i
 
 
 def _overlay(picture: Any, heat: Any) -> str:
-    from matplotlib.figure import Figure
-
-    from tireid.show.plots import attention_overlay
-
     height = 2.6
-    figure = Figure(figsize=(max(0.9, height * picture.shape[1] / picture.shape[0]), height), dpi=100)
+    figure = require("matplotlib.figure", "notebooks").Figure(
+        figsize=(max(0.9, height * picture.shape[1] / picture.shape[0]), height), dpi=100
+    )
     axes = figure.add_axes((0, 0, 1, 1))
     attention_overlay(picture, heat, axes)
     axes.set_aspect("auto")  # fills the figure, which has the picture's shape up to a pixel

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tireid.basics.extras import require
 from tireid.basics.files import write_json
 
 if TYPE_CHECKING:
@@ -29,14 +30,12 @@ def show_metrics(metrics: Mapping[str, Any], path: str | Path | None = None, *, 
 
     >>> show_metrics({"t2i": {"R@1": 41.2512345}})   # in a notebook shows: t2i/R@1  41.25  # doctest: +SKIP
     """
-    from IPython.display import display  # needed in notebooks only
-
     exact = _plain(metrics)
     shown = rounded(exact, digits)
     if path is not None:
         write_json(path, exact)
     bundle = {METRICS_MIME: shown, "text/plain": metrics_text(shown)}
-    display(bundle, raw=True, metadata={METRICS_MIME: {"exact": exact}})  # type: ignore[no-untyped-call]
+    require("IPython.display", "notebooks").display(bundle, raw=True, metadata={METRICS_MIME: {"exact": exact}})  # type: ignore[no-untyped-call]
 
 
 def metrics_text(metrics: Mapping[str, Any]) -> str:

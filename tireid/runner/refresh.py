@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tireid.basics.extras import extra
+from tireid.basics.extras import extra, require
 from tireid.runner.execution import NotebookError, execute
 from tireid.runner.notebook import read_notebook, write_notebook
 from tireid.runner.parameters import ParameterError, load_profile, substitute_parameters
@@ -39,9 +39,7 @@ def clean(nb: NotebookNode) -> NotebookNode:
     An output loses its widget reference only where it has another form to show: the reference names a model that
     exists in the kernel alone, and its id is new every time.
     """
-    from nbstripout import strip_output  # type: ignore[import-untyped]  # a development dependency
-
-    result: NotebookNode = strip_output(
+    result: NotebookNode = require("nbstripout", "notebooks").strip_output(
         copy.deepcopy(nb), keep_output=True, keep_count=True, keep_id=True, extra_keys=EXTRA_KEYS
     )
     for cell in result.cells:

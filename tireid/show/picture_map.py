@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tireid.basics.extras import extra
+from tireid.basics.extras import extra, require
 from tireid.show.cards import data_address, safe
 from tireid.show.plane import Array, Floats, Plane, ellipse
 from tireid.show.plots import PALETTE
@@ -88,9 +88,7 @@ class PictureMap:
 
 def background(places: PictureMap) -> str:
     """All pictures and captions as small marks: a data address of a PNG of `WIDTH` x `HEIGHT`, drawn once."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100)
+    figure = require("matplotlib.figure", "notebooks").Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100)
     axes = figure.add_axes((0, 0, 1, 1))
     marks: tuple[tuple[Floats, dict[str, Any]], ...] = (
         (places.captions, {"marker": "x", "color": "#a06a00", "linewidths": 0.6, "alpha": 0.5}),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tireid.basics.extras import require
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.patches import Ellipse
@@ -100,11 +102,11 @@ def ellipse(covariance: npt.ArrayLike, deviations: float = 1.0) -> tuple[float, 
 
 def ellipse_patch(mean: npt.ArrayLike, covariance: npt.ArrayLike, deviations: float = 1.0, **style: Any) -> Ellipse:
     """The :func:`ellipse` around `mean` (2,) as a matplotlib patch; `style` goes to it."""
-    from matplotlib.patches import Ellipse
-
+    patches = require("matplotlib.patches", "notebooks")
     x, y = np.asarray(mean, dtype=np.float64)
     width, height, angle = ellipse(covariance, deviations)
-    return Ellipse((float(x), float(y)), width, height, angle=angle, fill=False, **style)
+    found: Ellipse = patches.Ellipse((float(x), float(y)), width, height, angle=angle, fill=False, **style)
+    return found
 
 
 @dataclass(frozen=True)
@@ -152,8 +154,7 @@ def plot_gaussians(
     Raises:
         ValueError: one of `people` is not among `person_ids`, or `variance` is no matrix of finite numbers.
     """
-    from matplotlib.colors import to_rgba
-
+    to_rgba = require("matplotlib.colors", "notebooks").to_rgba
     points, ids = plane.project(features), np.asarray(person_ids)
     variances = as_matrix("variance", variance)
     cloud = None if draws is None else plane.project(draws)
@@ -185,8 +186,7 @@ def people_in_plane(
 
     Pictures are dots with a full line, captions crosses with a dashed one. `colours` default to the axes' cycle.
     """
-    from matplotlib.colors import to_rgba
-
+    to_rgba = require("matplotlib.colors", "notebooks").to_rgba
     for cloud, marker, name, dash in ((images, "o", "pictures", "-"), (texts, "x", "captions", "--")):
         axes.scatter(cloud.points[:, 0], cloud.points[:, 1], s=7, marker=marker, color="0.8", linewidths=0.6, zorder=1)
         axes.plot([], [], marker=marker, linestyle=dash, color="0.35", markersize=4, label=name)

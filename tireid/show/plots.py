@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from tireid.basics.extras import extra
+from tireid.basics.extras import require
 from tireid.data import IMAGE_MEAN, IMAGE_STD
 
 if TYPE_CHECKING:
@@ -36,10 +36,7 @@ STYLE = Path(__file__).with_name("tireid.mplstyle")
 @contextmanager
 def plot_style() -> Iterator[None]:
     """The project's look, for the figures drawn inside the block."""
-    with extra("notebooks"):
-        from matplotlib import style
-
-    with style.context(STYLE):
+    with require("matplotlib.style", "notebooks").context(STYLE):
         yield
 
 
@@ -49,12 +46,10 @@ def show(figure: Figure, alt: str) -> None:
     Its plain text says what was drawn, so that a comparison of outputs notices a plot that lost its data.
     Raises ValueError when `alt` is empty.
     """
-    import matplotlib.pyplot as plt
-
     encoded = io.BytesIO()
     figure.savefig(encoded, format="png")
     _display("image/png", encoded.getvalue(), alt, "\n".join([alt, *map(describe_axes, figure.axes)]))
-    plt.close(figure)
+    require("matplotlib.pyplot", "notebooks").close(figure)
 
 
 def describe_axes(axes: Axes) -> str:
@@ -67,12 +62,10 @@ def describe_axes(axes: Axes) -> str:
 
 
 def _display(mime: str, encoded: bytes, alt: str, text: str) -> None:
-    from IPython.display import display
-
     if not alt.strip():
         raise ValueError("alt is empty: say in words what the picture shows")
     bundle = {mime: base64.b64encode(encoded).decode(), "text/plain": text}
-    display(bundle, raw=True, metadata={mime: {"alt": alt}})  # type: ignore[no-untyped-call]
+    require("IPython.display", "notebooks").display(bundle, raw=True, metadata={mime: {"alt": alt}})  # type: ignore[no-untyped-call]
 
 
 def curves(history: pd.DataFrame, names: Mapping[str, str], axes: Axes, x: str = "epoch", y: str = "value") -> Axes:

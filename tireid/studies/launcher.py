@@ -192,9 +192,7 @@ class _Work:
 
     def checkpoint(self) -> Any:
         """A job that Slurm preempts or stops at its time limit is queued again, and goes on where it stood."""
-        import submitit
-
-        return submitit.helpers.DelayedSubmission(self)
+        return require("submitit", "sweep").helpers.DelayedSubmission(self)
 
 
 def _left_the_queue(job_id: str) -> bool:

@@ -19,10 +19,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tireid.basics.extras import require
 from tireid.basics.files import atomic_path, write_atomically
 from tireid.show.plots import interval_plot, plot_style
 from tireid.studies import tables
@@ -102,27 +103,28 @@ def differences(table: pd.DataFrame, axes: Axes) -> Axes:
 
 def curves_figure(results: Results, x: str = "step", column: str = VALIDATION) -> Figure:
     """:func:`learning_curves` of a study as a figure in the project's style."""
-    import matplotlib.pyplot as plt
-
     with plot_style():
-        figure, axes = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
-        learning_curves(results.history, axes, column, x)
+        figure, panels = _panels(1, figsize=(7.5, 3.6))
+        learning_curves(results.history, panels[0], column, x)
     return figure
 
 
 def differences_figure(table: pd.DataFrame) -> Figure:
     """:func:`differences`, a panel per metric of `table`, as a figure in the project's style."""
-    import matplotlib.pyplot as plt
-
     groups = [table.loc[[metric]] for metric in dict.fromkeys(table.index.get_level_values("metric"))]
     rows = max(map(len, groups))
     with plot_style():
-        size = (2.2 + 3.2 * len(groups), 0.9 + 0.42 * rows)
-        figure, panels = plt.subplots(1, len(groups), figsize=size, layout="constrained", sharey=True, squeeze=False)
-        for group, axes in zip(groups, panels[0], strict=True):
+        figure, panels = _panels(len(groups), figsize=(2.2 + 3.2 * len(groups), 0.9 + 0.42 * rows), sharey=True)
+        for group, axes in zip(groups, panels, strict=True):
             differences(group, axes)
-        panels[0, 0].set_ylim(rows - 0.5, -0.5)  # the first arm on top, also where panels share the axis
+        panels[0].set_ylim(rows - 0.5, -0.5)  # the first arm on top, also where panels share the axis
     return figure
+
+
+def _panels(columns: int, **options: Any) -> tuple[Figure, Sequence[Axes]]:
+    pyplot = require("matplotlib.pyplot", "notebooks")
+    figure, panels = pyplot.subplots(1, columns, layout="constrained", squeeze=False, **options)
+    return figure, panels[0]
 
 
 def write_report(
@@ -230,11 +232,9 @@ def _curves(folder: Path, results: Results) -> list[str]:
 
 def _figure(folder: Path, name: str, figure: Figure, alt: str) -> str:
     """Save for the page and for a paper, close; returns the Markdown that shows it."""
-    import matplotlib.pyplot as plt
-
     # No date and no version inside: the same results give the same files.
     for ending, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None, "Producer": None})):
         with atomic_path(folder / f"{name}.{ending}") as path:
             figure.savefig(path, format=ending, metadata=metadata, bbox_inches="tight")
-    plt.close(figure)
+    require("matplotlib.pyplot", "notebooks").close(figure)
     return f"![{alt}]({name}.png)"
