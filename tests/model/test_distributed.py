@@ -11,7 +11,8 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from tests.model.conftest import CAPTIONS, PERSON_IDS, small_model
-from tireid.data.text import MaskedTokens, Tokenizer
+from tireid.data.masking import MaskedTokens
+from tireid.data.text import Tokenizer
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "paper-strong": {"overrides": ["uncertainty.samples=2", "uncertainty.align=both", "recovery.target=both"]},

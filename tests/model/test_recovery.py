@@ -9,7 +9,7 @@ import torch
 
 from tests.model.conftest import CAPTIONS, PERSON_IDS, Batch
 from tests.oracles import losses as oracle
-from tireid.data.text import MaskedTokens
+from tireid.data.masking import MaskedTokens
 from tireid.model import TIReID
 from tireid.model.passes import Views
 

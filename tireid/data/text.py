@@ -18,30 +18,8 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, tra
 from torch import Tensor
 
 from tireid.basics.files import write_atomically
-from tireid.data.masking import (
-    FUNCTION_WORDS,
-    MaskedTokens,
-    SpecialIds,
-    Unit,
-    WordTable,
-    eot_positions,
-    mask_tokens,
-    real_token_mask,
-    word_mask,
-)
+from tireid.data.masking import FUNCTION_WORDS, MaskedTokens, SpecialIds, Unit, WordTable, mask_tokens
 from tireid.data.vocabulary import BOS, BYTES, EOS, SUFFIX, read_vocabulary
-
-__all__ = [
-    "BOS",
-    "EOS",
-    "MASK",
-    "MaskedTokens",
-    "Tokenizer",
-    "eot_positions",
-    "mask_tokens",
-    "real_token_mask",
-    "word_mask",
-]
 
 MASK = "<|mask|>"
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"

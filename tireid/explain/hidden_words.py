@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tireid.data.text import MaskedTokens, Tokenizer, eot_positions, real_token_mask
+from tireid.data.masking import MaskedTokens, eot_positions, real_token_mask
+from tireid.data.text import Tokenizer
 from tireid.model import TIReID
 from tireid.model.encoding import evaluating
 

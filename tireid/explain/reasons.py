@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from tireid.data.images import load_image, normalize
-from tireid.data.text import real_token_mask
+from tireid.data.masking import real_token_mask
 from tireid.explain.failures import attribute_difference, failures, person_attributes
 from tireid.model import TIReID
 from tireid.model.encoding import evaluating

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from tireid.data.text import MaskedTokens, Tokenizer
+from tireid.data.masking import MaskedTokens
+from tireid.data.text import Tokenizer
 from tireid.domain import Domain
 from tireid.losses.alignment import ramp
 from tireid.losses.common import at_least_float32

@@ -29,18 +29,10 @@ from tireid.basics.parts import PartError, is_part
 from tireid.basics.section import ConfigError, Section
 from tireid.losses import AlignmentLoss, CircleLoss, Recovery
 from tireid.losses.recovery import InfoNCERecovery
+from tireid.options import sections
 from tireid.options.layers import assignment, check_keys, explain, lay, variant_class
 from tireid.options.outside import STORED, UnresolvedLoss, is_stored, own_or_part
 from tireid.options.presets import is_tiny, read_preset, tiny_recipe
-from tireid.options.sections import (
-    ImageConfig,
-    InteractionConfig,
-    MaskingConfig,
-    OptimizerConfig,
-    SamplerConfig,
-    TrainingConfig,
-    UncertaintyConfig,
-)
 from tireid.options.stored import upgraded
 
 DEFAULT_HUB_BACKBONE = "openai/clip-vit-base-patch16"
@@ -78,16 +70,16 @@ class Config(Section):
     """A directory or vocabulary file; None takes the backbone's own, for a file what lies beside it or in the cache."""
     epochs: int = Field(60, ge=1)
     seed: int = Field(1, ge=0)
-    image: ImageConfig = ImageConfig()
-    sampler: SamplerConfig = SamplerConfig()
-    uncertainty: UncertaintyConfig = UncertaintyConfig()
+    image: sections.ImageConfig = sections.ImageConfig()
+    sampler: sections.SamplerConfig = sections.SamplerConfig()
+    uncertainty: sections.UncertaintyConfig = sections.UncertaintyConfig()
     loss: Annotated[SerializeAsAny[AlignmentLoss], _of_kind("loss")] = CircleLoss()
     """One alignment loss with its own options, and the weights of the other terms: see :mod:`tireid.losses`."""
-    masking: MaskingConfig = MaskingConfig()
-    interaction: InteractionConfig = InteractionConfig()
+    masking: sections.MaskingConfig = sections.MaskingConfig()
+    interaction: sections.InteractionConfig = sections.InteractionConfig()
     recovery: Annotated[SerializeAsAny[Recovery], _of_kind("recovery")] = InfoNCERecovery()
-    optimizer: OptimizerConfig = OptimizerConfig()
-    training: TrainingConfig = TrainingConfig()
+    optimizer: sections.OptimizerConfig = sections.OptimizerConfig()
+    training: sections.TrainingConfig = sections.TrainingConfig()
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:

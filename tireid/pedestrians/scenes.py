@@ -149,15 +149,8 @@ def _crossing(draw: Draw, rng: np.random.Generator, width: int, height: int) -> 
 
 
 SCENES: dict[str, Callable[[Draw, np.random.Generator, int, int], None]] = {
-    "studio": _studio,
-    "street": _street,
-    "station": _station,
-    "plaza": _plaza,
-    "park": _park,
-    "corridor": _corridor,
-    "shop": _shop,
-    "parking": _parking,
-    "crossing": _crossing,
+    draw.__name__.removeprefix("_"): draw
+    for draw in (_studio, _street, _station, _plaza, _park, _corridor, _shop, _parking, _crossing)
 }
 
 Box = tuple[float, float, float, float]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +79,6 @@ class _Options:
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What a worker needs to draw people."""
-
-    imgs: Path
-    options: _Options
-
-
-@dataclass(frozen=True)
 class _Someone:
     """One person to draw: `index` seeds it, `raw_id` is the number in the annotation."""
 
@@ -138,7 +131,7 @@ def write_dataset(
     remove_leftovers(folder.parent)
     with temporary_directory(folder) as building:
         building.chmod(0o755)
-        _build(_Job(building / "imgs", wanted), processes, on_progress)
+        _build(building, wanted, processes, on_progress)
         _move(building, folder, wanted)
     return folder
 
@@ -190,60 +183,53 @@ def _everyone(options: _Options) -> list[_Someone]:
     return found
 
 
-def _build(job: _Job, processes: int | None, on_progress: Callable[[int, int], None] | None) -> None:
-    everyone = _everyone(job.options)
-    job.imgs.mkdir()
+def _build(
+    folder: Path, options: _Options, processes: int | None, on_progress: Callable[[int, int], None] | None
+) -> None:
+    everyone, imgs = _everyone(options), folder / "imgs"
+    imgs.mkdir()
+    if processes is None:
+        processes = 1 if len(everyone) * options.images_per_person < SMALL else min(4, os.cpu_count() or 1)
     records: list[dict[str, Any]] = []
     truth: dict[str, Any] = {"people": {}, "images": []}
-    for done, (who, of_person, of_images) in enumerate(_draw_all(job, everyone, processes), 1):
+    drawn = _draw_all(partial(_draw_person, imgs, options), everyone, processes)
+    for done, (who, of_person, of_images) in enumerate(drawn, 1):
         truth["people"][str(who["id"])] = who["attributes"]
         records += of_person
         truth["images"] += of_images
         if on_progress:
             on_progress(done, len(everyone))
-    folder = job.imgs.parent
-    _write_json(folder / job.options.format.files[0], records)
+    _write_json(folder / options.format.files[0], records)
     _write_json(folder / TRUTH_FILE, truth)
-    (folder / GENERATOR_FILE).write_text(json.dumps(job.options.note(), indent=2) + "\n", encoding="utf-8")
+    (folder / GENERATOR_FILE).write_text(json.dumps(options.note(), indent=2) + "\n", encoding="utf-8")
 
 
 def _write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
 
 
-def _draw_all(job: _Job, everyone: list[_Someone], processes: int | None) -> Iterator[_Drawn]:
+def _draw_all(draw: Callable[[_Someone], _Drawn], everyone: list[_Someone], processes: int) -> Iterator[_Drawn]:
     """Draw in order, in this process or in spawned ones (safe inside notebooks and beside threads)."""
-    if processes is None:
-        processes = 1 if len(everyone) * job.options.images_per_person < SMALL else min(4, os.cpu_count() or 1)
     done = 0
     if processes > 1:
         size = max(1, min(32, len(everyone) // (4 * processes)))
-        chunks = [(job, everyone[i : i + size]) for i in range(0, len(everyone), size)]
+        spawn = multiprocessing.get_context("spawn")
         try:
-            with ProcessPoolExecutor(
-                processes, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent
-            ) as pool:
+            with ProcessPoolExecutor(processes, mp_context=spawn, initializer=end_with_parent) as pool:
                 with without_script():
-                    results = pool.map(_draw_chunk, chunks)  # starts the processes
+                    results = pool.map(draw, everyone, chunksize=size)  # starts the processes
                 for drawn in results:
-                    done += len(drawn)
-                    yield from drawn
+                    done += 1
+                    yield drawn
         except BrokenProcessPool:
             warnings.warn(
                 "worker processes did not start or were killed; drawing in this one", RuntimeWarning, stacklevel=2
             )
-    for someone in everyone[done:]:
-        yield _draw_person(job, someone)
+    yield from map(draw, everyone[done:])
 
 
-def _draw_chunk(chunk: tuple[_Job, list[_Someone]]) -> list[_Drawn]:
-    job, people = chunk
-    return [_draw_person(job, someone) for someone in people]
-
-
-def _draw_person(job: _Job, someone: _Someone) -> _Drawn:
+def _draw_person(imgs: Path, options: _Options, someone: _Someone) -> _Drawn:
     """Draw and save all pictures of one person."""
-    options = job.options
     seeds = np.random.SeedSequence([options.seed, someone.index]).spawn(3)
     of_person, of_images, of_captions = (np.random.default_rng(seed) for seed in seeds)
     person = sample_person(of_person)
@@ -251,28 +237,19 @@ def _draw_person(job: _Job, someone: _Someone) -> _Drawn:
     records, truth = [], []
     for number, camera in enumerate(cameras):
         conditions = sample_conditions(of_images, options.style, camera)
-        path = _file_path(options.format, someone, camera, number)
-        (job.imgs / path).parent.mkdir(parents=True, exist_ok=True)
+        path, views = _file_path(options.format, someone, camera, number), [conditions.view]
+        (imgs / path).parent.mkdir(parents=True, exist_ok=True)
         render(person, conditions).save(
-            job.imgs / path, "JPEG", quality=conditions.quality, subsampling=2, optimize=False, progressive=False
+            imgs / path, "JPEG", quality=conditions.quality, subsampling=2, optimize=False, progressive=False
         )
         if someone.split in options.masks:
             write_garment_map(person, conditions, job.imgs / path)
         hidden = hidden_parts(person, conditions)
-        captions = [
-            describe(person, of_captions, options.style, [conditions.view], hidden) for _ in range(options.captions)
-        ]
+        captions = [describe(person, of_captions, options.style, views, hidden) for _ in range(options.captions)]
         records.append(_record(options.format, someone, path, [caption.text for caption in captions]))
-        truth.append(
-            {
-                "file_path": path,
-                "id": someone.raw_id,
-                "split": someone.split,
-                "conditions": asdict(conditions),
-                "visible": visible(person, [conditions.view], hidden),
-                "captions": [asdict(caption) for caption in captions],
-            }
-        )
+        about = {"file_path": path, "id": someone.raw_id, "split": someone.split, "conditions": asdict(conditions)}
+        about |= {"visible": visible(person, views, hidden), "captions": [asdict(caption) for caption in captions]}
+        truth.append(about)
     return {"id": someone.raw_id, "attributes": attributes(person)}, records, truth
 
 
@@ -296,18 +273,9 @@ def _file_path(layout: Layout, someone: _Someone, camera: int, number: int) -> s
 
 
 def _record(layout: Layout, someone: _Someone, path: str, captions: list[str]) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "split": someone.split,
-        "captions": captions,
-        layout.path_field: path,
-        "id": someone.raw_id,
-    }
+    record: dict[str, Any] = {"split": someone.split, "captions": captions}
+    record |= {layout.path_field: path, "id": someone.raw_id}
     if layout.tokens:
-        record["processed_tokens"] = [_words(caption) for caption in captions]
+        without_marks = (caption.lower().replace(".", " ").replace(",", " ") for caption in captions)
+        record["processed_tokens"] = [words.split() for words in without_marks]
     return record
-
-
-def _words(caption: str) -> list[str]:
-    """Lower-case words without punctuation."""
-    cleaned = caption.lower().replace(".", " ").replace(",", " ")
-    return cleaned.split()

@@ -141,24 +141,6 @@ def card(run: TrainingRun, name: str, street: dict[str, float], parameters: int)
             f"default data set, with interaction encoder and heads: {metrics['selection']}."
         )
     rows = "\n".join(f"| {key} | {street[f't2i/{key}']:.1f} | {street[f'i2t/{key}']:.1f} |" for key in FIGURES)
-    return f"""# {name}
-
-A model of {parameters / 1e6:.2f} M parameters for pictures of {config.image.height} x {config.image.width} pixels,
-with its byte-pair vocabulary. It serves tutorials, tests and demonstrations on the synthetic pedestrians and knows
-nothing of real pictures; no photograph and no text about a real person was used.
-
-{origin}
-
-On the default test people (200, four `street` pictures each), in percent:
-
-| | text to image | image to text |
-|---|---|---|
-{rows}
-
-Made by `python -m tireid pretrain --install`: {metrics["steps"]} steps of {config.sampler.batch_size} pairs, seed
-{config.seed}, precision {config.training.precision}. Options:
-
-```json
-{options}
-```
-"""
+    template = Path(__file__).with_name("card.md").read_text(encoding="utf-8")
+    told = {"name": name, "config": config, "metrics": metrics, "origin": origin, "rows": rows, "options": options}
+    return template.format(**told, millions=parameters / 1e6)

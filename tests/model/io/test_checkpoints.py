@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from transformers import CLIPModel
 
 from tests.oracles import irra as oracle
-from tireid.data.text import BOS, EOS, Tokenizer
+from tireid.data.text import Tokenizer
+from tireid.data.vocabulary import BOS, EOS
 from tireid.model import CheckpointError, TIReID
 from tireid.model.io import openai
 from tireid.model.io.files import read_tensors
