@@ -59,8 +59,9 @@ def serve(found: Collection, port: int, *, browser: bool = True) -> None:
 
 
 def _run(notebook: Path, port: int, token: str, first: FirstPage) -> None:
-    from traitlets.config import Config
-    from voila.app import Voila
+    with extra("demo"):
+        from traitlets.config import Config
+        from voila.app import Voila
 
     class Server(Voila):  # type: ignore[misc]  # Voila has no types
         def listen(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from tireid.basics.extras import require
 from tireid.basics.hints import nearest
 from tireid.demo.parts import widgets
 from tireid.show.plots import describe_axes, plot_style
@@ -66,14 +67,12 @@ class FigureSliders(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             self._sliders[name].value = value
 
     def _update(self, change: Any = None) -> None:
-        import matplotlib.pyplot as plt
-
         with plot_style():
             figure, buffer = self._draw(**self.state), io.BytesIO()
             figure.savefig(buffer, format="png", metadata={"Software": None})
         self._words = "\n".join(map(describe_axes, figure.axes))
         self._picture.value = buffer.getvalue()
-        plt.close(figure)
+        require("matplotlib.pyplot", "notebooks").close(figure)
 
     @property
     def _setting(self) -> str:
