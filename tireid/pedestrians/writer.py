@@ -243,7 +243,7 @@ def _draw_person(imgs: Path, options: _Options, someone: _Someone) -> _Drawn:
             imgs / path, "JPEG", quality=conditions.quality, subsampling=2, optimize=False, progressive=False
         )
         if someone.split in options.masks:
-            write_garment_map(person, conditions, job.imgs / path)
+            write_garment_map(person, conditions, imgs / path)
         hidden = hidden_parts(person, conditions)
         captions = [describe(person, of_captions, options.style, views, hidden) for _ in range(options.captions)]
         records.append(_record(options.format, someone, path, [caption.text for caption in captions]))
