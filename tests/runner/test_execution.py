@@ -18,6 +18,7 @@ from nbformat import v4
 from tests.runner.books import book, code, parameters, save
 from tireid.experiments import run
 from tireid.runner.execution import NotebookError, _merge_streams, _overwritten
+from tireid.runner.output import CELL_CHARACTERS
 
 
 @pytest.mark.slow
@@ -87,6 +88,11 @@ def test_a_line_of_400000_characters_takes_no_time_and_a_flood_stops_at_the_limi
     kept = nbformat.read(tmp_path / "out/book.ipynb", as_version=4)
     assert kept.cells[-1].outputs[0].text == "x" * 400_000 + "\n" + "z" * 200_000 + "\n"
     assert seconds("while True: print('x' * 2000)", timeout=short + 10) < 2 * (short + 10) + 20
+    kept = nbformat.read(tmp_path / "out/book.ipynb", as_version=4)
+    text = "".join(output.text for output in kept.cells[-1].outputs if output.get("name") == "stdout")
+    notice = f"\n[output of this cell beyond {CELL_CHARACTERS:,} characters was dropped]\n"
+    assert text.endswith(notice)
+    assert len(text) == CELL_CHARACTERS + len(notice), "memory would grow with what is printed"
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from typing import Any
 
 from tireid.basics.extras import extra
 from tireid.basics.terminal import say_anything
+from tireid.runner.output import LimitedClient
 
 with extra("notebooks"):
     import ipykernel.kernelspec
@@ -204,6 +205,8 @@ def _kernel_class(folder: Path, progress: str, watch: _Watch) -> type[AsyncKerne
 
     class CurrentInterpreter(AsyncKernelManager):
         """Starts `sys.executable`, whatever other `python3` kernel is installed on the system."""
+
+        client_factory = LimitedClient  # type: ignore[assignment]
 
         @property
         def kernel_spec(self) -> KernelSpec:
