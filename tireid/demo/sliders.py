@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tireid.basics.extras import require
 from tireid.basics.hints import nearest
 from tireid.demo.parts import widgets
-from tireid.show.plots import describe_axes, plot_style
+from tireid.show.plots import describe_axes, plot_style, png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,10 +67,9 @@ class FigureSliders(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     def _update(self, change: Any = None) -> None:
         with plot_style():
-            figure, buffer = self._draw(**self.state), io.BytesIO()
-            figure.savefig(buffer, format="png", metadata={"Software": None})
+            figure = self._draw(**self.state)
+            self._picture.value = png(figure)
         self._words = "\n".join(map(describe_axes, figure.axes))
-        self._picture.value = buffer.getvalue()
         require("matplotlib.pyplot", "notebooks").close(figure)
 
     @property
