@@ -66,8 +66,8 @@ class Lexicon:
 
 
 LEXICONS = {
-    "colour": Lexicon({name: street + studio for name, (studio, street) in COLOURS.items()}),
-    "garment": Lexicon({name: TYPES[name][0] + TYPES[name][1] for name in takewhile("backpack".__ne__, TYPES)}),
+    "colour": Lexicon({name: [*street, *studio] for name, (studio, street) in COLOURS.items()}),
+    "garment": Lexicon({name: [*TYPES[name][0], *TYPES[name][1]] for name in takewhile("backpack".__ne__, TYPES)}),
 }
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tireid.basics.yaml import read_yaml
 
-Words = list[str]
+Words = Sequence[str]
 Columns = tuple[Words, Words]
 """Words of the studio, and of the street."""
 
