@@ -9,7 +9,9 @@ import warnings
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import ipywidgets as widgets
@@ -17,6 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tireid.demo
 from tests.demo.conftest import PEOPLE
 from tests.search.fakes import ColourModel, Crops, picture
 from tireid.data.dataset import Split
@@ -522,6 +525,19 @@ def test_a_panel_of_ones_own(gallery: Gallery, tmp_path: Path) -> None:
         RetrievalDemo(gallery, panels=[Colours, Colours])
     with pytest.raises(ValueError, match="panel"):
         RetrievalDemo(gallery, state={"panel": "colours"})
+
+
+def test_every_panel_of_the_package_is_in_the_demo(demo: RetrievalDemo) -> None:
+    rooms = [import_module(f"tireid.demo.{room.name}") for room in iter_modules(tireid.demo.__path__)]
+    own = {thing for room in rooms for thing in vars(room).values() if isinstance(thing, type)}
+    named = {
+        thing.name
+        for thing in own
+        if issubclass(thing, widgets.VBox) and hasattr(thing, "draw") and "name" in vars(thing)
+    }
+    assert named == demo.panels.keys() - {"filters", "cite"}
+    assert list(demo.panels) == ["filters", "why", "sure", "map", "failures", "basket", "cite"]
+    assert demo.drawer.sections.keys() == demo.panels.keys()
 
 
 def test_no_verdict_that_the_interval_contradicts() -> None:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tireid.demo.answer import Answer
 from tireid.demo.panel import Panel
 from tireid.demo.parts import row, widgets
 from tireid.demo.state import NO_PANEL, Store, View
+
+
+class Controls(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """A section that says nothing of an answer: its controls follow the state, or are written by others."""
+
+    def __init__(self, name: str, title: str, children: Sequence[Any]) -> None:
+        self.name, self.title = name, title
+        super().__init__(list(children), layout=widgets.Layout(width="100%"))
+
+    def draw(self, view: View, answer: Answer) -> None:
+        """Nothing to do."""
+
+    def static(self) -> list[str]:
+        """Nothing: controls need a kernel."""
+        return []
 
 
 class Drawer:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from tireid.demo.answer import Answer
+from tireid.demo.drawer import Controls
 from tireid.demo.page import summary
 from tireid.demo.parts import bind, block, html, joined, labelled, numbers_in, row, shortened, slider, widgets
 from tireid.demo.source import Source
@@ -57,7 +58,8 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._recent: list[str] = []
         wanted = [control for control, wanted in self._optional() if wanted]
         controls = [*([self.caption] if source.captions else []), row(self.k, self.k_slider), self.find]
-        self.filters = Filters([*controls, row(*wanted, self.weight), row(self.gallery, self.upload)])
+        rows = [*controls, row(*wanted, self.weight), row(self.gallery, self.upload)]
+        self.filters = Controls("filters", "Filters", rows)
         search = row(self.text, self.add, self.recent, align_items="center")
         search.add_class("tireid-search")
         self._picture_row = row(self.queried, self.together, self.text_only)
@@ -157,19 +159,6 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             (f"{number}, person {people[number]}: {shortened(captions[number], LABEL)}", number) for number in numbers
         ]
         return [("free text", NOTHING), *named]
-
-
-class Filters(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """The section of the controls that are not always needed."""
-
-    name, title = "filters", "Filters"
-
-    def draw(self, view: View, answer: Answer) -> None:
-        """Nothing to do: the controls follow the state."""
-
-    def static(self) -> list[str]:
-        """Nothing: controls need a kernel."""
-        return []
 
 
 def remembered(recent: Sequence[str], text: str) -> list[str]:

@@ -13,13 +13,12 @@ from tireid.basics.files import write_atomically
 from tireid.demo import page
 from tireid.demo.answer import Answer
 from tireid.demo.basket import Basket
-from tireid.demo.cite import CitePanel
-from tireid.demo.drawer import Drawer
+from tireid.demo.drawer import Controls, Drawer
 from tireid.demo.failures import FailureBrowser
 from tireid.demo.grid import Actions, ResultGrid
 from tireid.demo.map import MapPanel
 from tireid.demo.panel import MakePanel, Panel
-from tireid.demo.parts import STYLE, row, widgets
+from tireid.demo.parts import STYLE, labelled, row, widgets
 from tireid.demo.query import QueryBar
 from tireid.demo.source import Source
 from tireid.demo.state import FIND, KEYS, NO_PANEL, Store, View, plain
@@ -75,31 +74,20 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._asked: tuple[Any, ...] | None = None
         self._answers = (Answer("pictures"), Answer("pictures"))
-        self.why = WhyPanel(self._store, self._source)
-        self.sure = SurePanel(self._store, self._source)
-        self.map = MapPanel(self._store, self._source)
-        self.failures = FailureBrowser(self._store, self._source)
-        own = [make(self._store, self._source) for make in panels]
-        self.basket, self._cite = Basket(self._store, self._source), CitePanel()
         self.bar = QueryBar(self._store, self._source)
-        shown: list[Panel] = [
-            self.bar.filters,
-            self.why,
-            self.sure,
-            self.map,
-            self.failures,
-            *own,
-            self.basket,
-            self._cite,
-        ]
-        self.panels = _by_name(shown)
+        self.copy = labelled(widgets.Textarea, "Cite view", "auto", rows=6)
+        parts = (self._store, self._source)
+        self.why, self.sure, self.map = WhyPanel(*parts), SurePanel(*parts), MapPanel(*parts)
+        self.failures, self.basket = FailureBrowser(*parts), Basket(*parts)
+        looks: list[Panel] = [self.bar.filters, self.why, self.sure, self.map, self.failures]
+        more: list[Panel] = [*(make(*parts) for make in panels), self.basket, Controls("cite", "Cite", [self.copy])]
+        self.panels = _by_name([*looks, *more])
         self._store.learn(panels=(NO_PANEL, *self.panels))
         self.drawer = Drawer(self._store, self.panels)
         self.sure_line = SureLine(self._source)
         actions = Actions(self._like, self._keep, lambda: self._store.view.basket)
         self.grid = ResultGrid(self._open, self._source.thumbnails, actions=actions)
         self.second = ResultGrid(self._open, self._source.thumbnails, f" of {self._source.names[1]}")
-        self.copy = self._cite.copy
         above = [widgets.HTML(STYLE), self.bar, self.sure_line, self.drawer.buttons]
         super().__init__([*above, _beside(row(self.grid, self.second), self.drawer.content)])
         self.add_class("tireid-root")

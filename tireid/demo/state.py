@@ -11,7 +11,6 @@ from tireid.basics.hints import nearest
 
 FIND = ("text→image", "image→text", "image→image", "text+image→image")
 NO_PANEL = "none"
-PANELS = (NO_PANEL, "filters", "why", "sure", "map", "failures", "basket", "cite")
 PLANES = ("PCA", "UMAP")
 GALLERIES = ("given", "uploaded")
 SORTS = ("first_rank", "query", "person_id", "gap")
@@ -72,7 +71,7 @@ class Known:
     splits: Collection[str] = ()
     galleries: Collection[str] = GALLERIES[:1]
     compare: bool = False
-    panels: Collection[str] = PANELS
+    panels: Collection[str] = (NO_PANEL,)
 
 
 class Store:
