@@ -20,7 +20,8 @@ from tests.search.fakes import ColourModel, picture
 from tests.search.test_gallery import FeatureModel
 from tireid.search import Gallery, GalleryError, fingerprint
 from tireid.search.encoder import file_digest
-from tireid.search.storage import FILE, Packed, unit_rows
+from tireid.search.names import Packed
+from tireid.search.storage import FILE, unit_rows
 
 
 def numbered(features, tag: str = "", **options) -> Gallery:

@@ -25,9 +25,10 @@ from tireid.search.features import Features, Ints, checked_numbers, to_numpy
 from tireid.search.folder import encode_found, unchanged
 from tireid.search.index import Index
 from tireid.search.likeness import encode_pictures
+from tireid.search.names import Packed, Paths
 from tireid.search.pictures import find_pictures
 from tireid.search.searchable import Searchable
-from tireid.search.storage import UNKNOWN, GalleryError, Packed, Paths, Stored, unit_rows
+from tireid.search.storage import UNKNOWN, GalleryError, Stored, unit_rows
 
 if TYPE_CHECKING:
     from tireid.data.dataset import Split

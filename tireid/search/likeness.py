@@ -21,7 +21,7 @@ from tireid.domain.conformal import FALSE_ALARMS, notable
 from tireid.search.encoder import Float32s, OnProgress, encode
 from tireid.search.features import Floats, Ints
 from tireid.search.index import Index, Mask
-from tireid.search.storage import Packed
+from tireid.search.names import Packed
 
 UNLIKE_GALLERY = (
     "{count} of {total} pictures of the gallery are unlike those that the model was trained on: "

@@ -19,8 +19,8 @@ from tireid.search.features import Floats, Ints, normalised_rows
 from tireid.search.hits import Hit, Hits
 from tireid.search.index import Index, Mask
 from tireid.search.likeness import Likeness
+from tireid.search.names import Packed, Paths
 from tireid.search.query import check_k, encode_query, parse
-from tireid.search.storage import Packed, Paths
 
 
 class Filters(TypedDict, total=False):

@@ -11,10 +11,9 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from torch import Tensor
 from tireid.basics.files import atomic_path
 from tireid.search.encoder import file_digest
 from tireid.search.features import Features, normalised_rows, to_numpy
+from tireid.search.names import Packed
 
 FILE, KEY, FORMAT = "gallery.safetensors", "tireid.gallery", 2
 OPTIONAL = ("person_ids", "cameras", "stamps", "likeness")
@@ -72,84 +72,6 @@ class Stored:
     """(N,) int64, which tell the state of each picture's file when it was encoded"""
     likeness: Tensor | None = None
     """(N,) float32, see :attr:`Gallery.likeness`"""
-
-
-class Packed(Sequence[str]):
-    """Texts in one run of UTF-8; each is decoded when it is asked for.
-
-    Args:
-        text: (bytes,) uint8.
-        ends: (N,) int64, where each text ends.
-
-    >>> names = Packed.of(["a.jpg", "ü"])
-    >>> names[1], len(names), names == ["a.jpg", "ü"]
-    ('ü', 2, True)
-    """
-
-    def __init__(self, text: Tensor, ends: Tensor) -> None:
-        self.text, self.ends = text, ends
-        self._text, self._ends = text.numpy(), ends.numpy()
-
-    @classmethod
-    def of(cls, texts: Iterable[str]) -> Packed:
-        """Pack texts; file names that are not UTF-8 keep their bytes."""
-        encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
-        text = torch.frombuffer(bytearray(b"".join([*encoded, b"\0"])), dtype=torch.uint8)  # which takes no empty one
-        ends = np.cumsum([len(part) for part in encoded], dtype=np.int64)
-        return cls(text[:-1], torch.from_numpy(ends))
-
-    @overload
-    def __getitem__(self, place: int) -> str: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[str]: ...
-    def __getitem__(self, place: int | slice) -> str | list[str]:
-        if isinstance(place, slice):
-            return [self[i] for i in range(*place.indices(len(self)))]
-        row = range(len(self))[place]
-        begin = self._ends[row - 1] if row else 0
-        return self._text[begin : self._ends[row]].tobytes().decode("utf-8", "surrogateescape")
-
-    def __len__(self) -> int:
-        return len(self._ends)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or isinstance(other, str):
-            return NotImplemented
-        return len(self) == len(other) and all(own == its for own, its in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return repr(list(self)) if len(self) <= 20 else f"[{', '.join(map(repr, self[:20]))}, ... {len(self)} in all]"
-
-
-class Paths(Sequence[Path]):
-    """Names under a root as paths, made when they are asked for."""
-
-    def __init__(self, root: Path | None, names: Sequence[str]) -> None:
-        self._root, self._names = root or Path(), names
-
-    @overload
-    def __getitem__(self, place: int) -> Path: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Path]: ...
-    def __getitem__(self, place: int | slice) -> Path | list[Path]:
-        if isinstance(place, slice):
-            return [self._root / name for name in self._names[place]]
-        return self._root / self._names[place]
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or isinstance(other, str):
-            return NotImplemented
-        return len(self) == len(other) and all(own == its for own, its in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"Paths({self._names!r} in {self._root})"
 
 
 def write(directory: Path, stored: Stored) -> None:
