@@ -10,9 +10,8 @@ import sys
 from argparse import Namespace as Options
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from tireid.basics.commands import Commands, argument, name_or_path, path
+from tireid.basics.commands import JOBS, PAIRS, Commands, argument, name_or_path, path, say, values
 from tireid.basics.formats import DATASETS, LAYOUTS
 from tireid.basics.parts import trust
 from tireid.basics.terminal import one_line
@@ -32,7 +31,6 @@ DATASET_HELP = f"{', '.join(DATASETS)}, or a .csv or folder of your own"
 ROOT = argument("--root", type=name_or_path, help="folder that holds the data set's folder; not for synthetic")
 DATA = (argument("--dataset", type=name_or_path, default="synthetic", help=DATASET_HELP), ROOT)
 TRUST = argument("--trust", action="append", default=[], metavar="MODULE", help="code of one's own that may be loaded")
-PAIRS: dict[str, Any] = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
 STUDY = argument("study", type=path, help="YAML file: notebook, parameters, arms, grid, zip, seeds, sources")
 SOME = (
     argument("--arms", nargs="+", metavar="ARM", help="only these"),
@@ -169,16 +167,19 @@ def _evaluate(options: Options) -> None:
     argument("--model", type=name_or_path, default="tiny-street", help=MODEL_HELP),
     TOKENIZER,
     argument("--half", action="store_true", help="keep features in float16: half the size"),
+    argument("--graph", action="store_true", help="make the graph of `tireid search --approximate` too"),
+    argument("--shards", type=int, default=0, help="parts, for more than one memory holds (default: as it is, or one)"),
+    *JOBS,
 )
 def _index(options: Options) -> None:
-    from tireid.basics.progress import Progress
-    from tireid.model import TIReID
-    from tireid.search import Gallery
+    from functools import partial
 
-    with Progress(0, "encode pictures") as bar:
-        model = TIReID.from_pretrained(options.model, tokenizer=options.tokenizer)
-        gallery = Gallery.of_folder(model, options.folder, options.gallery, on_progress=bar.to)
-    (gallery.half() if options.half else gallery).save(options.gallery)
+    from tireid.model import TIReID
+    from tireid.studies.indexing import index
+
+    load = partial(TIReID.from_pretrained, options.model, tokenizer=options.tokenizer)
+    given = {name: getattr(options, name) for name in ("half", "graph", "shards", "jobs", "threads", "cluster")}
+    gallery = index(options.folder, options.gallery, load, on_outcome=say, options=values(options.option), **given)
     print(f"{len(gallery)} pictures indexed, {len(gallery.skipped)} skipped: {options.gallery}")
 
 
@@ -190,6 +191,7 @@ def _index(options: Options) -> None:
     argument("--model", type=name_or_path, help=f"{MODEL_HELP} (default: the one that the gallery names)"),
     TOKENIZER,
     argument("-k", type=int, default=10, metavar="K", help="how many pictures"),
+    argument("--approximate", action="store_true", help="walk the graph that `tireid index --graph` made: faster"),
     argument("--html", type=path, help="write the ranked pictures as one self-contained page"),
 )
 def _search(options: Options) -> None:
@@ -199,7 +201,7 @@ def _search(options: Options) -> None:
     if options.tokenizer and not options.model:
         raise ValueError("--tokenizer is that of --model: give both")
     model = options.model and TIReID.from_pretrained(options.model, tokenizer=options.tokenizer)
-    hits = Gallery.load(options.gallery, model).search(options.text, k=options.k)
+    hits = Gallery.load(options.gallery, model).search(options.text, k=options.k, approximate=options.approximate)
     print(hits, hits.domain, sep="\n")
     if options.html is not None:
         hits.save_html(options.html)
@@ -224,10 +226,7 @@ def _benchmark(options: Options) -> None:
     STUDY,
     argument("--runs", type=path, default=Path("runs/studies"), help="folder of the runs"),
     argument("--results", type=path, help="folder of the small result files (default: RUNS/results)"),
-    argument("--jobs", type=int, default=1, help="tasks at a time"),
-    argument("--threads", type=int, default=1, help="processor threads of each task"),
-    argument("--cluster", choices=("local", "slurm"), default="local", help="where"),
-    argument("--option", help="for submitit: --option slurm_partition gpu --option mem_gb 16", **PAIRS),
+    *JOBS,
     argument("--timeout", type=float, metavar="SECONDS", help="limit of each task"),
     *SOME,
     argument("--list", action="store_true", help="show the tasks and stop"),
@@ -235,7 +234,6 @@ def _benchmark(options: Options) -> None:
 )
 def _sweep(options: Options) -> int:
     """0, or 1 when some tasks failed twice."""
-    from tireid.basics.yaml import parse_yaml
     from tireid.studies.study import Study
     from tireid.studies.sweep import sweep
 
@@ -246,12 +244,9 @@ def _sweep(options: Options) -> int:
             print(f"{task.key}  {one_line(task)}  {dict(task.parameters)}")
         return 0
 
-    def say(outcome: object, over: int, total: int) -> None:
-        print(f"{over}/{total} {outcome}", flush=True)
-
     names = ("runs", "results", "jobs", "threads", "cluster", "timeout")
     given = {name: getattr(options, name) for name in names}
-    done = sweep(study, options={k: parse_yaml(v) for k, v in options.option}, on_outcome=say, **given)
+    done = sweep(study, options=values(options.option), on_outcome=say, **given)
     print(done)
     return 0 if done.ok else 1
 

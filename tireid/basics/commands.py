@@ -91,3 +91,24 @@ def path(text: str) -> Path:
 def name_or_path(text: str) -> str:
     """A name, or a path with `~` for the home folder."""
     return str(path(text)) if text.startswith("~") else text
+
+
+PAIRS: dict[str, Any] = {"nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE")}
+JOBS = (
+    argument("--jobs", type=int, default=1, help="tasks at a time"),
+    argument("--threads", type=int, default=1, help="processor threads of each task"),
+    argument("--cluster", choices=("local", "slurm"), default="local", help="where"),
+    argument("--option", help="for submitit: --option slurm_partition gpu --option mem_gb 16", **PAIRS),
+)
+
+
+def say(outcome: object, over: int, total: int) -> None:
+    """Print what became of one of many tasks."""
+    print(f"{over}/{total} {outcome}", flush=True)
+
+
+def values(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Options that were given as :data:`PAIRS`, read as YAML."""
+    from tireid.basics.yaml import parse_yaml
+
+    return {name: parse_yaml(value) for name, value in pairs}

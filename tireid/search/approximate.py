@@ -7,7 +7,7 @@ finds is scored again with the gallery's own features, so scores and ties are th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,50 +24,54 @@ BLOCK = 1 << 16
 
 
 class Graph:
-    """A graph over features (N, D) of length one; made by :meth:`build` or :meth:`view`."""
+    """Graphs over parts of features (N, D) of length one; made by :meth:`build` or :meth:`view`."""
 
-    def __init__(self, index: Any) -> None:
-        self._index = index
+    def __init__(self, parts: Sequence[Any]) -> None:
+        self._parts = parts
 
     @classmethod
-    def build(cls, features: Tensor, on_progress: Callable[[int, int], None] | None = None) -> Graph:
-        """The graph of features (N, D), on all processors; `on_progress` is called with (done, N).
+    def build(cls, parts: Sequence[Tensor], on_progress: Callable[[int, int], None] | None = None) -> Graph:
+        """A graph of each part (n, D), on all processors; `on_progress` is called with (done, N).
 
         Raises:
             MissingExtraError: usearch is missing.
         """
-        graph = cls(_empty(features.shape[1]))
-        for begin in range(0, len(features), BLOCK):
-            part = features[begin : begin + BLOCK].float().numpy()
-            graph._index.add(np.arange(begin, begin + len(part)), part)
-            if on_progress is not None:
-                on_progress(begin + len(part), len(features))
+        graph, total = cls([_empty(part.shape[1]) for part in parts]), sum(map(len, parts))
+        for index, features in zip(graph._parts, parts, strict=True):
+            for begin in range(0, len(features), BLOCK):
+                block = features[begin : begin + BLOCK].float().numpy()
+                index.add(np.arange(begin, begin + len(block)), block)
+                if on_progress is not None:
+                    on_progress(len(graph), total)
         return graph
 
     @classmethod
-    def view(cls, file: Path, width: int) -> Graph:
-        """A saved graph, mapped into memory. Raises ValueError for a file that is none of `width` dimensions."""
-        index = _empty(width)
-        try:
-            index.view(str(file))
-        except (RuntimeError, OSError) as error:
-            raise ValueError(f"{file} is no graph of {width} dimensions ({error}): remove it") from error
-        index.expansion_search = SEARCHING
-        return cls(index)
+    def view(cls, files: Sequence[Path], width: int) -> Graph:
+        """Saved graphs, mapped into memory. Raises ValueError for a file that is none of `width` dimensions."""
+        parts = [_empty(width) for _ in files]
+        for file, index in zip(files, parts, strict=True):
+            try:
+                index.view(str(file))
+            except (RuntimeError, OSError) as error:
+                raise ValueError(f"{file} is no graph of {width} dimensions ({error}): remove it") from error
+            index.expansion_search = SEARCHING
+        return cls(parts)
 
-    def save(self, file: Path) -> None:
-        """Write it; the file appears whole or not at all."""
-        with atomic_path(file) as temporary:
-            self._index.save(str(temporary))
+    def save(self, files: Sequence[Path]) -> None:
+        """Write each part to its file, unless it is there; it appears whole or not at all."""
+        for file, index in zip(files, self._parts, strict=True):
+            if not file.is_file():
+                with atomic_path(file) as temporary:
+                    index.save(str(temporary))
 
     def near(self, query: Floats, k: int) -> Ints:
         """Rows that are likely to hold the k best, in no order."""
-        found = self._index.search(query.astype(np.float32), MORE * k)
-        rows: Ints = np.asarray(found.keys, np.int64)
-        return rows
+        begins = np.cumsum([0, *map(len, self._parts)])
+        found = [part.search(query.astype(np.float32), MORE * k).keys.astype(np.int64) for part in self._parts]
+        return np.concatenate([begin + rows for begin, rows in zip(begins, found, strict=False)])
 
     def __len__(self) -> int:
-        return len(self._index)
+        return sum(map(len, self._parts))
 
 
 def _empty(width: int) -> Any:

@@ -91,7 +91,7 @@ def exact_search(gallery: Gallery, queries: int = 20) -> list[Row]:
     ours = median(lambda i: gallery.search(str(i)), queries)
     batch = [str(i) for i in range(64)]
     many = seconds(lambda: features @ model.queries[:64].T)
-    size = f"{len(gallery)} x {features.shape[1]} {str(gallery.index.features.dtype).removeprefix('torch.')}"
+    size = f"{len(gallery)} x {features.shape[1]} {str(gallery.index.parts[0].dtype).removeprefix('torch.')}"
     return [
         row(f"exact search, {size}, one query", one, ours),
         row(f"exact search, {size}, 64 queries", many, seconds(lambda: gallery.search_many(batch))),

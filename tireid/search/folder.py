@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from tireid.search.searchable import Searchable
 
 
+class UnreadableError(ValueError):
+    """None of the pictures of a folder can be read."""
+
+
 @dataclass
 class Encoded:
     """Pictures of a folder."""
@@ -56,7 +60,8 @@ def encode_found(
     """Features of the pictures `found` in `root`, those in `known` not encoded again; see :meth:`Gallery.from_folder`.
 
     Raises:
-        ValueError: none of the pictures can be read, or one, where `strict`.
+        UnreadableError: none of the pictures can be read.
+        ImageError: one of them cannot, where `strict`.
     """
     size = getattr(getattr(model, "backbone", model), "image_size", None)
     fresh = sorted(set(found) - set(known.paths))
@@ -73,7 +78,7 @@ def encode_found(
     if known.skipped:
         path, reason = known.skipped[0]
         if not known.paths:
-            raise ValueError(f"none of the {len(found)} pictures in {root} can be read; {path}: {reason}")
+            raise UnreadableError(f"none of the {len(found)} pictures in {root} can be read; {path}: {reason}")
         warnings.warn(
             f"{len(known.skipped)} of {len(found)} pictures cannot be read and are not in the gallery, see "
             f"gallery.skipped; the first is {path}: {reason}",
@@ -102,9 +107,9 @@ def unchanged(
         stamp, row = known.get(name, (0, -1))
         if stamp and stamp == stamp_of(path):
             same.append((path, stamp, row))
-    rows = torch.tensor([row for *_, row in same], dtype=torch.int64)
+    rows = np.array([row for *_, row in same], np.int64)
     if not same:
         return Encoded()
-    likeness = None if previous.likeness is None else previous.likeness[rows.numpy()]
-    parts = [previous.index.features[rows].float().numpy()]
+    likeness = None if previous.likeness is None else previous.likeness[rows]
+    parts = [previous.index.rows(rows)]
     return Encoded([path for path, *_ in same], [stamp for _, stamp, _ in same], parts, [likeness])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from tireid.search.features import Features, checked_numbers, to_numpy
 from tireid.search.folder import encode_found, unchanged
 from tireid.search.likeness import encode_pictures
 from tireid.search.names import Packed
-from tireid.search.pictures import find_pictures
+from tireid.search.pictures import Which, find_pictures
 from tireid.search.saved import Saved
 from tireid.search.storage import GalleryError, unit_rows
 
@@ -65,7 +65,7 @@ class Gallery(Saved):
             if values is not None and len(values) != len(names):
                 raise ValueError(f"{name} has {len(values)} entries for {len(names)} paths")
         known = None if people is None else checked_numbers(people, "person_ids", len(people))
-        self._hold(model, rows, names, known, cameras)
+        self._hold(model, rows, [names], known, cameras)
 
     @classmethod
     def from_split(
@@ -99,14 +99,13 @@ class Gallery(Saved):
         model: Encoder,
         folder: str | Path,
         *,
-        recursive: bool = True,
-        patterns: Sequence[str] | str = "*",
         strict: bool = False,
         batch_size: int = 64,
         previous: Gallery | None = None,
         on_progress: OnProgress | None = None,
+        **which: Unpack[Which],
     ) -> Self:
-        """Every picture of a folder; which files count is told by :func:`~tireid.search.pictures.find_pictures`.
+        """Every picture of a folder, or :class:`some <tireid.search.pictures.Which>`.
 
         Pictures that cannot be read are left out, listed in `skipped`, and counted in a warning; with `strict` the
         first one raises :class:`~tireid.data.images.ImageError`. Features of files that `previous`, of the same folder
@@ -115,10 +114,11 @@ class Gallery(Saved):
         Raises:
             NotADirectoryError: no such folder.
             FileNotFoundError: no picture in it.
-            ValueError: none of the pictures can be read, or `previous` is of another model.
+            UnreadableError: none of the pictures can be read.
+            ValueError: `previous` is of another model.
         """
         root = Path(folder)
-        found = find_pictures(root, recursive=recursive, patterns=patterns)
+        found = find_pictures(root, **which)
         known = unchanged(found, root, model, previous, None if previous is None else previous._stamps)
         encoded = encode_found(model, root, found, known, strict=strict, batch_size=batch_size, on_progress=on_progress)
         gallery = cls(model, encoded.parts[0], encoded.paths, root=root)
@@ -131,7 +131,7 @@ class Gallery(Saved):
         """:meth:`from_folder`, or :meth:`update` where `saved` holds a gallery of that folder by the same model."""
         with suppress(FileNotFoundError, GalleryError):
             known = cls.load(saved, model)
-            if known.root == Path(folder) and known._stamps is not None:
+            if known.root == Path(folder).absolute() and known._stamps is not None:
                 return known.update(**options)
         return cls.from_folder(model, folder, **options)
 
@@ -150,5 +150,4 @@ class Gallery(Saved):
     def __repr__(self) -> str:
         people = "" if self.person_ids is None else f", {len(np.unique(self.person_ids))} people"
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
-        width = self.index.features.shape[1]
-        return f"Gallery({len(self)} pictures{people}{skipped}, {width} dimensions, root={self.root})"
+        return f"Gallery({len(self)} pictures{people}{skipped}, {self.index.width} dimensions, root={self.root})"

@@ -6,7 +6,7 @@ by row. So equal features tie exactly, whatever the order of the rows, and ties 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -29,20 +29,35 @@ BLOCK = 1 << 16
 
 
 class Index:
-    """Ranks `features` (N, D), float32 or float16 rows of length one that are called `names`."""
+    """Ranks `features`, float32 or float16 rows of length one that are called `names`.
 
-    def __init__(self, features: Tensor | Float32s, names: Sequence[str]) -> None:
-        self.features = features if isinstance(features, Tensor) else torch.from_numpy(features)
+    They are (N, D), or parts of that: each part is read where it lies, and none is copied.
+    """
+
+    def __init__(self, features: Tensor | Float32s | Sequence[Tensor], names: Sequence[str]) -> None:
+        given = torch.from_numpy(features) if isinstance(features, np.ndarray) else features
+        self.parts: tuple[Tensor, ...] = (given,) if isinstance(given, Tensor) else tuple(given)
         self.names = names
+        self.width = self.parts[0].shape[1]
+        self._begins = np.cumsum([0, *map(len, self.parts)])
+
+    @property
+    def features(self) -> Tensor:
+        """(N, D) all of them; a copy where they are in parts."""
+        return self.parts[0] if len(self.parts) == 1 else torch.cat(self.parts)
 
     def search(self, query: Floats, k: int, allowed: Mask | None = None) -> tuple[Ints, Floats]:
         """Rows and float64 scores of the k best (all, where there are fewer) among the `allowed`, best first."""
-        scores = self.scores(query)
-        rows = np.arange(len(scores)) if allowed is None else np.flatnonzero(allowed)
-        if k < len(rows):
-            among = scores if allowed is None else scores[rows]
-            rows = rows[among >= np.partition(among, -k)[-k] - 2 * self._margin]
-        return self.best(query, k, rows)
+        found: list[Ints] = []
+        values: list[Float32s] = []
+        for begin, part in zip(self._begins, self.parts, strict=False):
+            scores = _product(part, query)
+            rows = None if allowed is None else np.flatnonzero(allowed[begin : begin + len(part)])
+            own = scores if rows is None else scores[rows]
+            near = _near_best(own, k, self._margin)
+            found.append(begin + (near if rows is None else rows[near]))
+            values.append(own[near])
+        return self.best(query, k, np.concatenate(found)[_near_best(np.concatenate(values), k, self._margin)])
 
     def search_many(self, queries: Floats, k: int, allowed: Mask | None = None) -> list[tuple[Ints, Floats]]:
         """:meth:`search` for each of the queries (Q, D), which reads the features once for all of them."""
@@ -50,11 +65,11 @@ class Index:
         forbidden = None if allowed is None else torch.from_numpy(~allowed)
         parts: list[tuple[Tensor, Tensor, Tensor]] = []  # query, row and score of what may be among the k best
         least = torch.full((len(wanted),), -torch.inf)
-        for begin in range(0, len(self.features), BLOCK):
-            scores = wanted @ self.features[begin : begin + BLOCK].float().T
+        for begin, block in self._blocks():
+            scores = wanted @ block.float().T
             if forbidden is not None:
-                scores[:, forbidden[begin : begin + BLOCK]] = -torch.inf
-            if begin == 0 and k < scores.shape[1]:
+                scores[:, forbidden[begin : begin + len(block)]] = -torch.inf
+            if k < scores.shape[1] and least.isinf().any():
                 least = scores.topk(k, dim=1).values[:, -1]  # the k-th best of all is at least that of a part
             asked, near = (scores >= least[:, None] - 2 * MARGIN[torch.float32]).nonzero(as_tuple=True)
             parts.append((asked, begin + near, scores[asked, near]))
@@ -63,11 +78,15 @@ class Index:
         ends = np.searchsorted(whose[order], np.arange(1, len(queries)))
         answers = []
         for query, own in zip(queries, np.split(order, ends), strict=True):
-            if k < len(own):
-                own = own[values[own] >= np.partition(values[own], -k)[-k] - 2 * MARGIN[torch.float32]]
-            kept = rows[own]
+            kept = rows[own[_near_best(values[own], k, MARGIN[torch.float32])]]
             answers.append(self.best(query, k, kept if allowed is None else kept[allowed[kept]]))
         return answers
+
+    def _blocks(self) -> Iterator[tuple[int, Tensor]]:
+        """The features, so many rows at a time, each with its first row."""
+        for start, part in zip(self._begins, self.parts, strict=False):
+            for begin in range(0, len(part), BLOCK):
+                yield int(start) + begin, part[begin : begin + BLOCK]
 
     def best(self, query: Floats, k: int, rows: Ints) -> tuple[Ints, Floats]:
         """The k best of some rows, scored in float64."""
@@ -97,17 +116,37 @@ class Index:
 
     def scores(self, query: Floats) -> Float32s:
         """(N,) cosines in the precision of the features."""
-        scores: Float32s = (self.features @ torch.from_numpy(query).to(self.features.dtype)).float().numpy()
-        return scores
+        return np.concatenate([_product(part, query) for part in self.parts])
+
+    def rows(self, rows: Ints) -> Float32s:
+        """(n, D) a copy of some rows."""
+        whose = np.searchsorted(self._begins, rows, side="right") - 1
+        found = np.empty((len(rows), self.width), np.float32)
+        for part in np.unique(whose):
+            found[whose == part] = self.parts[part][torch.from_numpy(rows[whose == part] - self._begins[part])].numpy()
+        return found
 
     @property
     def _margin(self) -> float:
-        return MARGIN[self.features.dtype] * max(1, self.features.shape[1] / 1024)
+        return max(MARGIN[part.dtype] for part in self.parts) * max(1, self.width / 1024)
 
     def _exact(self, rows: Ints, query: Floats) -> Floats:
         # NumPy sums each row by itself: the same for equal rows, unlike a product of matrices.
-        exact: Floats = (self.features[torch.from_numpy(rows)].numpy() * query).sum(axis=1)
+        exact: Floats = (self.rows(rows) * query).sum(axis=1)
         return exact
+
+
+def _product(features: Tensor, query: Floats) -> Float32s:
+    """(n,) cosines in the precision of the features (n, D)."""
+    scores: Float32s = (features @ torch.from_numpy(query).to(features.dtype)).float().numpy()
+    return scores
+
+
+def _near_best(scores: Float32s, k: int, margin: float) -> Ints:
+    """Places of what may be among the k best, where scores (n,) are off by at most `margin`."""
+    if k >= len(scores):
+        return np.arange(len(scores))
+    return np.flatnonzero(scores >= np.partition(scores, -k)[-k] - 2 * margin)
 
 
 def ranks_of(

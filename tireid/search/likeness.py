@@ -21,7 +21,6 @@ from tireid.domain.conformal import FALSE_ALARMS, notable
 from tireid.search.encoder import Float32s, OnProgress, encode
 from tireid.search.features import Floats, Ints
 from tireid.search.index import Index, Mask
-from tireid.search.names import Packed
 
 UNLIKE_GALLERY = (
     "{count} of {total} pictures of the gallery are unlike those that the model was trained on: "
@@ -41,7 +40,7 @@ POWER = "A person who is not here is noticed in {power:.0%} of the cases."
 class Searched(Protocol):
     """What is asked of a :class:`tireid.Gallery`."""
 
-    names: Packed
+    names: Sequence[str]
     person_ids: Ints | None
     likeness: Float32s | None
     index: Index

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor
@@ -22,13 +22,31 @@ EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", 
 """Accepted file names, in upper or lower case."""
 
 
-def find_pictures(folder: str | Path, *, recursive: bool = True, patterns: Sequence[str] | str = "*") -> list[Path]:
+class Which(TypedDict, total=False):
+    """Which pictures of a folder are meant; without anything, all."""
+
+    recursive: bool
+    """Also those in the folders below, which is so unless told otherwise."""
+    patterns: Sequence[str] | str
+    """Shell patterns, of which the path relative to the folder or the file name must match one."""
+    share: tuple[int, int]
+    """(i, n): the i-th of n shares, from 0. A picture's name tells its share, whatever else is in the folder."""
+
+
+def find_pictures(
+    folder: str | Path,
+    *,
+    recursive: bool = True,
+    patterns: Sequence[str] | str = "*",
+    share: tuple[int, int] = (0, 1),
+) -> list[Path]:
     """Pictures in a folder, sorted by path; hidden files and folders and ``__MACOSX`` are ignored.
 
     Args:
         folder: where to look; links to other folders are not followed.
-        recursive: also in the folders below.
-        patterns: shell patterns, of which the path relative to `folder` or the file name must match one.
+        recursive: see :class:`Which`.
+        patterns: see :class:`Which`.
+        share: see :class:`Which`.
 
     Raises:
         NotADirectoryError: no such folder.
@@ -37,7 +55,7 @@ def find_pictures(folder: str | Path, *, recursive: bool = True, patterns: Seque
     root = Path(folder)
     if not root.is_dir():
         raise NotADirectoryError(f"{root} is not a folder")
-    wanted = [patterns] if isinstance(patterns, str) else list(patterns)
+    wanted, (shard, of) = [patterns] if isinstance(patterns, str) else list(patterns), share
     found = []
     for place, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not _ignored(name)] if recursive else []
@@ -45,6 +63,8 @@ def find_pictures(folder: str | Path, *, recursive: bool = True, patterns: Seque
             path = Path(place, name)
             relative = path.relative_to(root).as_posix()
             if path.suffix.lower() not in EXTENSIONS or _ignored(name):
+                continue
+            if of > 1 and _number(os.fsencode(relative)) % of != shard:
                 continue
             if any(fnmatchcase(relative, pattern) or fnmatchcase(name, pattern) for pattern in wanted):
                 found.append((relative, path))
@@ -110,8 +130,12 @@ def stamp_of(path: Path) -> int:
         told = path.stat()
     except OSError:
         return 0
-    digest = hashlib.blake2b(f"{told.st_mtime_ns} {told.st_size}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little", signed=True)
+    return _number(f"{told.st_mtime_ns} {told.st_size}".encode())
+
+
+def _number(content: bytes) -> int:
+    """64 bits, with a sign, that are the same for the same bytes everywhere."""
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little", signed=True)
 
 
 def _read(path: Path, size: tuple[int, int] | None) -> tuple[Any, int]:

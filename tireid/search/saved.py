@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +14,7 @@ from tireid.search.approximate import Graph
 from tireid.search.encoder import Encoder, fingerprint
 from tireid.search.features import Ints
 from tireid.search.index import Index
-from tireid.search.names import Packed, Paths
+from tireid.search.names import Joined, Packed, Paths
 from tireid.search.searchable import Searchable
 from tireid.search.storage import UNKNOWN, GalleryError, Stored
 
@@ -25,23 +25,26 @@ class Saved(Searchable):
     def _hold(
         self,
         model: Encoder | None,
-        features: torch.Tensor,
-        names: Packed,
+        features: torch.Tensor | Sequence[torch.Tensor],
+        names: Sequence[Packed],
         person_ids: Ints | None,
         cameras: Sequence[int | None] | None,
     ) -> None:
         self._model = model
-        self.names, self.paths = names, Paths(self.root, names)
+        self._packed = names
+        self.names = names[0] if len(names) == 1 else Joined(names)
+        self.paths = Paths(self.root, self.names)
         self.person_ids = person_ids
         self.cameras = None if cameras is None or all(c is None for c in cameras) else list(cameras)
         self.skipped: list[tuple[Path, str]] = []
         """Pictures that :meth:`from_folder` could not read, with the reason."""
         self.likeness = None
-        self.index = Index(features, names)
+        self.index = Index(features, self.names)
         self._stamps: torch.Tensor | None = None
         self._header: storage.Header | None = None
+        self._places: Sequence[str] = storage.WHOLE
         self._graph: Graph | None = None
-        self._graph_file: Path | None = None
+        self._graph_files: Sequence[Path] = ()
 
     @property
     def model(self) -> Encoder:
@@ -57,8 +60,8 @@ class Saved(Searchable):
     def half(self) -> Self:
         """The same gallery with features in float16: half as large, and found by scores of those features."""
         made = type(self).__new__(type(self))
-        made.__dict__ |= {**self.__dict__, "index": Index(self.index.features.half(), self.names), "_graph": None}
-        made.__dict__ |= {"_header": None, "_graph_file": None}
+        index = Index([part.half() for part in self.index.parts], self.names)
+        made.__dict__ |= {**self.__dict__, "index": index, "_graph": None, "_graph_files": ()}
         made.__dict__.pop("features", None)
         return made
 
@@ -66,33 +69,37 @@ class Saved(Searchable):
         """Write ``gallery.safetensors`` into `directory`, which is made; returns it.
 
         Paths below `root` are stored relative to it. The pictures themselves are not copied. The file, and the graph
-        if there is one, appear whole; what was there before stays until then, and whoever has it open keeps it.
+        if there is one, appear whole; what was there before stays until then, and whoever has it open keeps it. A
+        gallery that was loaded in shards is written in the same shards.
         """
         directory = Path(directory)
-        stored = self._stored()
-        graph = directory / f"graph-{stored.header.digest}.usearch"
-        if self._graph is not None and not graph.is_file():
-            self._graph.save(graph)
-        storage.write(directory, stored)
-        for other in set(directory.glob("graph-*.usearch")) - {graph}:  # of features that are no longer there
-            other.unlink(missing_ok=True)
+        graphs = []
+        for place, stored in zip(self._places, self._stored(), strict=True):
+            storage.write(directory / place, stored)
+            graphs.append(storage.graph_file(directory / place, stored))
+        if self._graph is not None:
+            self._graph.save(graphs)
+        storage.settle(directory, self._places, graphs)
         return directory
 
-    def _stored(self) -> Stored:
+    def _stored(self) -> Iterator[Stored]:
+        """What is written of each part of the gallery."""
         model, source = (None, None) if self._header is None else (self._header.model, self._header.source)
         if self._model is not None:
             model, source = fingerprint(self._model), getattr(self._model, "source", source)
         root = None if self.root is None else str(Path(os.path.abspath(self.root)))  # noqa: PTH100 (keeps links)
-        digest = storage.digest_of(self.index.features, self.names)
-        header = storage.Header(format=storage.FORMAT, model=model or "", source=source, root=root, digest=digest)
         people, likeness = (None if own is None else torch.from_numpy(own) for own in (self.person_ids, self.likeness))
-        return Stored(
-            self.index.features, self.names, header, people, storage.ints(self.cameras), self._stamps, likeness
-        )
+        of_pictures = (people, storage.ints(self.cameras), self._stamps, likeness)
+        begin = 0
+        for features, names in zip(self.index.parts, self._packed, strict=True):
+            digest, rows = storage.digest_of(features, names), slice(begin, begin + len(names))
+            header = storage.Header(format=storage.FORMAT, model=model or "", source=source, root=root, digest=digest)
+            yield Stored(features, names, header, *(None if own is None else own[rows] for own in of_pictures))
+            begin = rows.stop
 
     @classmethod
     def load(cls, directory: str | Path, model: Encoder | None = None, *, root: str | Path | None = None) -> Self:
-        """Map what :meth:`save` wrote; `root` says where the pictures lie, where they have moved.
+        """Map what :meth:`save` or :mod:`tireid.search.shards` wrote; `root` says where pictures lie that have moved.
 
         Features and names are read when they are needed. Without `model` the one that the gallery names is loaded at
         the first query, if it is bundled or lies in a directory or file here. Pictures that are gone are still found,
@@ -103,18 +110,20 @@ class Saved(Searchable):
             GalleryError: it belongs to another model, or is damaged.
         """
         directory = Path(directory)
-        stored = storage.read(directory)
+        parts = storage.read_parts(directory)
+        header = next(iter(parts.values())).header
         if model is not None:
-            _check_model(model, stored.header, directory)
+            _check_model(model, header, directory)
         gallery = cls.__new__(cls)
-        own = stored.header.root if root is None else root
+        own = header.root if root is None else root
         gallery.root = None if own is None else Path(own)
-        cameras = None if stored.cameras is None else [None if c == UNKNOWN else c for c in stored.cameras.tolist()]
-        people = None if stored.person_ids is None else stored.person_ids.numpy()
-        gallery._hold(model, stored.features, stored.names, people, cameras)
-        gallery._stamps, gallery._header = stored.stamps, stored.header
-        gallery.likeness = None if stored.likeness is None else stored.likeness.numpy()
-        gallery._graph_file = directory / f"graph-{stored.header.digest}.usearch"
+        people, cameras, stamps, likeness = (storage.joined(parts.values(), name) for name in storage.OPTIONAL)
+        known = None if cameras is None else [None if c == UNKNOWN else c for c in cameras.tolist()]
+        features, names = ([getattr(part, name) for part in parts.values()] for name in ("features", "names"))
+        gallery._hold(model, features, names, None if people is None else people.numpy(), known)
+        gallery._stamps, gallery._header, gallery._places = stamps, header, tuple(parts)
+        gallery.likeness = None if likeness is None else likeness.numpy()
+        gallery._graph_files = [storage.graph_file(directory / place, part) for place, part in parts.items()]
         return gallery
 
 

@@ -19,7 +19,7 @@ from tireid.search.features import Floats, Ints, normalised_rows
 from tireid.search.hits import Hit, Hits
 from tireid.search.index import Index, Mask
 from tireid.search.likeness import Likeness
-from tireid.search.names import Packed, Paths
+from tireid.search.names import Paths
 from tireid.search.query import check_k, encode_query, parse
 
 
@@ -39,7 +39,7 @@ class Searchable(ABC):
     """Pictures that are ranked for a query; :class:`~tireid.search.gallery.Gallery` makes and keeps them."""
 
     root: Path | None
-    names: Packed
+    names: Sequence[str]
     """Per picture its path relative to `root`, with forward slashes."""
     paths: Paths
     person_ids: Ints | None
@@ -49,7 +49,7 @@ class Searchable(ABC):
     """(N,) p-value of each picture, small where it is unlike what the model was trained on; None where unknown."""
     index: Index
     _graph: Graph | None
-    _graph_file: Path | None
+    _graph_files: Sequence[Path]
 
     @property
     @abstractmethod
@@ -62,21 +62,21 @@ class Searchable(ABC):
         Raises:
             MissingExtraError: usearch is missing; names the extra that brings it.
         """
-        self._graph = Graph.build(self.index.features, on_progress)
+        self._graph = Graph.build(self.index.parts, on_progress)
         return self
 
     @property
     def graph(self) -> Graph:
         """What :meth:`build_graph` made, or what was saved with the gallery. Raises ValueError where there is none."""
-        if self._graph is None and self._graph_file is not None and self._graph_file.is_file():
-            self._graph = Graph.view(self._graph_file, self.index.features.shape[1])
+        if self._graph is None and self._graph_files and all(file.is_file() for file in self._graph_files):
+            self._graph = Graph.view(self._graph_files, self.index.width)
         if self._graph is None:
             raise ValueError("this gallery has no graph yet: call build_graph(), and save() to keep it")
         return self._graph
 
     @cached_property
     def features(self) -> Float32s:
-        """(N, D) float32; a view of the stored ones, or a copy where they are float16."""
+        """(N, D) float32; a view of the stored ones, or a copy where they are float16 or in shards."""
         features: Float32s = self.index.features.float().numpy()
         return features
 
@@ -123,7 +123,7 @@ class Searchable(ABC):
         """
         text, image = parse(query, text, image)
         k = check_k(k)
-        vector = encode_query(self.model, text, image, text_weight, width=self.index.features.shape[1])
+        vector = encode_query(self.model, text, image, text_weight, width=self.index.width)
         allowed = self.allowed(**filters)
         if approximate and allowed is None:
             rows, scores = self.index.best(vector, k, self.graph.near(vector, k))

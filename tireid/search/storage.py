@@ -10,25 +10,31 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import shutil
 import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tireid.basics.files import atomic_path
+from tireid.basics.files import atomic_path, write_json
 from tireid.search.encoder import file_digest
 from tireid.search.features import Features, normalised_rows, to_numpy
 from tireid.search.names import Packed
 
-FILE, KEY, FORMAT = "gallery.safetensors", "tireid.gallery", 2
+FILE, KEY = "gallery.safetensors", "tireid.gallery"
+FORMAT: Final = 2
 OPTIONAL = ("person_ids", "cameras", "stamps", "likeness")
+MANIFEST, WHOLE, SHARD = "shards.json", ("",), r"^shard-\d+-of-\d+$"
+"""Names the directories of a gallery in shards; those of one that is not; how they are called."""
 OLD_FEATURES, OLD_TABLE = "features.safetensors", "gallery.json"
 UNKNOWN = np.iinfo(np.int64).min
 """Stands for a camera that is not known."""
@@ -54,6 +60,15 @@ class Header(BaseModel):
     root: str | None
     digest: str
     """Of features and names, 32 hexadecimal digits."""
+
+
+class Manifest(BaseModel):
+    """Which shards make up a gallery: directories beside the manifest."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    format: Literal[2]
+    shards: list[Annotated[str, Field(pattern=SHARD)]] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
@@ -84,8 +99,82 @@ def write(directory: Path, stored: Stored) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     with atomic_path(directory / FILE) as temporary:
         save_file(tensors, temporary, metadata={KEY: stored.header.model_dump_json()})
-    for old in (OLD_TABLE, OLD_FEATURES):
-        (directory / old).unlink(missing_ok=True)
+
+
+def graph_file(directory: Path, stored: Stored) -> Path:
+    """Where the graph of a part that lies in `directory` is kept."""
+    return directory / f"graph-{stored.header.digest}.usearch"
+
+
+def settle(directory: Path, places: Sequence[str], graphs: Sequence[Path]) -> None:
+    """Let the gallery in `directory` consist of the parts `places`, with `graphs`; what else was of one there goes.
+
+    One that is not in shards has the one place :data:`WHOLE`.
+    """
+    manifest = directory / MANIFEST
+    if places != WHOLE:
+        write_json(manifest, Manifest(format=FORMAT, shards=list(places)).model_dump())
+    gone = {path for name in (OLD_TABLE, OLD_FEATURES, "graph-*.usearch") for path in directory.glob(name)}
+    gone |= {directory / FILE} if places != WHOLE else {manifest}
+    for place in places:
+        gone |= set((directory / place).glob("graph-*.usearch"))
+    for path in gone - set(graphs):
+        path.unlink(missing_ok=True)
+    for folder in directory.glob("shard-*-of-*"):
+        if re.fullmatch(SHARD, folder.name) and folder.name not in places:
+            shutil.rmtree(folder)
+
+
+def shard_name(shard: int, of: int) -> str:
+    """Directory, below that of the gallery, of a shard, counted from 0.
+
+    >>> shard_name(0, 8)
+    'shard-0-of-8'
+    """
+    return f"shard-{shard}-of-{of}"
+
+
+def places_of(directory: Path) -> Sequence[str]:
+    """Directories, below `directory`, of the parts of the gallery there. Raises GalleryError for a damaged manifest."""
+    manifest = directory / MANIFEST
+    if not manifest.is_file():
+        return WHOLE
+    try:
+        return tuple(Manifest.model_validate_json(manifest.read_bytes()).shards)
+    except ValueError as error:  # pydantic's are ValueErrors
+        raise GalleryError(f"{manifest} is damaged ({error}): index again") from error
+
+
+def read_parts(directory: Path) -> dict[str, Stored]:
+    """:func:`read` for each part of a gallery, by its directory below `directory`.
+
+    Raises:
+        FileNotFoundError: no gallery there.
+        GalleryError: it is damaged, lacks a part, or its parts are of different models or folders.
+    """
+    places = places_of(directory)
+    try:
+        parts = {place: read(directory / place) for place in places}
+    except FileNotFoundError as error:
+        if places_of(directory) != places:  # replaced in between
+            return read_parts(directory)
+        if places == WHOLE:
+            raise
+        raise GalleryError(f"{directory / MANIFEST} names a shard that is not there ({error}): index again") from error
+    first, *others = places
+    for place in others:
+        one, other = parts[first], parts[place]
+        if any(getattr(one.header, name) != getattr(other.header, name) for name in ("model", "root")):
+            raise GalleryError(f"{directory}: {place} is of another model or folder than {first}: index again")
+    return parts
+
+
+def joined(parts: Iterable[Stored], name: str) -> Tensor | None:
+    """(N,) what all parts say of their pictures, `name` being one of :data:`OPTIONAL`; None if one does not."""
+    values = [getattr(part, name) for part in parts]
+    if any(value is None for value in values):
+        return None
+    return values[0] if len(values) == 1 else torch.cat(values)
 
 
 def read(directory: Path) -> Stored:

@@ -7,18 +7,18 @@ import os
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Literal, TypedDict
+from typing import Any, Generic, Literal, TypedDict, TypeVar
 
 from tireid.basics.extras import require
 from tireid.basics.terminal import one_line
-from tireid.studies.store import Store
-from tireid.studies.study import Task
 
+T = TypeVar("T")
 Cluster = Literal["local", "slurm"]
 POLL_SECONDS = 0.5
 QUEUE_SECONDS = 15.0
@@ -42,15 +42,17 @@ class How(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Generic[T]):
     """What became of a task."""
 
-    task: Task
+    task: T
     status: Literal["done", "skipped", "failed"]
     """`skipped`: it was finished before."""
     seconds: float = 0.0
     message: str = ""
     """For a failed one which cell failed and why, and where the log is."""
+    value: Any = None
+    """What it made, where that is not a file."""
 
     def __str__(self) -> str:
         message = f": {self.message}" if self.message else ""
@@ -58,11 +60,25 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Work(ABC, Generic[T]):
+    """What a job does; submitit sends it to the process or node that runs it."""
+
+    task: T
+
+    @abstractmethod
+    def __call__(self) -> Outcome[T]:
+        """Do it."""
+
+    def checkpoint(self) -> Any:
+        """A job that Slurm preempts or stops at its time limit is queued again, and goes on where it stood."""
+        return require("submitit", "sweep").helpers.DelayedSubmission(self)
+
+
+@dataclass(frozen=True)
 class Launcher:
-    """Hands tasks to submitit and gives back their outcomes as they come."""
+    """Hands work to submitit and gives back the outcomes as they come; logs are kept in `runs`."""
 
     runs: Path
-    store: Path
     jobs: int = 1
     threads: int = 1
     cluster: Cluster = "local"
@@ -81,20 +97,20 @@ class Launcher:
         if self.cluster == "slurm" and "%" in str(self.runs):
             raise ValueError(f"runs: Slurm takes a % in a path for a placeholder: {self.runs}")
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        """The outcome of each task, as they end."""
-        if not tasks:
+    def run(self, works: Sequence[Work[T]]) -> Iterator[Outcome[T]]:
+        """The outcome of each, as they end."""
+        if not works:
             return
         if self.cluster == "slurm":
-            yield from self._slurm(tasks)
+            yield from self._slurm(works)
             return
         # submitit takes a % in a path for a placeholder: it gets one without.
         with tempfile.TemporaryDirectory(prefix="tireid-sweep-") as folder:
             self.runs.mkdir(parents=True, exist_ok=True)
             (plain := Path(folder) / "runs").symlink_to(self.runs, target_is_directory=True)
-            yield from replace(self, runs=plain)._local(tasks) if "%" in str(self.runs) else self._local(tasks)
+            yield from replace(self, runs=plain)._local(works) if "%" in str(self.runs) else self._local(works)
 
-    def _local(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    def _local(self, works: Sequence[Work[T]]) -> Iterator[Outcome[T]]:
         """submitit starts a local job at once: a pool of `jobs` threads waits for them, each with its own GPU."""
         import torch
 
@@ -103,23 +119,23 @@ class Launcher:
         for slot in range(self.jobs):
             slots.put(slot)
 
-        def one(task: Task) -> Outcome:
+        def one(work: Work[T]) -> Outcome[T]:
             slot = slots.get()
             try:
                 device = {"gpus_per_node": 1, "local_visible_gpus": [slot % gpus]} if gpus else {}
-                return self._wait(task, self._executor(device).submit(self._work(task)))
+                return self._wait(work, self._executor(device).submit(work))
             finally:
                 slots.put(slot)
 
         with ThreadPoolExecutor(self.jobs) as pool:
-            for future in as_completed([pool.submit(one, task) for task in tasks]):
+            for future in as_completed([pool.submit(one, work) for work in works]):
                 yield future.result()
 
-    def _slurm(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    def _slurm(self, works: Sequence[Work[T]]) -> Iterator[Outcome[T]]:
         executor = self._executor({"slurm_array_parallelism": self.jobs, "cpus_per_task": self.threads})
-        jobs = executor.map_array(_Work.__call__, [self._work(task) for task in tasks])
-        with ThreadPoolExecutor(len(tasks)) as pool:
-            for future in as_completed([pool.submit(self._wait, *pair) for pair in zip(tasks, jobs, strict=True)]):
+        jobs = executor.map_array(type(works[0]).__call__, works)
+        with ThreadPoolExecutor(len(works)) as pool:
+            for future in as_completed([pool.submit(self._wait, *pair) for pair in zip(works, jobs, strict=True)]):
                 yield future.result()
 
     def _executor(self, options: Mapping[str, Any]) -> Any:
@@ -129,70 +145,21 @@ class Launcher:
         executor.update_parameters(**({"timeout_min": minutes} | dict(options) | dict(self.options or {})))
         return executor
 
-    def _work(self, task: Task) -> _Work:
-        return _Work(task, self.runs, self.store, self.threads, self.timeout)
-
-    def _wait(self, task: Task, job: Any) -> Outcome:
+    def _wait(self, work: Work[T], job: Any) -> Outcome[T]:
         asked = time.monotonic()
         while not job.done():
             time.sleep(POLL_SECONDS)
             if self.cluster == "slurm" and time.monotonic() - asked > QUEUE_SECONDS:
                 gone, asked = _left_the_queue(job.job_id), time.monotonic()
                 if gone and not job.done():
-                    return Outcome(
-                        task, "failed", message=f"left Slurm's queue without a result; log: {job.paths.stderr}"
-                    )
+                    message = f"left Slurm's queue without a result; log: {job.paths.stderr}"
+                    return Outcome(work.task, "failed", message=message)
         try:
-            outcome: Outcome = job.result()
+            outcome: Outcome[T] = job.result()
         except Exception as error:  # whatever killed the job: out of memory, a node that went away, a broken import
             reason = str(error).strip().splitlines()
-            return Outcome(task, "failed", message=f"{reason[-1] if reason else error!r}; log: {job.paths.stderr}")
+            return Outcome(work.task, "failed", message=f"{reason[-1] if reason else error!r}; log: {job.paths.stderr}")
         return outcome
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What a job does; submitit sends it to the process or node that runs it."""
-
-    task: Task
-    runs: Path
-    store: Path
-    threads: int
-    timeout: float | None
-
-    def __call__(self) -> Outcome:
-        from filelock import FileLock
-
-        from tireid.runner.run import run
-
-        # The kernel inherits them; whoever runs the same task elsewhere gets the same sums in the same order.
-        os.environ |= {name: str(self.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-        folder = self.runs / self.task.key
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
-            if self.task in Store(self.store):
-                return Outcome(self.task, "skipped")
-            started = time.monotonic()
-            result = run(
-                self.task.notebook,
-                self.task.parameters,
-                output_dir=folder,
-                timeout=self.timeout,
-                html=False,
-                check=False,
-                skip_done=True,
-            )
-            seconds = time.monotonic() - started
-            if result.error:
-                return Outcome(self.task, "failed", seconds, f"{result.error}; notebook: {result.notebook}")
-            if result.provenance.get("parts", {}) != dict(self.task.parts):
-                return Outcome(self.task, "failed", seconds, "code from outside changed since the study was read")
-            Store(self.store).keep(self.task, result)
-            return Outcome(self.task, "done", seconds)
-
-    def checkpoint(self) -> Any:
-        """A job that Slurm preempts or stops at its time limit is queued again, and goes on where it stood."""
-        return require("submitit", "sweep").helpers.DelayedSubmission(self)
 
 
 def _left_the_queue(job_id: str) -> bool:

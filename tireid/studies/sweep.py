@@ -7,6 +7,8 @@ anything that went wrong is the same command again. A lock per task keeps two sw
 
 from __future__ import annotations
 
+import os
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from typing import Unpack
 
 import pandas as pd
 
-from tireid.studies.launcher import How, Launcher, Outcome
+from tireid.studies.launcher import How, Launcher, Outcome, Work
 from tireid.studies.results import Results, load
 from tireid.studies.store import Store
 from tireid.studies.study import Study, Task
@@ -30,7 +32,7 @@ class Sweep:
     study: Study
     runs: Path
     results: Path
-    outcomes: tuple[Outcome, ...] = field(repr=False)
+    outcomes: tuple[Outcome[Task], ...] = field(repr=False)
 
     @property
     def ok(self) -> bool:
@@ -38,7 +40,7 @@ class Sweep:
         return not self.failed
 
     @property
-    def failed(self) -> list[Outcome]:
+    def failed(self) -> list[Outcome[Task]]:
         """The tasks that failed twice."""
         return [outcome for outcome in self.outcomes if outcome.status == "failed"]
 
@@ -59,7 +61,7 @@ def sweep(
     *,
     runs: str | Path = "runs/studies",
     results: str | Path | None = None,
-    on_outcome: Callable[[Outcome, int, int], None] | None = None,
+    on_outcome: Callable[[Outcome[Task], int, int], None] | None = None,
     **how: Unpack[How],
 ) -> Sweep:
     """Run every task of `study` that is not finished.
@@ -85,9 +87,10 @@ def sweep(
     store = Store(Path(results).resolve() if results else runs / "results")
     outcomes = {task.key: Outcome(task, "skipped") for task in study.tasks if task in store}
     todo = {task.key: task for task in study.tasks if task.key not in outcomes}
-    launcher = Launcher(runs, store.folder, **how)
+    launcher = Launcher(runs, **how)
     for attempt in range(1, ATTEMPTS + 1):
-        for outcome in launcher.run(list(todo.values())):
+        works = [_Run(task, runs, store.folder, launcher.threads, launcher.timeout) for task in todo.values()]
+        for outcome in launcher.run(works):
             if outcome.status != "failed":
                 del todo[outcome.task.key]
             if outcome.status != "failed" or attempt == ATTEMPTS:
@@ -121,7 +124,47 @@ def collect(
     return load(study, store)
 
 
-def _of(task: Task, outcomes: Mapping[str, Outcome]) -> Outcome:
+def _of(task: Task, outcomes: Mapping[str, Outcome[Task]]) -> Outcome[Task]:
     """Two arms may ask for the same run; each has its row."""
     found = outcomes[task.key]
     return Outcome(task, found.status, found.seconds, found.message)
+
+
+@dataclass(frozen=True)
+class _Run(Work[Task]):
+    """Executes a task's notebook and keeps the result."""
+
+    runs: Path
+    store: Path
+    threads: int
+    timeout: float | None
+
+    def __call__(self) -> Outcome[Task]:
+        from filelock import FileLock
+
+        from tireid.runner.run import run
+
+        # The kernel inherits them; whoever runs the same task elsewhere gets the same sums in the same order.
+        os.environ |= {name: str(self.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        folder = self.runs / self.task.key
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            if self.task in Store(self.store):
+                return Outcome(self.task, "skipped")
+            started = time.monotonic()
+            result = run(
+                self.task.notebook,
+                self.task.parameters,
+                output_dir=folder,
+                timeout=self.timeout,
+                html=False,
+                check=False,
+                skip_done=True,
+            )
+            seconds = time.monotonic() - started
+            if result.error:
+                return Outcome(self.task, "failed", seconds, f"{result.error}; notebook: {result.notebook}")
+            if result.provenance.get("parts", {}) != dict(self.task.parts):
+                return Outcome(self.task, "failed", seconds, "code from outside changed since the study was read")
+            Store(self.store).keep(self.task, result)
+            return Outcome(self.task, "done", seconds)
