@@ -89,7 +89,7 @@ def hide_words(tokenizer: Tokenizer, captions: Sequence[str], share: float | Non
     Counted are the hidden colours and garments that are one token.
     """
     ids = tokenizer(captions, trim=True)
-    words = pd.DataFrame(_counted(tokenizer, ids), columns=["caption", "position", "kind", "word"])
+    words = pd.DataFrame(counted_words(tokenizer, ids), columns=["caption", "position", "kind", "word"])
     if share is not None:
         generator = torch.Generator().manual_seed(seed)
         masked = tokenizer.mask(ids, share, mask_share=1.0, random_share=0.0, generator=generator)
@@ -149,7 +149,7 @@ def _same_meaning(lexicon: Lexicon, words: Sequence[str], position: int, guess: 
     return len(answer) == len(words) and bool(lexicon.meaning(words, position) & lexicon.meaning(answer, position))
 
 
-def _counted(tokenizer: Tokenizer, ids: Tensor) -> Iterator[tuple[int, int, str, int]]:
+def counted_words(tokenizer: Tokenizer, ids: Tensor) -> Iterator[tuple[int, int, str, int]]:
     """(caption, position, kind, number of the word) of every colour and garment that is one token."""
     for caption, row in enumerate(ids):
         tokens = tokenizer.tokens(row)[1:-1]
