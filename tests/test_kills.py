@@ -1,0 +1,139 @@
+"""Kill -9 at random moments, and two writers at once: nothing is lost, and the next start ends with the same files.
+
+`TIREID_KILLS=50 python -m pytest --slow --timeout=0 tests/test_kills.py tests/studies/test_sweep.py` is the long run.
+Children are forked, so that a kill meets the work and not the imports.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import multiprocessing
+import os
+import random
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from tests.processes import kill_with_descendants
+from tests.search.fakes import COLOURS, ColourModel, Crops, make_crops
+from tests.train.test_loop import small, weights, without_times
+from tireid.basics.files import remove_leftovers
+from tireid.data import load_dataset
+from tireid.data.cache import ImageCache
+from tireid.pedestrians import write_dataset
+from tireid.search import Gallery, evaluate
+from tireid.train import TrainingError, train
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
+KILLS = int(os.environ.get("TIREID_KILLS", "4"))
+REFUSED = 3
+"""Exit status of a training that says that another one is writing its folder."""
+Job = Callable[[Path, Path], None]
+
+
+def training(source: Path, folder: Path) -> None:
+    people = {"people": (12, 4, 6), "images_per_person": 2, "captions_per_image": 1, "processes": 1}
+    try:
+        train(small(), folder, data=load_dataset("synthetic", source / "people", **people))
+    except TrainingError as error:
+        os._exit(REFUSED if "another training is writing" in str(error) else 1)
+
+
+def evaluation(source: Path, folder: Path) -> None:
+    evaluate(ColourModel(), crops(source).split).save(folder)
+
+
+def indexing(source: Path, folder: Path) -> None:
+    Gallery.of_folder(ColourModel(), crops(source).root, folder).save(folder)
+
+
+def caching(source: Path, folder: Path) -> None:
+    paths = [record.image for record in crops(source).split.records]
+    ImageCache.build(paths, (96, 32), folder, threads=1)
+
+
+def generation(source: Path, folder: Path) -> None:
+    write_dataset(folder, people=(6, 2, 3), images_per_person=2, captions_per_image=1, processes=2)
+
+
+@functools.cache
+def crops(source: Path) -> Crops:
+    """Seventy-two pictures; made before the first child is forked."""
+    return make_crops(source / "crops", tuple(COLOURS), per_person=12)
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Digests of the files, without what tells times; of a training what must be the same to the bit."""
+    if (folder / "last").is_dir():
+        tensors = [weights(folder / name) for name in ("best", "last")]
+        metrics = without_times(json.loads((folder / "metrics.json").read_text()))
+        return {"weights": _digest(b"".join(t.numpy().tobytes() for part in tensors for t in part.values()))} | {
+            name: str(value) for name, value in metrics.items()
+        }
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".lock"]
+    return {str(path.relative_to(folder)): _digest(path.read_bytes()) for path in files}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content).hexdigest()
+
+
+def started(job: Job, source: Path, folder: Path) -> BaseProcess:
+    process = multiprocessing.get_context("fork").Process(target=job, args=(source, folder))
+    process.start()
+    return process
+
+
+def killed(process: BaseProcess) -> None:
+    if process.is_alive():
+        kill_with_descendants([psutil.Process(process.pid)])
+    process.join()
+
+
+@pytest.mark.parametrize("job", [training, evaluation, indexing, caching, generation])
+def test_kills_and_two_writers(job: Job, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    source, chance = tmp_path / "source", random.Random(0)
+    crops(source)
+    started(job, source, tmp_path / "first").join()  # leaves the data there
+    begun = time.monotonic()
+    started(job, source, tmp_path / "alone").join()
+    whole, alone = time.monotonic() - begun, content(tmp_path / "alone")
+    assert alone
+    ended = 0
+    for _ in range(KILLS):
+        process = started(job, source, tmp_path / "killed")
+        time.sleep(chance.uniform(0, whole))
+        ended += not process.is_alive()
+        killed(process)
+    assert ended < KILLS
+    process = started(job, source, tmp_path / "killed")
+    process.join()
+    assert process.exitcode == 0
+    for folder in (tmp_path / "killed", *(tmp_path / "killed").rglob("*/")):
+        remove_leftovers(folder)
+    assert content(tmp_path / "killed") == alone
+
+    for number in range(KILLS):
+        folder = tmp_path / f"two{number}"
+        two = [started(job, source, folder) for _ in range(2)]
+        if number % 2:
+            time.sleep(chance.uniform(0, whole))
+            killed(two.pop())
+        for process in two:
+            process.join()
+        assert {process.exitcode for process in two} <= {0, REFUSED if job is training else 0}
+        last = started(job, source, folder)
+        last.join()
+        assert last.exitcode == 0
+        for place in (folder, *folder.rglob("*/")):
+            remove_leftovers(place)
+        assert content(folder) == alone
+    print(f"{job.__name__}: {KILLS - ended} of {KILLS} kills met the work, {KILLS} pairs of writers, nothing lost")
