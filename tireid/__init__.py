@@ -6,8 +6,9 @@ re-derived.
 """
 
 import os
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tireid.basics.lazy import lazily
 
 if TYPE_CHECKING:
     from tireid import experiments, interactive, losses, model
@@ -43,31 +44,16 @@ __all__ = [
     "trust",
 ]
 
-_HOME = {
-    "Config": "options",
-    "ConfigError": "options",
-    "Gallery": "search",
-    "Score": "search",
-    "TIReID": "model",
-    "TrainingError": "train",
-    "TrainingRun": "train",
-    "evaluate": "search",
-    "load_dataset": "data",
-    "metrics": "search",
-    "part": "basics.parts",
-    "train": "train",
-    "trust": "basics.parts",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Loaded when first asked for: the processes that draw pedestrians need neither torch nor transformers.
-    if name in _HOME:
-        return getattr(import_module(f"tireid.{_HOME[name]}"), name)
-    if name in ("experiments", "interactive", "losses", "model"):
-        return import_module(f"tireid.{name}")
-    raise AttributeError(f"module 'tireid' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+# Loaded when first asked for: the processes that draw pedestrians need neither torch nor transformers.
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "tireid": ("experiments", "interactive", "losses", "model"),
+        "tireid.basics.parts": ("part", "trust"),
+        "tireid.data": ("load_dataset",),
+        "tireid.model": ("TIReID",),
+        "tireid.options": ("Config", "ConfigError"),
+        "tireid.search": ("Gallery", "Score", "evaluate", "metrics"),
+        "tireid.train": ("TrainingError", "TrainingRun", "train"),
+    },
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tireid.basics.lazy import lazily
 
 if TYPE_CHECKING:
     from tireid.runner import ParameterError, RunResult, export_html, run, show_metrics
@@ -27,16 +28,4 @@ __all__ = [
 ]
 
 _RUNNER = ("ParameterError", "RunResult", "export_html", "run", "show_metrics")
-_MODULES = ("report", "statistics", "tables")
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _MODULES:
-        return import_module(f"tireid.studies.{name}")
-    return getattr(import_module("tireid.runner" if name in _RUNNER else "tireid.studies"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazily(__name__, {"tireid.studies": __all__, "tireid.runner": _RUNNER})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tireid.basics.lazy import lazily
 
 if TYPE_CHECKING:
     from tireid.demo import FigureSliders, GaussianExplorer, RetrievalDemo
@@ -34,15 +35,5 @@ __all__ = [
     "show_picture",
 ]
 
-_WIDGETS = ("FigureSliders", "GaussianExplorer", "RetrievalDemo")
-
-
-def __getattr__(name: str) -> Any:
-    # Only widgets need ipywidgets.
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("tireid.demo" if name in _WIDGETS else "tireid.show"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+_WIDGETS = ("FigureSliders", "GaussianExplorer", "RetrievalDemo")  # only these need ipywidgets
+__getattr__, __dir__ = lazily(__name__, {"tireid.show": __all__, "tireid.demo": _WIDGETS})

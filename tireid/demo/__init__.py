@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tireid.basics.lazy import lazily
 
 if TYPE_CHECKING:
     from tireid.demo.explorer import GaussianExplorer
@@ -12,15 +13,12 @@ if TYPE_CHECKING:
 
 __all__ = ["FigureSliders", "GaussianExplorer", "RetrievalDemo"]
 
-_HOME = {"FigureSliders": "sliders", "GaussianExplorer": "explorer", "RetrievalDemo": "retrieval_demo"}
-
-
-def __getattr__(name: str) -> Any:
-    # Loaded when first asked for: the process that serves the page needs no PyTorch.
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"tireid.demo.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+# Loaded when first asked for: the process that serves the page needs no PyTorch.
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "tireid.demo.explorer": ("GaussianExplorer",),
+        "tireid.demo.retrieval_demo": ("RetrievalDemo",),
+        "tireid.demo.sliders": ("FigureSliders",),
+    },
+)

@@ -1,7 +1,8 @@
 """Run one notebook: checked parameters, execution, provenance, a report to open anywhere."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tireid.basics.lazy import lazily
 from tireid.runner.metrics import show_metrics
 from tireid.runner.parameters import ParameterError
 from tireid.runner.run import RunResult, run
@@ -11,11 +12,5 @@ if TYPE_CHECKING:
 
 __all__ = ["ParameterError", "RunResult", "export_html", "run", "show_metrics"]
 
-
-def __getattr__(name: str) -> Any:
-    # nbconvert belongs to the notebooks extra and takes seconds to import; `import tireid` must not need it.
-    if name == "export_html":
-        from tireid.runner.export import export_html
-
-        return export_html
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# nbconvert belongs to the notebooks extra and takes seconds to import; `import tireid` must not need it.
+__getattr__, __dir__ = lazily(__name__, {"tireid.runner.export": ("export_html",)})

@@ -1,8 +1,8 @@
 """Many runs as one study: arms and seeds, their results, honest statistics, tables and reports."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tireid.basics.lazy import lazily
 from tireid.studies.convergence import convergence, readable_convergence
 from tireid.studies.published import PUBLISHED
 from tireid.studies.results import Results
@@ -47,11 +47,6 @@ __all__ = [
     "write_report",
 ]
 
+# A sweep needs neither scipy nor matplotlib.
 _OF_REPORT = ("curves_figure", "differences_figure", "write_report")
-
-
-def __getattr__(name: str) -> Any:
-    # A sweep needs neither scipy nor matplotlib.
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"tireid.studies.{'report' if name in _OF_REPORT else 'tables'}"), name)
+__getattr__, __dir__ = lazily(__name__, {"tireid.studies.tables": __all__, "tireid.studies.report": _OF_REPORT})
