@@ -81,11 +81,7 @@ def index(
     folder, directory, shards = Path(folder).absolute(), Path(directory).absolute(), shards or shards_of(directory)
     launcher = Launcher(directory, **how)
     if shards < 2:
-        with Progress(0, "encode pictures") as bar:
-            gallery = Gallery.of_folder(load(), folder, directory, on_progress=bar.to)
-        gallery = gallery.half() if half else gallery
-        (gallery.build_graph() if graph else gallery).save(directory)
-        return gallery
+        return _index_whole(folder, directory, load(), half, graph)
     here = launcher.jobs == 1 and launcher.cluster == "local"
     threads = None if here else launcher.threads
     works = [_Encoding(Share(i, shards), load, folder, directory, half, graph, threads) for i in range(shards)]
@@ -100,4 +96,12 @@ def index(
     done = [outcome for outcome in outcomes if outcome.status == "done"]
     gallery = merge(folder, directory, sorted(outcome.task.shard for outcome in done), shards)
     gallery.skipped = [picture for outcome in done for picture in outcome.value]
+    return gallery
+
+
+def _index_whole(folder: Path, directory: Path, model: Encoder, half: bool, graph: bool) -> Gallery:
+    with Progress(0, "encode pictures") as bar:
+        gallery = Gallery.of_folder(model, folder, directory, on_progress=bar.to)
+    gallery = gallery.half() if half else gallery
+    (gallery.build_graph() if graph else gallery).save(directory)
     return gallery
