@@ -133,6 +133,7 @@ def test_changed_parameters_replace_those_of_every_task(place: Path) -> None:
         ({"arms": {"a": {"epochs": 2}}, "grid": {"epochs": [1]}}, "arm 'a' has epochs, which the grid"),
         ({"parameters": {"seed": 3}, "seeds": [1]}, "parameters has a seed, and so has the study"),
         ({"parameters": {"overrides": "loss.gamma=1"}}, "overrides': expected list, got str"),
+        ({"grid": {"epochs": [1], "overrides": [True]}}, "overrides': expected list, got bool"),
         ({"seeds": ["1"]}, "seeds: 0 must be an integer, got '1'"),
         ({"seeds": "12"}, "seeds must be a list that is not empty, got '12'"),
         ({"notebook": 5}, "notebook must be text; quote it, got 5"),

@@ -24,7 +24,8 @@ def fingerprints(parameters: Mapping[str, Any], folder: Path) -> dict[str, str]:
         ConfigError: a preset's file that cannot be read.
     """
     named = {name: value for name, value in parameters.items() if name in OPTIONS}
-    for text in parameters.get("overrides") or ():
+    overrides = parameters.get("overrides")
+    for text in overrides if isinstance(overrides, list | tuple) else ():  # anything else is refused with its type
         option, _, value = str(text).partition("=")
         named[option.strip()] = value.strip()
     found, options = _preset(parameters.get("preset"), folder)
