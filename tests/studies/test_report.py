@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from tests.studies.studies import ARMS, COMMIT, made_up
 from tireid.cli import main
 from tireid.studies import tables
-from tireid.studies.report import differences, learning_curves, write_report
+from tireid.studies.report import curves_figure, differences, learning_curves, write_report
 from tireid.studies.results import Results
 from tireid.studies.study import Study, Task
 
@@ -46,12 +47,20 @@ def test_curves_are_means_in_a_band_of_the_seeds(results: Results, x: str) -> No
         assert {(place, edge) for place, _, low, high in expected for edge in (low, high)} <= corners
 
 
+def test_a_panel_of_curves_has_at_most_six_lines(results: Results) -> None:
+    history = pd.concat([results.history.assign(arm=f"arm {number}") for number in range(13)])
+    figure = curves_figure(replace(results, history=history))
+    assert [len(axes.lines) for axes in figure.axes] == [6, 6, 1]
+    named = [text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()]
+    assert named == [f"arm {number}" for number in range(13)]
+
+
 def test_curves_refuse_what_was_not_logged(results: Results) -> None:
     with pytest.raises(ValueError, match=r"no column 'val/t2i/R@2'; there are: step, seconds"):
         learning_curves(results.history, Figure().subplots(), "val/t2i/R@2")
 
 
-def test_forest_has_a_row_per_arm_and_fills_what_leaves_out_zero(results: Results) -> None:
+def test_forest_has_a_row_per_arm_and_fills_what_differs_after_holm(results: Results) -> None:
     table = tables.comparisons(results, "plain", [R1])
     axes = differences(table, Figure().subplots())
     bars, dots = axes.lines[0:4:2], axes.lines[1:4:2]
@@ -59,6 +68,9 @@ def test_forest_has_a_row_per_arm_and_fills_what_leaves_out_zero(results: Result
     assert [dot.get_xdata()[0] for dot in dots] == table["difference"].tolist()
     assert [dot.get_markerfacecolor() for dot in dots] == ["white", "C0"]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["other", "better"]
+    table["p_holm"] = 0.2  # an interval may leave out 0 where the correction leaves the question open
+    hollow = differences(table, Figure().subplots())
+    assert {dot.get_markerfacecolor() for dot in hollow.lines[1:4:2]} == {"white"}
     both = differences(tables.comparisons(results, {"other": "plain", "better": "other"}, [R1]), Figure().subplots())
     assert [tick.get_text() for tick in both.get_yticklabels()] == ["other\nagainst plain", "better\nagainst other"]
 

@@ -85,6 +85,19 @@ def test_an_interrupted_run_ends_as_if_nothing_had_happened(
     assert resumed.history["seconds"].is_monotonic_increasing
 
 
+def test_who_looks_at_the_model_after_each_epoch_changes_nothing(
+    straight: TrainingRun, data: Dataset, tmp_path: Path
+) -> None:
+    seen: dict[int, torch.Tensor] = {}
+    run = train(
+        small(), tmp_path, data=data, on_score=lambda model, epoch: seen.update({epoch: model.encode_texts(["a man"])})
+    )
+    assert list(seen) == [1, 2, 3]
+    assert not torch.equal(seen[1], seen[3])
+    one, other = weights(straight.output_dir / "last"), weights(run.output_dir / "last")
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
 def test_a_finished_run_is_read_back_and_not_repeated(straight: TrainingRun, data: Dataset) -> None:
     stamp = (straight.checkpoint / "model.safetensors").stat().st_mtime_ns
     again = train(small(), straight.output_dir, data=data)

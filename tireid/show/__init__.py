@@ -1,6 +1,6 @@
 """Pictures, cards and plots in one style, with alternative text; no widgets."""
 
-from tireid.show.cards import COLOURS
+from tireid.show.cards import COLOURS, folded
 from tireid.show.plane import Cloud, Plane, people_in_plane, plot_gaussians, projected_covariance
 from tireid.show.plots import (
     attention_overlay,
@@ -23,6 +23,7 @@ __all__ = [
     "bars",
     "curves",
     "denormalize",
+    "folded",
     "interval_plot",
     "people_in_plane",
     "picture_grid",

@@ -89,6 +89,16 @@ class Rendered:
         return {"text/html": self.html, "text/plain": self.text}
 
 
+def folded(summary: str, text: str) -> Rendered:
+    """Long text behind a line that opens it; as plain text, all of it.
+
+    >>> folded("two lines", "1 < 2\\n2 > 1").html
+    '<details><summary>two lines</summary><pre>1 &lt; 2\\n2 &gt; 1</pre></details>'
+    """
+    html = f"<details><summary>{escape(summary)}</summary><pre>{escape(text)}</pre></details>"
+    return Rendered(html, f"{summary}\n{text}")
+
+
 def printable(text: str) -> str:
     """Text that can be encoded: file names may hold bytes that are not UTF-8, which are shown as question marks."""
     return text.encode("utf-8", "replace").decode()

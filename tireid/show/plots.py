@@ -122,10 +122,11 @@ def plot_similarities(
 def interval_plot(table: pd.DataFrame, axes: Axes, x: str) -> Axes:
     """One line per row: a dot at column `estimate` and a bar from `low` to `high`; `x` names the quantity.
 
-    A row whose interval leaves out 0 is drawn filled, the others hollow.
+    A row whose interval leaves out 0 is drawn filled, the others hollow; a column `sure`, if there is one, decides
+    instead.
     """
     for place, (_, row) in enumerate(table.iterrows()):
-        sure = row["low"] > 0 or row["high"] < 0
+        sure = row.get("sure", row["low"] > 0 or row["high"] < 0)
         axes.plot([row["low"], row["high"]], [place, place], color="C0", linewidth=1.5)
         axes.plot(row["estimate"], place, "o", color="C0", markerfacecolor="C0" if sure else "white", markersize=6)
     axes.axvline(0, color="0.4", linewidth=1)

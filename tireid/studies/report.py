@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 MARKERS = "os^Dv<>pXP"
 DASHES = ("-", "--", ":")
+CURVES = 6
+"""More lines than this in one panel cannot be told apart."""
 AXES = {"step": "step", "epoch": "epoch", "seconds": "wall time (s)"}
 HOW_TO_READ = """\
 Means are over seeds and test queries; the standard deviation is that of the seeds. Intervals are 95% bootstrap
@@ -88,12 +90,14 @@ def learning_curves(
 def differences(table: pd.DataFrame, axes: Axes) -> Axes:
     """A forest plot of the comparisons of one metric: the difference of every arm, with its interval.
 
-    `table` is :func:`~tireid.studies.tables.comparisons`, of one metric. A filled dot's interval leaves out 0.
+    `table` is :func:`~tireid.studies.tables.comparisons`, of one metric. A filled dot is ahead or behind after Holm's
+    correction, as in :func:`~tireid.studies.tables.reading`; so a hollow one's interval may still leave out 0.
     """
     metrics = list(dict.fromkeys(table.index.get_level_values("metric")))
     if len(metrics) != 1:
         raise ValueError(f"expected the comparisons of one metric, got {metrics}: take table.loc[[metric]]")
     rows = table.droplevel("metric").rename(columns={"difference": "estimate"})
+    rows["sure"] = rows["p_holm"] < tables.ALPHA
     one = rows["baseline"].nunique() == 1
     pairs = zip(rows.index, rows["baseline"], strict=True)
     rows.index = pd.Index([str(arm) if one else f"{arm}\nagainst {other}" for arm, other in pairs])
@@ -102,10 +106,14 @@ def differences(table: pd.DataFrame, axes: Axes) -> Axes:
 
 
 def curves_figure(results: Results, x: str = "step", column: str = VALIDATION) -> Figure:
-    """:func:`learning_curves` of a study as a figure in the project's style."""
+    """:func:`learning_curves` of a study in the project's style: panels one below the other, of at most six arms."""
+    arms = list(dict.fromkeys(results.history.dropna(subset=[column])["arm"])) if column in results.history else []
+    groups = [arms[at : at + CURVES] for at in range(0, len(arms), CURVES)] or [arms]
     with plot_style():
-        figure, panels = _panels(1, figsize=(7.5, 3.6))
-        learning_curves(results.history, panels[0], column, x)
+        figure, panels = _panels(1, len(groups), figsize=(7.5, 0.8 + 2.8 * len(groups)), sharex=True, sharey=True)
+        for group, axes in zip(groups, panels, strict=True):
+            learning_curves(results.history, axes, column, x, group)
+            axes.label_outer()
     return figure
 
 
@@ -121,10 +129,10 @@ def differences_figure(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panels(columns: int, **options: Any) -> tuple[Figure, Sequence[Axes]]:
+def _panels(columns: int, rows: int = 1, **options: Any) -> tuple[Figure, Sequence[Axes]]:
     pyplot = require("matplotlib.pyplot", "notebooks")
-    figure, panels = pyplot.subplots(1, columns, layout="constrained", squeeze=False, **options)
-    return figure, panels[0]
+    figure, panels = pyplot.subplots(rows, columns, layout="constrained", squeeze=False, **options)
+    return figure, panels.ravel()
 
 
 def write_report(

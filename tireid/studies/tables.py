@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tireid.studies.results import Results
 
 METRICS = ("test/best/t2i/R@1", "test/best/t2i/mAP")
+ALPHA = 0.05
+"""A difference whose p after Holm's correction is below this is called one."""
 COSTS = {"samples_per_second": "samples/s", "peak_memory_mib": "memory (MiB)", "train_seconds": "seconds of training"}
 PER_QUERY = re.compile(r"test/best/(?P<direction>t2i|i2t)/(?:R@(?P<k>\d+)|mAP)")
 """Figures that the table of the test queries holds query by query; all others are known per run only."""
@@ -202,7 +204,7 @@ def readable_cost(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("arm")
 
 
-def reading(table: pd.DataFrame, alpha: float = 0.05) -> str:
+def reading(table: pd.DataFrame, alpha: float = ALPHA) -> str:
     """:func:`comparisons` in sentences, one a line: which arm is ahead after Holm's correction, and which is not."""
     lines = []
     for row in _records(table):

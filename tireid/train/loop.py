@@ -54,13 +54,15 @@ def train(
     data: Dataset | None = None,
     model: TIReID | None = None,
     on_log: Callable[[dict[str, float]], None] | None = None,
+    on_score: Callable[[TIReID, int], None] | None = None,
     tensorboard: bool = False,
 ) -> TrainingRun:
     """Train, validate, keep the best and the last checkpoint, and test both once.
 
     Run it again with the same arguments and an interrupted training goes on after its last whole epoch as if nothing
     had happened; a finished one is read back. `data` replaces the data set that `config` names, `model` the backbone.
-    `on_log` receives every row of the history as it is made; `tensorboard` writes them for TensorBoard too, beside
+    `on_log` receives every row of the history as it is made, `on_score` the model and the number of its epochs whenever
+    it is scored, to look at and not to change; `tensorboard` writes them for TensorBoard too, beside
     `history.csv`, and needs the extra of that name.
 
     Raises:
@@ -88,7 +90,7 @@ def train(
             if model is None:
                 model = TIReID.build(config, data.train.num_people, train_captions=data.train.captions)
             model.domain = None  # that of the weights it starts from; its own is measured at the end
-            loop = _Loop(config, folder, accelerator, data, model, on_log)
+            loop = _Loop(config, folder, accelerator, data, model, on_log, on_score)
             loop.run()
             if accelerator.is_main_process:
                 folder.finish(final_metrics(config, loop.state, data, loop.caches, folder.path, accelerator.device))
@@ -107,9 +109,10 @@ class _Loop:
         data: Dataset,
         model: TIReID,
         on_log: Callable[[dict[str, float]], None] | None,
+        on_score: Callable[[TIReID, int], None] | None = None,
     ) -> None:
         self.config, self.folder, self.accelerator, self.data = config, folder, accelerator, data
-        self.on_log = on_log
+        self.on_log, self.on_score = on_log, on_score
         size = (config.image.height, config.image.width)
         with accelerator.main_process_first():
             self.caches = {split.name: _decode(split, size) for split in (data.train, data.val, data.test) if split}
@@ -252,6 +255,8 @@ class _Loop:
                 score = evaluate(self.bare_model, split, images=self.caches[split.name], on_progress=lambda *_: None)
                 value = score.metrics[SELECTION_METRIC]
                 self._log_score(score, split.name)
+                if self.on_score is not None:
+                    self.on_score(self.bare_model, self.state["epoch"])
             if split is None or value > self.state["best"]:
                 self.state |= {"best": value, "best_epoch": self.state["epoch"]}
                 self.folder.promote("best", self.bare_model.save_pretrained)
