@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -17,8 +15,8 @@ import torch
 from torch import Tensor
 
 from tireid.basics.extras import require
-from tireid.basics.hints import nearest
 from tireid.demo.parts import widgets
+from tireid.demo.sliders import SliderBox
 from tireid.losses.common import cosines, same_person
 from tireid.model.gaussian import reparameterise, uncertainty
 from tireid.show.plane import Plane, plot_gaussians
@@ -40,7 +38,7 @@ class Gaussians:
     text_draws: Tensor
 
 
-class GaussianExplorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class GaussianExplorer(SliderBox):
     """Sliders for alpha, lam and K over a batch of features; clouds of samples and similarities follow.
 
     Args:
@@ -70,7 +68,7 @@ class GaussianExplorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no
         seed: int = 0,
     ) -> None:
         self._image, self._text, self._ids = _checked(image_features, text_features, person_ids)
-        self._margin, self._seed, self._quiet = margin, seed, False
+        self._margin, self._seed = margin, seed
         people, counts = np.unique(self._ids.numpy(), return_counts=True)
         # The people of most pairs, spread over the ids.
         candidates = people[counts == counts.max()]
@@ -84,25 +82,7 @@ class GaussianExplorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no
         self.k = widgets.IntSlider(most, min=1, max=most, description="K, pairs of a person", **look)
         self._picture = widgets.Image(format="png")
         self._words = widgets.HTML()
-        super().__init__([self.alpha, self.lam, self.k, self._words, self._picture])
-        for slider in self._sliders.values():
-            slider.observe(self._update, names="value")
-        self._update()
-
-    @property
-    def state(self) -> dict[str, float | int]:
-        """The values of the sliders. Setting a dict with some or all of them restores that view.
-
-        Raises ValueError, and changes nothing, for an unknown key or a value that its slider cannot take.
-        """
-        return {name: slider.value for name, slider in self._sliders.items()}
-
-    @state.setter
-    def state(self, values: Mapping[str, float | int]) -> None:
-        checked = {name: self._checked_value(name, value) for name, value in values.items()}
-        with self._one_update():
-            for name, value in checked.items():
-                self._sliders[name].value = value
+        super().__init__({"alpha": self.alpha, "lam": self.lam, "k": self.k}, [self._words, self._picture])
 
     @property
     def results(self) -> pd.DataFrame:
@@ -124,33 +104,7 @@ class GaussianExplorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no
         bundle = super()._repr_mimebundle_(**kwargs) or {}
         return bundle | {"text/plain": self.summary, "text/html": self._fallback()}
 
-    @property
-    def _sliders(self) -> dict[str, Any]:
-        return {"alpha": self.alpha, "lam": self.lam, "k": self.k}
-
-    def _checked_value(self, name: str, value: Any) -> float | int:
-        if name not in self._sliders:
-            raise ValueError(f"unknown key {name!r} in state; {nearest(name, self._sliders)}")
-        slider = self._sliders[name]
-        whole = isinstance(slider, widgets.IntSlider)
-        number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-        if not number or not slider.min <= value <= slider.max:
-            kind = "an integer" if whole else "a number"
-            raise ValueError(f"state[{name!r}] must be {kind} in {slider.min:g}..{slider.max:g}, got {value!r}")
-        return int(value) if whole else float(value)
-
-    @contextmanager
-    def _one_update(self) -> Iterator[None]:
-        self._quiet = True
-        try:
-            yield
-        finally:
-            self._quiet = False
-        self._update()
-
-    def _update(self, change: Any = None) -> None:
-        if self._quiet:
-            return
+    def _update(self) -> None:
         view = self._view()
         positives = same_person(view.ids)
         means, samples = cosines(view.image, view.text), cosines(view.image_draws, view.text_draws)

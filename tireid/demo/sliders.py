@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,55 @@ if TYPE_CHECKING:
 Values = dict[str, float | int]
 
 
-class FigureSliders(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class SliderBox(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Sliders by name above what they change; a subclass shows that in `_update`, which is called once per change."""
+
+    def __init__(self, sliders: dict[str, Any], shown: Sequence[Any]) -> None:
+        self._sliders, self._quiet = sliders, False
+        super().__init__([*sliders.values(), *shown])
+        for slider in sliders.values():
+            slider.observe(self._moved, names="value")
+        self._update()
+
+    @property
+    def state(self) -> Values:
+        """The values of the sliders. Setting a dict with some or all of them restores that view.
+
+        Raises ValueError, and changes nothing, for an unknown key or a value that its slider cannot take.
+        """
+        return {name: slider.value for name, slider in self._sliders.items()}
+
+    @state.setter
+    def state(self, values: Mapping[str, float | int]) -> None:
+        checked = {name: self._checked_value(name, value) for name, value in values.items()}
+        self._quiet = True
+        try:
+            for name, value in checked.items():
+                self._sliders[name].value = value
+        finally:
+            self._quiet = False
+        self._update()
+
+    def _checked_value(self, name: str, value: Any) -> float | int:
+        if name not in self._sliders:
+            raise ValueError(f"unknown key {name!r} in state; {nearest(name, self._sliders)}")
+        slider = self._sliders[name]
+        whole = isinstance(slider, widgets.IntSlider)
+        number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+        if not number or not slider.min <= value <= slider.max:
+            kind = "an integer" if whole else "a number"
+            raise ValueError(f"state[{name!r}] must be {kind} in {slider.min:g}..{slider.max:g}, got {value!r}")
+        return int(value) if whole else float(value)
+
+    def _moved(self, change: Any) -> None:
+        if not self._quiet:
+            self._update()
+
+    def _update(self) -> None:
+        raise NotImplementedError
+
+
+class FigureSliders(SliderBox):
     """Sliders over a figure that `draw(**values)` makes anew whenever one of them moves.
 
     Args:
@@ -38,38 +86,15 @@ class FigureSliders(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     """
 
     def __init__(self, draw: Callable[..., Figure], alt: str, **sliders: tuple[float, float, float, float]) -> None:
-        self._draw, self._alt, self._words = draw, alt, ""
-        self._sliders = {name: _slider(name, *of) for name, of in sliders.items()}
+        self._draw, self._alt, self._described = draw, alt, ""
         self._picture = widgets.Image(format="png")
-        super().__init__([*self._sliders.values(), self._picture])
-        for slider in self._sliders.values():
-            slider.observe(self._update, names="value")
-        self._update()
+        super().__init__({name: _slider(name, *of) for name, of in sliders.items()}, [self._picture])
 
-    @property
-    def state(self) -> Values:
-        """The values of the sliders. Setting a dict with some or all of them moves those.
-
-        Raises ValueError, and moves nothing, for an unknown name or a value outside a slider's range.
-        """
-        return {name: slider.value for name, slider in self._sliders.items()}
-
-    @state.setter
-    def state(self, values: Mapping[str, float | int]) -> None:
-        for name, value in values.items():
-            if name not in self._sliders:
-                raise ValueError(f"unknown slider {name!r}; {nearest(name, self._sliders)}")
-            slider = self._sliders[name]
-            if not slider.min <= value <= slider.max:
-                raise ValueError(f"state[{name!r}] must be in {slider.min:g}..{slider.max:g}, got {value!r}")
-        for name, value in values.items():
-            self._sliders[name].value = value
-
-    def _update(self, change: Any = None) -> None:
+    def _update(self) -> None:
         with plot_style():
             figure = self._draw(**self.state)
             self._picture.value = png(figure)
-        self._words = "\n".join(map(describe_axes, figure.axes))
+        self._described = "\n".join(map(describe_axes, figure.axes))
         require("matplotlib.pyplot", "notebooks").close(figure)
 
     @property
@@ -82,7 +107,7 @@ class FigureSliders(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             f"<div><p>{escape(self._setting)}. Run the cell to move the sliders.</p>"
             f'<img alt="{escape(self._alt)}" style="max-width:100%" src="data:image/png;base64,{data}"></div>'
         )
-        plain = f"{self._alt}\nat {self._setting}\n{self._words}"
+        plain = f"{self._alt}\nat {self._setting}\n{self._described}"
         return (super()._repr_mimebundle_(**kwargs) or {}) | {"text/plain": plain, "text/html": fallback}
 
 
