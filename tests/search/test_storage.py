@@ -18,8 +18,8 @@ from safetensors.numpy import save_file
 
 from tests.search.fakes import ColourModel, picture
 from tests.search.test_gallery import FeatureModel
+from tireid.basics.files import file_digest
 from tireid.search import Gallery, GalleryError, fingerprint
-from tireid.search.encoder import file_digest
 from tireid.search.names import Packed
 from tireid.search.storage import FILE, unit_rows
 

@@ -6,6 +6,7 @@ another one is still writing, and :func:`remove_leftovers` removes only the form
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -165,6 +166,12 @@ def read_json(path: str | Path) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise ValueError(f"{path} is damaged: expected a JSON object, got {type(tree).__name__}")
     return tree
+
+
+def file_digest(path: str | Path) -> str:
+    """BLAKE2b of a file's bytes, 32 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def flush(path: str | Path) -> None:

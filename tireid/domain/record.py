@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from tireid.basics.files import atomic_path
+from tireid.basics.files import atomic_path, file_digest
 from tireid.domain.conformal import FALSE_ALARMS, Float32s, Neighbours
 from tireid.domain.pictures import Pictures
 from tireid.domain.presence import Presence
@@ -91,7 +90,7 @@ class Domain:
         held = None if self.held_out is None else asdict(self.held_out)
         record = {
             "format": FORMAT,
-            "weights": _digest(directory / WEIGHTS),
+            "weights": file_digest(directory / WEIGHTS),
             "trained": asdict(self.trained),
             "held_out": held,
             "words": dict(self.words.counts),
@@ -117,7 +116,7 @@ class Domain:
                 tensors = {name: np.asarray(content.get_tensor(name), np.float32) for name in content.keys()}  # noqa: SIM118
             if record["format"] != FORMAT:
                 raise ValueError(f"format {record['format']}, this version reads {FORMAT}")
-            if record["weights"] != _digest(directory / WEIGHTS):
+            if record["weights"] != file_digest(directory / WEIGHTS):
                 warnings.warn(f"{file} is of other weights than {WEIGHTS} beside it, so it is not used", stacklevel=2)
                 return None
             return cls(**_read(record, tensors))
@@ -132,11 +131,6 @@ def describe(model: Any) -> str:
     """`model.domain.summary()`, or that the weights do not say what they were trained on."""
     domain = getattr(model, "domain", None)
     return UNKNOWN if domain is None else domain.summary()
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _tensors(domain: Domain) -> dict[str, npt.NDArray[Any]]:

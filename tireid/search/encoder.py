@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -50,16 +49,21 @@ def encode(
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
     parts = []
-    for begin in range(0, len(items), batch_size):
-        end = min(begin + batch_size, len(items))
-        batch = items[begin:end] if isinstance(items, list | torch.Tensor) else items[np.arange(begin, end)]
+    for end, batch in batches(items, batch_size):
         features = to_numpy(encoder(batch, batch_size=batch_size))
-        if features.ndim != 2 or len(features) != end - begin:
-            raise ValueError(f"the model returned features of the shape {features.shape} for {end - begin} items")
+        if features.ndim != 2 or len(features) != len(batch):
+            raise ValueError(f"the model returned features of the shape {features.shape} for {len(batch)} items")
         parts.append(features.astype(np.float32))
         if on_progress is not None:
             on_progress(done + end, len(items) if total is None else total)
     return np.concatenate(parts)
+
+
+def batches(items: Any, size: int) -> Iterator[tuple[int, Any]]:
+    """A sequence, tensor or image cache in parts, each with the number of items up to its end."""
+    for begin in range(0, len(items), size):
+        end = min(begin + size, len(items))
+        yield end, items[begin:end] if isinstance(items, list | torch.Tensor) else items[np.arange(begin, end)]
 
 
 def fingerprint(model: Any) -> str:
@@ -86,9 +90,3 @@ def fingerprint(model: Any) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def file_digest(path: str | Path) -> str:
-    """BLAKE2b of a file's bytes, 32 hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -18,7 +18,7 @@ import torch
 from tireid.data.images import load_image
 from tireid.domain import picture_statistics
 from tireid.domain.conformal import FALSE_ALARMS, notable
-from tireid.search.encoder import Float32s, OnProgress, encode
+from tireid.search.encoder import Float32s, OnProgress, batches, encode
 from tireid.search.features import Floats, Ints
 from tireid.search.index import Index, Mask
 
@@ -60,9 +60,7 @@ def encode_with_statistics(model: Any, pictures: Any, batch_size: int) -> tuple[
     """
     size = model.backbone.image_size
     statistics, features = [], []
-    for begin in range(0, len(pictures), batch_size):
-        rows = np.arange(begin, min(begin + batch_size, len(pictures)))
-        part = [pictures[row] for row in rows] if isinstance(pictures, list) else pictures[rows]
+    for _, part in batches(pictures, batch_size):
         pixels = part if isinstance(part, torch.Tensor) else torch.stack([load_image(item, size) for item in part])
         statistics.append(picture_statistics(pixels.numpy()))
         features.append(encode(model.encode_images, pixels, batch_size=batch_size))
@@ -77,14 +75,12 @@ def encode_pictures(
     if tests is None:
         return encode(model.encode_images, pictures, batch_size=batch_size, on_progress=on_progress), None
     features, p_values = [], []
-    for begin in range(0, len(pictures), batch_size):
-        rows = np.arange(begin, min(begin + batch_size, len(pictures)))
-        part = [pictures[row] for row in rows] if isinstance(pictures, list) else pictures[rows]
+    for end, part in batches(pictures, batch_size):
         statistics, encoded = encode_with_statistics(model, part, batch_size)
         features.append(encoded)
         p_values.append(tests.p_values(statistics, encoded).astype(np.float32))
         if on_progress is not None:
-            on_progress(int(rows[-1]) + 1, len(pictures))
+            on_progress(end, len(pictures))
     return np.concatenate(features), np.concatenate(p_values)
 
 

@@ -25,8 +25,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tireid.basics.files import atomic_path, write_json
-from tireid.search.encoder import file_digest
+from tireid.basics.files import atomic_path, file_digest, write_json
 from tireid.search.features import Features, normalised_rows, to_numpy
 from tireid.search.names import Packed
 
