@@ -26,7 +26,7 @@ from tireid.data.dataset import Split
 from tireid.demo.answer import Answer
 from tireid.demo.source import Source
 from tireid.demo.state import Store, View
-from tireid.demo.sure import told_html, verdict
+from tireid.demo.sure import told_html
 from tireid.demo.why import heat_html
 from tireid.explain.confidence import QuerySpread, Sureness
 from tireid.explain.questions import suggest
@@ -473,19 +473,6 @@ def test_large_pictures_do_not_hold_up_the_ranking(tmp_path: Path) -> None:
         assert all("<img" in card for card in demo.grid.pictures)
 
 
-@pytest.mark.parametrize(
-    ("within", "calibrated", "words"),
-    [
-        (1, True, "Not ambiguous. The first picture is right in about 80% of such cases."),
-        (4, True, "Not ambiguous. A right one is among the first 4 in about 80% of such cases."),
-        (4, False, "Not ambiguous."),
-    ],
-)
-def test_the_verdict_promises_a_share_only_where_it_was_calibrated(within: int, calibrated: bool, words: str) -> None:
-    ranks = np.array([1])
-    assert verdict(Sureness(ranks, ranks, np.array([1.0]), within, False, 0.8, 200, calibrated)) == words
-
-
 class Colours(widgets.HTML):
     """A panel of one's own: how many results are of each person, and a button that asks for more."""
 
@@ -538,15 +525,6 @@ def test_every_panel_of_the_package_is_in_the_demo(demo: RetrievalDemo) -> None:
     assert named == demo.panels.keys() - {"filters", "cite"}
     assert list(demo.panels) == ["filters", "why", "sure", "map", "failures", "basket", "cite"]
     assert demo.drawer.sections.keys() == demo.panels.keys()
-
-
-def test_no_verdict_that_the_interval_contradicts() -> None:
-    """ "Not ambiguous" does not stand beside "1 to 98"."""
-    one, far = np.array([1]), np.array([98])
-    wide = verdict(Sureness(one, far, np.array([0.4]), 1, False, 0.9, 200, True))
-    assert "Not ambiguous" not in wide
-    assert "rank 98" in wide
-    assert "Not ambiguous" in verdict(Sureness(one, np.array([5]), np.array([0.9]), 1, False, 0.9, 200, True))
 
 
 def test_outside_its_domain_no_share_is_told() -> None:

@@ -26,7 +26,7 @@ from typing import Self, TypedDict, Unpack
 import numpy as np
 
 from tireid.explain.calibration import KnownCaptions, count_above
-from tireid.explain.sureness import FLAT_ABOVE, UNCALIBRATED, Sureness
+from tireid.explain.sureness import UNCALIBRATED, Sureness
 from tireid.search.encoder import Encoder, Float32s, encode
 from tireid.search.gallery import Gallery
 from tireid.search.index import Mask, ranks_of
@@ -39,7 +39,7 @@ __all__ = ["FLAT_ABOVE", "FLAT_LEVEL", "UNCALIBRATED", "QuerySpread", "Sureness"
 DEFAULT_SCALE = 2.0
 """Of an uncalibrated spread: what calibration gives for the bundled `tiny-street` and drawn captions (2.0; 2.5 with
 those of its training people)."""
-FLAT_LEVEL = 0.8
+FLAT_LEVEL, FLAT_ABOVE = 0.8, 5
 """An answer is ambiguous if more than FLAT_ABOVE results are needed to hold a right one at FLAT_LEVEL."""
 _BLOCK_BYTES = 2**20
 """Of scores that are held at a time: they stay in the cache while they are counted."""

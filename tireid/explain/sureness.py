@@ -23,7 +23,6 @@ OUTSIDE = (
     "No share of cases is stated: it was measured on pictures and descriptions like those that the model was trained "
     "on, and these are not. What is shown is the order of the scores, no more."
 )
-FLAT_ABOVE = 5
 
 
 @dataclass(frozen=True)
@@ -60,22 +59,19 @@ class Sureness:
 
 
 def verdict(sureness: Sureness) -> str:
-    """How sure, in a sentence or two; how often that holds is said only where it was measured on such cases."""
+    """How sure, in one sentence; how often that holds is said only where it was measured on such cases.
+
+    What it says of the wording is the interval of the first picture, so the two cannot contradict each other.
+    """
     if sureness.likeness.outside:
         return "How sure this is cannot be told."
-    told = _how_flat(sureness)
-    if not sureness.calibrated:
-        return told
-    first = (
-        "The first picture is right" if sureness.within == 1 else f"A right one is among the first {sureness.within}"
-    )
-    return f"{told} {first} in about {sureness.level:.0%} of such cases."
-
-
-def _how_flat(sureness: Sureness) -> str:
+    where = "the first picture is" if sureness.within == 1 else f"one of the first {sureness.within} is"
+    right = f"{where} right in about {sureness.level:.0%} of such cases" if sureness.calibrated else ""
     if sureness.ambiguous:
-        return "Ambiguous: several results are about as good. Say more."
-    if len(sureness.high) and sureness.high[0] > FLAT_ABOVE:
-        last = sureness.high[0]
-        return f"Depends on the wording: another description may put the first picture at rank {last}."
-    return "Not ambiguous."
+        parts = ["ambiguous, since several results are about as good", right, "say more"]
+    else:
+        last = int(sureness.high[0]) if len(sureness.high) else 1
+        falls = "stays first" if last == 1 else f"may fall to rank {last}"
+        parts = [right, f"worded otherwise, the first picture {falls}"]
+    told = "; ".join(filter(None, parts))
+    return f"{told[0].upper()}{told[1:]}."
