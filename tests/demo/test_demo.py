@@ -12,11 +12,13 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import tireid.demo
@@ -24,15 +26,14 @@ from tests.demo.conftest import PEOPLE
 from tests.search.fakes import ColourModel, Crops, picture
 from tireid.data.dataset import Split
 from tireid.demo.answer import Answer
+from tireid.demo.closer import phrases_of
 from tireid.demo.source import Source
 from tireid.demo.state import Store, View
 from tireid.demo.sure import told_html
-from tireid.demo.why import heat_html
 from tireid.explain.confidence import QuerySpread, Sureness
 from tireid.explain.questions import suggest
 from tireid.interactive import RetrievalDemo
 from tireid.model import TIReID
-from tireid.options import Config
 from tireid.search import Gallery
 from tireid.search.likeness import Likeness
 
@@ -125,13 +126,17 @@ def test_a_click_looks_closer_and_pictures_can_be_searched_with(demo: RetrievalD
     demo.why.to_captions.click()
     assert demo.results["caption"][0] == "a man in blue"
     assert demo.results["correct"][0]
-    demo.why.to_pictures.click()
+    demo.bar.find.value = "image→image"
     assert first not in names(demo)
     assert demo.results["person_id"].tolist()[:2] == [12, 12]
+    sixth = names(demo)[5]
     demo.grid.buttons[5].click()
-    assert demo.state["picture"] != first
-    demo.why.back.click()
-    assert names(demo)[0] == first
+    assert (demo.state["picture"], demo.state["hit"]) == (first, sixth), "what is searched with stays"
+    assert "picked" in demo.grid.pictures[5]
+    assert f"searched with {first}" in demo.why.closer.pictures.value
+    assert f"Captions nearest to {sixth}" in demo.why.captions.value
+    demo.bar.text_only.click()
+    assert (names(demo)[0], demo.state["hit"]) == (first, "")
     demo.bar.find.value = "image→text"
     caption = demo.results["caption"][1]
     demo.grid.buttons[1].click()
@@ -209,13 +214,14 @@ def test_how_sure_and_its_suggestions(demo: RetrievalDemo, monkeypatch: pytest.M
 def test_the_map_follows_the_query_and_a_region_shows_its_pictures(demo: RetrievalDemo) -> None:
     demo.bar.text.value = "a man in red"
     demo.drawer.open("map")
-    at_red = demo.map.picture.value
+    at_red = demo.map.plot.marks
     demo.bar.text.value = "a man in blue"
-    assert demo.map.picture.value != at_red
-    places = demo.map._maps[next(iter(demo.map._maps))][0]
-    demo.map.across.value = (0.5, 1.0)
-    demo.map.up.value = (0.0, 0.5)
-    assert demo.state["region"] == [0.5, 1.0, 0.0, 0.5]
+    assert demo.map.plot.marks != at_red
+    assert demo.map.plot.marks in demo.map.static()[1]
+    places = demo.map._maps[next(iter(demo.map._maps))]
+    points = np.frombuffer(demo.map.plot.pictures, "<f4").reshape(-1, 2)
+    np.testing.assert_allclose(points, places.pictures, atol=1e-6)
+    demo.map.region.value = "0.5, 1, 0, 0.5"
     inside = [demo._source.gallery.names[row] for row, (x, y) in enumerate(places.pictures) if x >= 0.5 and y <= 0.5]
     shown = [re.search(r'title="([^"]+)"', card)[1] for card in demo.map.grid.pictures]
     assert sorted(shown) == sorted(inside)[:12]
@@ -223,14 +229,36 @@ def test_the_map_follows_the_query_and_a_region_shows_its_pictures(demo: Retriev
     assert demo.state["picture"] == shown[0]
     assert demo.state["panel"] == "map"
     demo.map.region.value = "0.5 1, 0, 0.25"
-    assert demo.map.up.value == (0.0, 0.25)
     demo.map.region.value = "left"
     assert "is not left, right, bottom, top" in said(demo)
     assert demo.state["region"] == [0.5, 1.0, 0.0, 0.25]
     demo.map.everything.click()
     assert demo.state["region"] == []
-    assert demo.map.across.value == (0.0, 1.0)
     assert not demo.map.grid.buttons
+
+
+def test_the_map_is_touched(demo: RetrievalDemo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the browser sends for a pointer over a picture, a click on it, and a lasso around three corners."""
+    demo.state = {"text": "a man in red", "panel": "map"}
+    plot, gallery, sent = demo.map.plot, demo._source.gallery, []
+    monkeypatch.setattr(plot, "send", sent.append)
+    plot._handle_custom_msg({"hover": 5}, [])
+    assert (sent[0]["row"], sent[0]["name"]) == (5, gallery.names[5])
+    assert sent[0]["src"].startswith("data:image/jpeg;base64,")
+    plot._handle_custom_msg({"pick": 7}, [])
+    assert (demo.state["picture"], demo.state["panel"]) == (gallery.names[7], "map")
+    corners = [-0.2, 0, 1.0004, 0, 0, 1]
+    plot._handle_custom_msg({"surround": corners}, [])
+    assert demo.state["region"] == [0, 0, 1, 0, 0, 1]
+    places = demo.map._maps[next(iter(demo.map._maps))].pictures
+    inside = [name for name, (x, y) in zip(gallery.names, places, strict=True) if x + y < 1]
+    shown = [re.search(r'title="([^"]+)"', card)[1] for card in demo.map.grid.pictures]
+    assert sorted(shown) == sorted(inside)
+    assert 0 < len(inside) < len(gallery)
+    assert "<polygon" in plot.marks
+    for wrong in ([0.1, 0.2, 0.3], [0.5, 0.5, 0.5, 0.5, 2, 2], [0.1] * 7):
+        with pytest.raises(ValueError, match="corners x, y"):
+            demo.state = {"region": wrong}
 
 
 def test_failures_can_be_sorted_opened_and_exported(crops: Crops, tmp_path: Path) -> None:
@@ -249,14 +277,25 @@ def test_failures_can_be_sorted_opened_and_exported(crops: Crops, tmp_path: Path
         own = ranked[ranked["person_id"] == line["person_id"]].iloc[0]
         assert (line["first_rank"], line["right"], line["above"]) == (own["rank"], own["name"], ranked["name"][0])
         assert line["gap"] == pytest.approx(ranked["score"][0] - own["score"], abs=1e-6)
-    shown = re.findall(r'<tr><td class="number">(\d+)</td>', demo.failures.table.value)
-    assert shown == [str(number) for number in table["query"][:8]]
+
+    def shown() -> list[str]:
+        return [
+            drawn.children[1].description.removeprefix("Search with caption ") for drawn in demo.failures.list.children
+        ]
+
+    assert shown() == [str(number) for number in table["query"][:8]]
+    for page, line in zip(demo.failures.static()[1:], table.itertuples(), strict=False):
+        assert page.count("<img") == 2
+        assert page.index(f"{line.above}") < page.index(
+            f"rank {line.first_rank}, person {line.person_id}, {line.right}"
+        )
+        assert line.text in page
     demo.failures.sort.value = "query"
     demo.failures.ascending.value = True
-    assert re.findall(r'<tr><td class="number">(\d+)</td>', demo.failures.table.value)[:3] == ["0", "1", "2"]
+    assert shown()[:3] == ["0", "1", "2"]
     demo.failures.page.value = 2
-    assert 'class="number">8</td>' in demo.failures.table.value
-    demo.failures.chosen.value = 9
+    assert shown()[:2] == ["8", "9"]
+    demo.failures.list.children[1].children[1].click()
     assert demo.bar.text.value == split.captions[9]
     assert demo.state["page"] == 2
     demo.failures.file.value = str(tmp_path / "worst.csv")
@@ -335,23 +374,65 @@ def test_a_gallery_of_one_without_identities(tmp_path: Path) -> None:
     assert "picture cannot be read: gone.png" in demo.grid.complete()[0]
     for panel in ("why", "sure", "map", "failures"):
         demo.drawer.open(panel)
-    assert "a map needs three" in demo.map.picture.value + demo.map.note.value
-    assert "failures need one split" in demo.failures.table.value
+    assert "a map needs three" in demo.map.static()[0]
+    assert "failures need one split" in demo.failures.static()[0]
     demo.drawer.open("why")
     demo.grid.buttons[0].click()
-    assert "no such picture" in demo.why.heat.value
-    assert demo.why.to_captions.disabled
-    demo.why.to_pictures.click()
+    demo.why.closer.finish()
+    assert demo.why.closer.pictures.value.count("picture cannot be read: gone.png") == 2
+    assert demo.why.to_captions.layout.display == "none"
+    demo.bar.find.value = "image→image"
     assert "no picture is left" in said(demo)
-    demo.why.back.click()
+    demo.bar.text_only.click()
     assert names(demo) == ["gone.png"]
 
 
-def test_only_a_model_with_an_interaction_encoder_has_heat(demo: RetrievalDemo) -> None:
+def test_only_a_model_with_patches_has_regions(demo: RetrievalDemo) -> None:
     demo.bar.text.value = "a man in red"
     demo.grid.buttons[0].click()
-    assert "No heat:" in demo.why.heat.value
-    assert "<img" in demo.why.heat.value
+    demo.why.closer.finish()
+    assert "No regions: ColourModel has no patches" in demo.why.closer.pictures.value
+    assert "<img" in demo.why.closer.pictures.value
+    assert "<blockquote>a man in red</blockquote>" in demo.why.closer.pictures.value
+    assert [phrase for phrase, _ in demo.why.closer.word.options][1:] == ["man", "red"]
+    demo.why.closer.word.value = 2
+    assert demo.state["word"] == 2
+
+
+class Painted(TIReID):
+    """Sees how red a picture is, and nothing else."""
+
+    device = torch.device("cpu")  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        torch.nn.Module.__init__(self)
+        self.backbone = SimpleNamespace(grid=(6, 2), image_size=(96, 32), encode_image=self._encode)
+
+    def _encode(self, pixels: torch.Tensor) -> SimpleNamespace:
+        shares = torch.relu(pixels[:, 0]).mean(dim=(1, 2))
+        return SimpleNamespace(pooled=torch.stack([shares, torch.ones_like(shares)], dim=1))
+
+    def encode_texts(self, texts: list[str], *, batch_size: int = 64) -> torch.Tensor:
+        return torch.tensor([[1.0, 0.0]] * len(texts))
+
+
+def test_the_regions_that_decided_are_those_whose_hiding_costs_most(tmp_path: Path) -> None:
+    """Red lies in the lower right corner: only squares around the last two rows of patches hide it."""
+    path = tmp_path / "man.png"
+    pixels = np.zeros((96, 32, 3), np.uint8)
+    pixels[80:, 16:] = 255, 0, 0
+    Image.fromarray(pixels).save(path)
+    demo = RetrievalDemo(Gallery(Painted(), np.eye(2, dtype=np.float32)[:1], [path]), state={"text": "red"})
+    demo.grid.buttons[0].click()
+    demo.why.closer.finish()
+    told = re.search(r"most in row (\d) of 6 from above, column (\d) of 2", demo.why.closer.pictures.value)
+    assert told
+    assert int(told[1]) >= 5
+
+
+def test_what_a_description_names() -> None:
+    assert phrases_of("") == []
+    assert phrases_of("He wears dark blue jeans and carries a bag; a bag.") == ["dark blue jeans", "bag"]
 
 
 def test_uploaded_pictures_are_searched(demo: RetrievalDemo) -> None:
@@ -364,6 +445,41 @@ def test_uploaded_pictures_are_searched(demo: RetrievalDemo) -> None:
     demo.bar.gallery.value = "given"
     demo.bar.find.value = "image→image"
     assert demo.results["person_id"].tolist()[:3] == [13] * 3
+
+
+def photograph(demo: RetrievalDemo, name: str, content: bytes) -> None:
+    """What the browser sends when a picture is dropped on the bar."""
+    demo.bar.photograph._handle_custom_msg({"name": name}, [memoryview(content)])
+
+
+def test_a_photograph_is_searched_with(demo: RetrievalDemo, gallery: Gallery, tmp_path: Path) -> None:
+    """Alone, then with the description; its name may be that of a picture of the gallery, which is another one."""
+    taken = gallery.names[0].rpartition("/")[2]
+    for name in (f"../{taken}", taken):
+        photograph(demo, name, png("blue"))
+    assert (demo.state["find"], demo.state["gallery"]) == ("image→image", "given")
+    path = tmp_path / "own.png"
+    path.write_bytes(png("blue"))
+    assert names(demo) == [hit.name for hit in gallery.search(path, k=10)]
+    assert f"like _{taken}" in demo.bar.queried.value
+    demo.bar.text.value = "a man in red"
+    assert demo.state["find"] == "text+image→image"
+    both = gallery.search(text="a man in red", image=path, text_weight=0.5, k=10)
+    assert names(demo) == [hit.name for hit in both]
+    demo.bar.upload.value = (upload("one.png", png("yellow")),)
+    demo.bar.gallery.value = "given"
+    assert names(demo) == [hit.name for hit in both], "pictures to search in do not replace it"
+    photograph(demo, "notes<b>.txt", b"no picture")
+    assert "notes&lt;b&gt;.txt" in said(demo)
+    assert names(demo) == [hit.name for hit in both]
+
+
+def test_a_photograph_of_another_kind_is_marked(demo: RetrievalDemo) -> None:
+    photograph(demo, "mine.png", png("blue"))
+    assert 'role="note"' not in demo.bar.queried.value
+    demo._source.photographs["mine.png"].likeness = np.array([0.001], np.float32)
+    demo._store.refresh()
+    assert "unlike those that the model was trained on (p = 0.001" in demo.bar.queried.value
 
 
 def test_an_unreadable_upload_is_a_message(demo: RetrievalDemo) -> None:
@@ -386,13 +502,13 @@ def test_a_state_restores_the_view(demo: RetrievalDemo, crops: Crops, gallery: G
     demo.why.words.children[0].value = False
     demo.bar.compare.value = True
     demo.drawer.open("map")
-    demo.map.across.value = (0.1, 0.8)
+    demo.map.region.value = "0.1, 0.8, 0, 1"
     kept = json.loads(json.dumps(demo.state))
     other = RetrievalDemo(gallery, split=crops.split, compare=second, state=kept)
     assert other.state == kept
     assert other.results.equals(demo.results)
     assert other.bar.people.value == "12, 13"
-    assert other.map.across.value == (0.1, 0.8)
+    assert other.map.region.value == "0.1, 0.8, 0, 1"
     assert other.citation == demo.citation
     assert other._repr_mimebundle_()["text/html"] == demo._repr_mimebundle_()["text/html"]
 
@@ -536,13 +652,3 @@ def test_outside_its_domain_no_share_is_told() -> None:
     assert "cannot be told" in page
     assert "&lt;b&gt;x&lt;/b&gt;" in page
     assert "&lt;i&gt;known" in page
-
-
-def test_a_map_of_attention_says_that_it_is_not_measured(tmp_path: Path) -> None:
-    config = Config.preset("paper", backbone="tiny-untrained")
-    model = TIReID.build(config, train_captions=["a man in a red coat"])
-    path = tmp_path / "man.png"
-    Image.new("RGB", (32, 96), "red").save(path)
-    page = heat_html(Gallery(model, np.eye(128, dtype=np.float32)[:1], [path]), 0, "a man in red", ["a", "man"], 1)
-    assert "strongest in row" in page
-    assert "garment that the word names has not been measured" in page

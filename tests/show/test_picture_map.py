@@ -63,7 +63,9 @@ def test_marks_are_drawn_at_their_places(layout: PictureMap) -> None:
         assert f'<text x="{x * WIDTH:.1f}" y="{(1 - y) * HEIGHT + 4:.1f}"' in page
         assert f">{number}</text>" in page
     assert f"M{0.25 * WIDTH:.1f},{0.5 * HEIGHT - 9:.1f}" in page
-    assert f'<rect x="{0.1 * WIDTH:.1f}" y="{0.6 * HEIGHT:.1f}" width="{0.1 * WIDTH:.1f}"' in page
+    left, right, bottom, top = 0.1 * WIDTH, 0.2 * WIDTH, 0.7 * HEIGHT, 0.6 * HEIGHT
+    corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
+    assert " ".join(f"{x:.1f},{y:.1f}" for x, y in corners) in page
     assert len(re.findall("<ellipse", page)) == 2
     pixels = layout.pictures[:10] * [WIDTH, -HEIGHT]
     length = 2 * np.sqrt(np.linalg.eigvalsh(np.cov(pixels.T, bias=True))[-1])

@@ -11,25 +11,14 @@ import pandas as pd
 from tireid.basics.files import write_table
 from tireid.data.dataset import Split
 from tireid.demo.answer import Answer
-from tireid.demo.parts import bind, block, html, labelled, row, shortened, table_html, widgets
+from tireid.demo.parts import bind, block, html, labelled, row, widgets
 from tireid.demo.source import Source
 from tireid.demo.state import FIND, SORTS, Store, View
 from tireid.explain.failures import failures
 from tireid.search.evaluation import evaluate_features
-from tireid.show.cards import safe
+from tireid.show.cards import picture_html, safe
 
-PAGE, MOST_PAGES, TEXT = 8, 100_000, 110
-NO_CHOICE = ("a caption of this page", -1)
-HEADINGS = {
-    "query": "caption",
-    "text": "says",
-    "person_id": "person",
-    "first_rank": "first right at",
-    "above": "picture at the top",
-    "above_person_id": "shows person",
-    "gap": "gap",
-    "differs": "how that one differs",
-}
+PAGE, MOST_PAGES = 8, 100_000
 SORT_NAMES = {
     "first_rank": "rank of the first right one",
     "query": "number of the caption",
@@ -39,10 +28,10 @@ SORT_NAMES = {
 
 
 class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Every caption of the split whose first picture is wrong, worst first, `PAGE` to a page.
+    """Every caption of the split whose first picture is wrong, worst first, `PAGE` to a page, beside two pictures.
 
-    `sort` and `ascending` order the table, `page` turns its pages, `chosen` searches with a caption of the page, and
-    `export` writes the whole table as CSV into the file named in `file`. Computed when the panel is first opened.
+    A click on one searches with it. `sort` and `ascending` order them, `page` turns the pages, and `export` writes all
+    as CSV into the file named in `file`. Computed when the panel is first opened.
     """
 
     name, title = "failures", "Failures"
@@ -53,15 +42,16 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         self.ascending = widgets.Checkbox(description="Smallest first", indent=False)
         self.ascending.layout.width = "auto"
         self.page = labelled(widgets.BoundedIntText, "Page", "12em", min=1, max=MOST_PAGES)
-        self.chosen = labelled(widgets.Dropdown, "Search with", "auto", options=[NO_CHOICE])
         self.file = labelled(widgets.Text, "CSV file", "20em", value="failures.csv")
         self.export = widgets.Button(description="Export as CSV", layout=widgets.Layout(width="auto"))
-        self.note, self.table = html(), html()
-        children = [row(self.sort, self.ascending, self.page), self.table, self.chosen, row(self.file, self.export)]
+        self.said, self.note = html(), html()
+        self._queries: list[int] = []
+        self._rows = [self._row(place) for place in range(PAGE)]
+        self.list = widgets.VBox(layout=widgets.Layout(width="100%", overflow="visible", grid_gap="8px"))
+        children = [row(self.sort, self.ascending, self.page), self.said, self.list, row(self.file, self.export)]
         super().__init__([*children, self.note], layout=widgets.Layout(width="100%"))
         for key in ("sort", "ascending", "page"):
             bind(store, key, getattr(self, key))
-        self.chosen.observe(self._open, names="value")
         self.export.on_click(lambda _: self._export())
 
     @cached_property
@@ -78,31 +68,31 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         return failures(score, gallery, split=split, attributes=self._source.attributes, limit=split.num_captions)
 
     def draw(self, view: View, answer: Answer) -> None:
-        """Show one page of the table."""
+        """Show one page."""
         try:
             found = self.failures
         except ValueError as error:
-            self.table.value, self.chosen.options = block(f"<p>{safe(error)}</p>"), [NO_CHOICE]
+            self.said.value, self.list.children = block(f"<p>{safe(error)}</p>"), ()
             return
         pages = max(1, -(-len(found) // PAGE))
         page = min(view.page, pages)
         ordered = found.sort_values(view.sort, ascending=view.ascending, kind="stable", na_position="last")
         shown = ordered.iloc[(page - 1) * PAGE :][:PAGE]
-        title = f"Captions by {SORT_NAMES[view.sort]}, page {page} of {pages}"
-        cut = {name: lambda value: safe(shortened(str(value), TEXT)) for name in ("text", "differs")}
-        formats = cut | {"gap": lambda gap: f"{gap:+.3f}"}
-        formats = {HEADINGS[name]: form for name, form in formats.items()}
-        made = table_html(shown[list(HEADINGS)].rename(columns=HEADINGS), title, formats)
-        self.table.value = block(f'<div style="overflow-x:auto">{made}</div>')
-        named = zip(shown["query"], shown["text"], strict=True)
-        options: list[tuple[str, int]] = [NO_CHOICE]
-        options += [(f"{number}: {shortened(text, 90)}", int(number)) for number, text in named]
-        if list(self.chosen.options) != options:
-            self.chosen.options = options
+        title = f"{len(found)} captions find somebody else first; by {SORT_NAMES[view.sort]}, page {page} of {pages}"
+        self.said.value = block(f"<p>{title}</p>")
+        self._queries = [int(number) for number in shown["query"]]
+        for drawn, failure in zip(self._rows, shown.itertuples(), strict=False):
+            drawn.children[0].value = block(self._failure(failure))
+            drawn.children[1].description = f"Search with caption {failure.query}"
+        self.list.children = self._rows[: len(shown)]
 
     def static(self) -> list[str]:
-        """The page of the table that is shown."""
-        return [self.table.value]
+        """The page that is shown."""
+        return [self.said.value, *(drawn.children[0].value for drawn in self.list.children)]
+
+    def search(self, query: int) -> None:
+        """Search with a caption, by its number."""
+        self._store.attempt(lambda: self._store.change(caption=query, find=FIND[0]))
 
     def save(self, path: str | Path) -> Path:
         """Write the whole table as CSV (UTF-8); returns the path."""
@@ -116,15 +106,34 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
             raise ValueError("failures need one split whose pictures are the gallery: Gallery.from_split(model, split)")
         return whole[0]
 
-    def _open(self, change: Any) -> None:
-        if change["new"] not in (None, NO_CHOICE[1]):
-            self._store.attempt(lambda: self._store.change(caption=change["new"], find=FIND[0]))
-            self.chosen.value = NO_CHOICE[1]  # so that the same caption can be chosen again
+    def _row(self, place: int) -> Any:
+        button = widgets.Button(tooltip="Search with this caption")
+        button.add_class("tireid-open")
+        button.on_click(lambda _: self.search(self._queries[place]))
+        made = widgets.Box([html(layout=widgets.Layout(width="100%", margin="0")), button])
+        made.add_class("tireid-card")
+        return made
+
+    def _failure(self, failure: Any) -> str:
+        """HTML of a caption beside the picture that stands first and the first right one."""
+        differs = f"<p>The first: {safe(failure.differs)}</p>" if failure.differs else ""
+        said = f'<div><p>"{safe(failure.text)}"</p>{differs}<p>Gap of the scores: {failure.gap:.3f}</p></div>'
+        first = self._picture(failure.above, f"✗ first, person {failure.above_person_id}")
+        right = self._picture(failure.right, f"✓ at rank {failure.first_rank}, person {failure.person_id}")
+        return f'<div class="failure">{first}{right}{said}</div>'
+
+    def _picture(self, name: str, told: str) -> str:
+        gallery = self._source.gallery
+        path = gallery.paths[self._source.row_of[name]]
+        picture = picture_html(
+            self._source.thumbnails.now([path])[path], f"{told}, {name}", f"cannot be read: {name}", ""
+        )
+        return f"<figure>{picture}<figcaption>{safe(told)}</figcaption></figure>"
 
     def _export(self) -> None:
         try:
             path = self.save(self.file.value.strip() or "failures.csv")
         except (ValueError, OSError) as error:
-            self.note.value = block(f'<p class="complaint" role="status">✗ {safe(error)}</p>')
+            self.note.value = block(f'<p class="complaint" role="status">{safe(error)}</p>')
             return
         self.note.value = block(f'<p role="status">{len(self.failures)} rows written to {safe(path)}</p>')

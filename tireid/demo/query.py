@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ from tireid.demo.answer import Answer
 from tireid.demo.drawer import Controls
 from tireid.demo.page import summary
 from tireid.demo.parts import bind, block, html, joined, labelled, numbers_in, row, shortened, slider, widgets
+from tireid.demo.photograph import Photograph
 from tireid.demo.source import Source
 from tireid.demo.state import ALL, FIND, MOST, Store, View
 from tireid.explain.phrases import BANK, add_phrase, label
@@ -25,17 +26,19 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     `text` is the bar; `add` adds a phrase to it, `recent` goes back to an earlier description. `together` and
     `text_only` say what counts where a picture is searched with. The other controls stand in the section `filters`:
     `caption` (-1: free text), `find`, `k`, `k_slider`, `weight`, `people`, `cameras`, `split`, `person`, `gallery` and
-    `compare`; those that this gallery has no data for are not shown. `upload` takes the user's own pictures, and
-    `message` is the line as text.
+    `compare`; those that this gallery has no data for are not shown. `upload` takes pictures to search in,
+    `photograph` one to search with (given to `take` as name and bytes), and `message` is the line as text.
     """
 
-    def __init__(self, store: Store, source: Source) -> None:
+    def __init__(self, store: Store, source: Source, take: Callable[[str, bytes], None]) -> None:
         self._store, self._source = store, source
+        self.photograph = Photograph(take)
         self.text = labelled(widgets.Text, "Description", "auto", placeholder="a woman in a red coat with a backpack")
         self.text.layout.flex = "1 1 320px"
         self.add = labelled(widgets.Dropdown, "Add", "13em", "3em", options=[("a detail", ""), *_details()])
         self.recent = labelled(widgets.Dropdown, "Recent", "15em", "4em", options=[NO_RECENT])
         self.queried = html()
+        self.queried.layout.flex = "0 1 auto"
         self.together = widgets.ToggleButton(description="With the description", layout={"width": "auto"})
         self.text_only = widgets.Button(description="Without the picture", layout={"width": "auto"})
         self.weight = labelled(widgets.BoundedFloatText, "Text's share", "12em", min=0, max=1, step=0.1)
@@ -49,7 +52,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.person = labelled(widgets.Text, "Right person", "17em", placeholder="not known", **patient)
         self.split = labelled(widgets.Dropdown, "Only split", "15em", options=[ALL, *store.known.splits])
         self.gallery = labelled(widgets.Dropdown, "Search in", "17em", options=[("the gallery", "given")])
-        self.upload = widgets.FileUpload(accept="image/*", multiple=True, description="Upload own pictures")
+        self.upload = widgets.FileUpload(accept="image/*", multiple=True, description="Upload pictures to search in")
         self.upload.layout.width = "auto"
         self.compare = widgets.Checkbox(description="Compare two models", indent=False)
         self.compare.layout.width = "auto"
@@ -60,7 +63,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         controls = [*([self.caption] if source.captions else []), row(self.k, self.k_slider), self.find]
         rows = [*controls, row(*wanted, self.weight), row(self.gallery, self.upload)]
         self.filters = Controls("filters", "Filters", rows)
-        search = row(self.text, self.add, self.recent, align_items="center")
+        search = row(self.text, self.photograph, self.add, self.recent)
         search.add_class("tireid-search")
         self._picture_row = row(self.queried, self.together, self.text_only)
         super().__init__([search, self._picture_row, self.status], layout=widgets.Layout(width="100%"))
@@ -127,7 +130,9 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             path = home[0].paths[home[1]]
             address = self._source.thumbnails.now([path])[path]
             picture = picture_html(address, "the picture searched with", "cannot be read", 'style="height:64px"')
-            self.queried.value = block(f'<span class="queried">{picture} like {safe(view.picture)}</span>')
+            strange = self._source.strange(view.picture)
+            note = f'<p role="note" class="complaint">{safe(strange)}</p>' if strange else ""
+            self.queried.value = block(f'<span class="queried">{picture} like {safe(view.picture)}</span>{note}')
 
     def _remember(self, text: str) -> None:
         self._recent = remembered(self._recent, text)

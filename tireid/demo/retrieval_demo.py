@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tireid.demo.panel import MakePanel, Panel
 from tireid.demo.parts import STYLE, labelled, row, widgets
 from tireid.demo.query import QueryBar
 from tireid.demo.source import Source
-from tireid.demo.state import FIND, KEYS, NO_PANEL, Store, View, plain
+from tireid.demo.state import FIND, GALLERIES, KEYS, NO_PANEL, Store, View, plain
 from tireid.demo.sure import SurePanel
 from tireid.demo.sure_line import SureLine
 from tireid.demo.uploads import received
@@ -71,10 +72,9 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         _check_model(gallery, model)
         self._source = Source(gallery, **known)
         self._store = Store(self._source.known)
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._asked: tuple[Any, ...] | None = None
         self._answers = (Answer("pictures"), Answer("pictures"))
-        self.bar = QueryBar(self._store, self._source)
+        self.bar = QueryBar(self._store, self._source, self._photograph)
         self.copy = labelled(widgets.Textarea, "Cite view", "auto", rows=6)
         parts = (self._store, self._source)
         self.why, self.sure, self.map = WhyPanel(*parts), SurePanel(*parts), MapPanel(*parts)
@@ -98,6 +98,11 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._store.refresh()
         if state:
             self.state = dict(state)
+
+    @cached_property
+    def _uploads(self) -> tempfile.TemporaryDirectory[str]:
+        """For pictures of the user's own, as long as the demo lives."""
+        return tempfile.TemporaryDirectory(prefix="tireid-uploads-")
 
     @property
     def state(self) -> dict[str, Any]:
@@ -173,21 +178,23 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         titles = [f"<b>{safe(name)}</b>" for name in self._source.names] if _compared(view) else ["", ""]
         self.second.layout.display = "" if _compared(view) else "none"
         for grid, answer, title in zip((self.grid, self.second), self._answers, titles, strict=True):
-            grid.draw(answer, view.picture, title)
+            grid.draw(answer, view.looked, title)
 
     def _open(self, answer: Answer, place: int) -> None:
-        """A picture is looked at (and searched with, where pictures are); a caption becomes the description."""
+        """A picture is looked at; a caption becomes the description."""
         if answer.kind == "captions":
             self._store.attempt(lambda: self._store.change(caption=int(answer.rows[place]), find=FIND[0]))
             return
-        name = answer.names[place]
         panel = self.why.name if self._store.view.panel == NO_PANEL else self._store.view.panel
-        self._store.attempt(lambda: self._store.change(picture=name, panel=panel))
+        self._store.look(answer.names[place], panel=panel)
+
+    @property
+    def _pictured(self) -> str:
+        """The way to search with a picture; beside the description, where that counts already."""
+        return self._store.view.find if self._store.view.find == FIND[3] else FIND[2]
 
     def _like(self, name: str) -> None:
-        """Search with a picture; beside the description, where that counts already."""
-        find = self._store.view.find if self._store.view.find == FIND[3] else FIND[2]
-        self._store.attempt(lambda: self._store.change(picture=name, find=find))
+        self._store.attempt(lambda: self._store.change(picture=name, find=self._pictured))
 
     def _keep(self, name: str, kept: bool) -> None:
         others = [other for other in self._store.view.basket if other != name]
@@ -197,12 +204,28 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         if change["new"]:
             self._store.attempt(lambda: self._receive(change["new"]))
 
+    def _photograph(self, name: str, content: bytes) -> None:
+        """Search with a picture of the user's own."""
+
+        def ask() -> None:
+            folder = self._folder(f"photograph{len(self._source.photographs)}")
+            received([{"name": name, "content": content}], folder)
+            known = self._source.photograph(next(folder.iterdir()))
+            self._store.learn(names=self._source.named)
+            self._store.change(picture=known, find=self._pictured)
+
+        self._store.attempt(ask)
+
+    def _folder(self, name: str) -> Path:
+        folder = Path(self._uploads.name, name)
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def _receive(self, files: Sequence[Mapping[str, Any]]) -> None:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="tireid-uploads-")
-        refused = received(files, Path(self._folder.name))
-        known = self._source.receive(self._folder.name)
-        self._store.learn(galleries=known.galleries, names=known.names)
+        folder = self._folder("gallery")
+        refused = received(files, folder)
+        self._source.receive(folder)
+        self._store.learn(galleries=GALLERIES, names=self._source.named)
         self.bar.offer_uploads()
         self._asked = None
         self._store.change(gallery="uploaded")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -11,8 +12,9 @@ import numpy as np
 
 from tireid.data.dataset import Split
 from tireid.demo.answer import Answer, Kind
-from tireid.demo.state import ALL, FIND, GALLERIES, Known, View
+from tireid.demo.state import ALL, FIND, Known, View
 from tireid.demo.thumbnails import Thumbnails
+from tireid.domain.conformal import FALSE_ALARMS
 from tireid.explain.confidence import QuerySpread
 from tireid.search.encoder import encode, fingerprint
 from tireid.search.gallery import Gallery
@@ -21,6 +23,11 @@ from tireid.search.index import Index, Mask
 from tireid.search.metrics import Floats, Ints, normalised_rows
 from tireid.search.query import encode_query
 from tireid.show.cards import Card
+
+STRANGE = (
+    "This picture is unlike those that the model was trained on (p = {p:.2g}; of such pictures {rate:.0%} are marked "
+    "by mistake): what it finds means little."
+)
 
 
 def words_of(text: str) -> list[str]:
@@ -79,6 +86,7 @@ class Source:
         self.caption_people: Ints = np.concatenate(people) if people else np.zeros(0, np.int64)
         self.row_of = {name: row for row, name in reversed(list(enumerate(gallery.names)))}
         self.uploaded: Gallery | None = None
+        self.photographs: dict[str, Gallery] = {}
         self.thumbnails = Thumbnails()
         self._spread = spread
         self._caption_indexes: dict[int, Index] = {}
@@ -116,11 +124,32 @@ class Source:
         except TypeError:
             return ""
 
-    def receive(self, folder: str | Path) -> Known:
-        """Let the uploaded pictures in `folder` be searched; what a view may refer to from now on."""
+    @property
+    def named(self) -> frozenset[str]:
+        """Names of all pictures: those of the gallery, and the user's own."""
+        own = [] if self.uploaded is None else self.uploaded.names
+        return frozenset([*self.gallery.names, *own, *self.photographs])
+
+    def receive(self, folder: str | Path) -> None:
+        """Let the uploaded pictures in `folder` be searched."""
         self.uploaded = Gallery.from_folder(self.gallery.model, folder)
-        names = frozenset([*self.gallery.names, *self.uploaded.names])
-        return replace(self.known, names=names, galleries=GALLERIES)
+
+    def photograph(self, path: Path) -> str:
+        """Let a picture that no gallery holds be searched with; its name from now on."""
+        name, taken = path.name, self.named
+        while name in taken:
+            name = f"_{name}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # :meth:`strange` says it where it is seen
+            self.photographs[name] = Gallery.from_folder(self.gallery.model, path.parent)
+        return name
+
+    def strange(self, name: str) -> str:
+        """That a photograph is unlike the pictures that the model knows; nothing where it is like them."""
+        home = self.photographs.get(name)
+        if home is None or home.likeness is None or home.likeness[0] > FALSE_ALARMS:
+            return ""
+        return STRANGE.format(p=float(home.likeness[0]), rate=FALSE_ALARMS)
 
     def searched(self, view: View) -> Gallery:
         """The gallery that the view searches."""
@@ -130,6 +159,8 @@ class Source:
         """Where a picture of this name is: its gallery and its row there."""
         if name in self.row_of:
             return self.gallery, self.row_of[name]
+        if name in self.photographs:
+            return self.photographs[name], 0
         if self.uploaded is not None and name in self.uploaded.names:
             return self.uploaded, self.uploaded.names.index(name)
         return None

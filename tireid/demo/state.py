@@ -29,7 +29,9 @@ class View:
     """Whom the query describes, where that is known: results are then right or wrong."""
     find: str = FIND[0]
     picture: str = ""
-    """Name of the picture that was clicked: what the panel "why" explains, and the query of the other directions."""
+    """Name of the picture that was clicked, or that is searched with."""
+    hit: str = ""
+    """Name of the result that was clicked while a picture is searched with; '' where `picture` is looked at."""
     weight: float = 0.5
     """Of the text against the picture, where both are searched with."""
     basket: list[str] = field(default_factory=list)
@@ -43,17 +45,22 @@ class View:
     off: list[int] = field(default_factory=list)
     """Places of the words that are left out, from 0."""
     word: int = 0
-    """Place of the word whose heat is shown."""
+    """Whose regions are shown: 0 the whole description, then its phrases in order."""
     compare: bool = False
     panel: str = NO_PANEL
     level: float = 0.9
     """How often the intervals of the panel "sure" are meant to hold."""
     plane: str = PLANES[0]
     region: list[float] = field(default_factory=list)
-    """Left, right, bottom and top of a part of the map, as shares of its width and height; empty for none."""
+    """Of the map: left, right, bottom and top, or corners x, y of a lasso, in shares of 0..1; empty for none."""
     sort: str = SORTS[0]
     ascending: bool = False
     page: int = 1
+
+    @property
+    def looked(self) -> str:
+        """Name of the picture that is looked at closely; '' for none."""
+        return self.hit or (self.picture if self.find in FIND[:2] else "")
 
 
 KEYS = tuple(item.name for item in fields(View))
@@ -115,6 +122,11 @@ class Store:
         self.view = check(replace(before, **_completed(before, _known_keys(values), self.known)), self.known)
         self._tell({key for key in KEYS if getattr(before, key) != getattr(self.view, key)})
 
+    def look(self, name: str, **values: Any) -> None:
+        """Look closely at a picture, and go on searching with the one that is searched with."""
+        key = "picture" if self.view.find == FIND[0] else "hit"
+        self.attempt(lambda: self.change(**values, **{key: name}))
+
     def attempt(self, action: Callable[[], None]) -> None:
         """Run what a control asks for; a ValueError becomes the `complaint`, told to who subscribed to that key.
 
@@ -170,6 +182,8 @@ def _completed(before: View, values: dict[str, Any], known: Known) -> dict[str, 
         values = own | values
     if "text" in values and values["text"] != before.text:
         values = {"caption": None, "person": None, "off": [], "word": 0} | values
+    if {"picture", "find"} & values.keys():
+        values = {"hit": ""} | values
     return values
 
 
@@ -183,6 +197,7 @@ def check(view: View, known: Known) -> View:
         _expect("text", view.text, view.text == captions[view.caption], f"that of caption {view.caption}")
     _expect("person", view.person, view.person is None or _is_int(view.person), "None or a person's number")
     _expect("picture", view.picture, view.picture == "" or view.picture in known.names, "the name of a picture, or ''")
+    _expect("hit", view.hit, view.hit == "" or view.hit in known.names, "the name of a picture, or ''")
     kept = isinstance(view.basket, list) and all(isinstance(name, str) and name in known.names for name in view.basket)
     _expect("basket", view.basket, kept, "a list of names of pictures")
     _expect("weight", view.weight, _within_float(view.weight, 0, 1), "a number in 0..1")
@@ -201,7 +216,7 @@ def check(view: View, known: Known) -> View:
     needs = "True or False" if known.compare else "False: there is no second model"
     _expect("compare", view.compare, isinstance(view.compare, bool) and known.compare >= view.compare, needs)
     _expect("level", view.level, _within_float(view.level, 0.5, 0.95), "a number in 0.5..0.95")
-    _expect("region", view.region, _is_region(view.region), "[] or [left, right, bottom, top] in 0..1")
+    _expect("region", view.region, _is_region(view.region), "[], [left, right, bottom, top] or corners x, y, in 0..1")
     return view
 
 
@@ -231,7 +246,9 @@ def _ints(value: Any) -> bool:
 def _is_region(value: Any) -> bool:
     if not isinstance(value, list) or not all(_within_float(item, 0, 1) for item in value):
         return False
-    return not value or (len(value) == 4 and value[0] <= value[1] and value[2] <= value[3])
+    if len(value) == 4:
+        return value[0] <= value[1] and value[2] <= value[3]
+    return not value or (len(value) >= 6 and len(value) % 2 == 0)
 
 
 def _some(values: Collection[int]) -> str:

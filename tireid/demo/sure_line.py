@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from threading import Event, Lock, Thread
-
 from tireid.demo.answer import Answer
+from tireid.demo.later import Later
 from tireid.demo.parts import block, html, widgets
 from tireid.demo.source import Source
 from tireid.demo.state import FIND, View
@@ -27,42 +26,30 @@ class SureLine(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.said = html()
         super().__init__([self.said])
         self.add_class("tireid-sure")
-        self._source, self._wait = source, wait
+        self._source, self._later = source, Later(wait)
         self._key: object = None
-        self._lock = Lock()
-        self._newer = Event()
-        self._worker: Thread | None = None
 
     def ask(self, view: View, answer: Answer) -> None:
         """Say how sure `answer` is, soon; returns at once."""
         key = (view.text, tuple(view.off), tuple(answer.rows), view.find, view.gallery, view.level)
         if key == self._key:
             return
-        self._newer.set()
-        with self._lock:
-            self._key = key
-            asked = view.find == FIND[0] and answer.kind == "pictures" and len(answer.rows) > 0
-            self.said.value = block(WAITING if asked else "")
+        self._key = key
+        self._later.forget()
+        asked = view.find == FIND[0] and answer.kind == "pictures" and len(answer.rows) > 0
+        self.said.value = block(WAITING if asked else "")
         if asked:
-            self._newer = Event()
-            self._worker = Thread(target=self._work, args=(view, answer, key, self._newer))
-            self._worker.start()
+            self._later.ask(lambda: self._line(view, answer), lambda line: setattr(self.said, "value", line))
 
     def finish(self) -> None:
         """Wait for the sentence."""
-        if self._worker is not None:
-            self._worker.join()
+        self._later.finish()
 
-    def _work(self, view: View, answer: Answer, key: object, newer: Event) -> None:
-        if newer.wait(self._wait):
-            return
+    def _line(self, view: View, answer: Answer) -> str:
         try:
-            said = line_html(sureness_of(self._source, view, answer))
+            return line_html(sureness_of(self._source, view, answer))
         except ValueError as error:
-            said = block(f"<p>How sure: {safe(error)}</p>")
-        with self._lock:
-            if self._key == key:
-                self.said.value = said
+            return block(f"<p>How sure: {safe(error)}</p>")
 
 
 def line_html(sureness: Sureness) -> str:

@@ -77,12 +77,21 @@ class PictureMap:
         return mean
 
     def inside(self, region: Sequence[float]) -> Ints:
-        """Rows of the pictures within [left, right, bottom, top], shares in 0..1; none for an empty region."""
+        """Rows of the pictures within a region, in shares of 0..1; none for an empty one.
+
+        [left, right, bottom, top], or the corners [x, y, x, y, ...] of a polygon of three or more.
+        """
         if not region:
             return np.zeros(0, np.int64)
-        left, right, bottom, top = region
         x, y = self.pictures.T
-        rows: Ints = np.flatnonzero((x >= left) & (x <= right) & (y >= bottom) & (y <= top))
+        if len(region) == 4:
+            left, right, bottom, top = region
+            inside = (x >= left) & (x <= right) & (y >= bottom) & (y <= top)
+        else:
+            from matplotlib.path import Path
+
+            inside = Path(np.reshape(region, (-1, 2))).contains_points(self.pictures)
+        rows: Ints = np.flatnonzero(inside)
         return rows
 
 
@@ -109,29 +118,35 @@ def map_html(
     people: npt.NDArray[Any] | None,
     region: Sequence[float],
 ) -> str:
-    """The map with the results as numbers, the query as a star, the results' people as ellipses, and the region.
-
-    An ellipse covers two standard deviations of the person's pictures in this plane.
-    """
-    shapes = [] if people is None else _ellipses(places, rows, people)
-    if region:
-        left, top = _pixels((region[0], region[3]))
-        right, bottom = _pixels((region[1], region[2]))
-        size = f'width="{right - left:.1f}" height="{bottom - top:.1f}"'
-        shapes.append(
-            f'<rect x="{left:.1f}" y="{top:.1f}" {size} fill="#1565c0" fill-opacity="0.08" stroke="#1565c0"/>'
-        )
-    shapes += [_number(places.pictures[place], number) for number, place in reversed(list(enumerate(rows, start=1)))]
-    if query is not None:
-        x, y = _pixels(query)
-        shapes.append(f'<path d="{_star(x, y)}" fill="#c0262d" stroke="#fff" stroke-width="1.5"/>')
+    """The map as a picture, `ground`, under its :func:`marks`."""
     alt = map_words(places, query, rows)
     return (
         f'<div style="position:relative;max-width:{WIDTH}px">'
         f'<img alt="{safe(alt)}" src="{ground}" style="width:100%;display:block">'
         f'<svg aria-hidden="true" viewBox="0 0 {WIDTH} {HEIGHT}" style="position:absolute;inset:0;width:100%">'
-        f'{"".join(shapes)}</svg></div><p aria-hidden="true">{safe(alt)}.</p>'
+        f'{marks(places, query, rows, people, region)}</svg></div><p aria-hidden="true">{safe(alt)}.</p>'
     )
+
+
+def marks(
+    places: PictureMap, query: Floats | None, rows: Ints, people: npt.NDArray[Any] | None, region: Sequence[float]
+) -> str:
+    """SVG of `WIDTH` x `HEIGHT`: results as numbers, the query as a star, their people as ellipses, and the region.
+
+    An ellipse covers two standard deviations of the person's pictures in this plane.
+    """
+    shapes = [] if people is None else _ellipses(places, rows, people)
+    if region:
+        left, right, bottom, top = region if len(region) == 4 else (0, 0, 0, 0)
+        square = [left, bottom, right, bottom, right, top, left, top]
+        corners = np.reshape(square if len(region) == 4 else region, (-1, 2))
+        points = " ".join("{:.1f},{:.1f}".format(*_pixels(corner)) for corner in corners)
+        shapes.append(f'<polygon points="{points}" fill="#1565c0" fill-opacity="0.08" stroke="#1565c0"/>')
+    shapes += [_number(places.pictures[place], number) for number, place in reversed(list(enumerate(rows, start=1)))]
+    if query is not None:
+        x, y = _pixels(query)
+        shapes.append(f'<path d="{_star(x, y)}" fill="#c0262d" stroke="#fff" stroke-width="1.5"/>')
+    return "".join(shapes)
 
 
 def map_words(places: PictureMap, query: Floats | None, rows: Ints) -> str:

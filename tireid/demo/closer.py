@@ -1,0 +1,138 @@
+"""A result beside what was searched with, both enlarged, and the regions that decided."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from tireid.data.images import load_image, normalize, open_image
+from tireid.demo.later import Later
+from tireid.demo.parts import block, html, labelled, row, shortened, widgets
+from tireid.demo.source import Source, describes, kept_text
+from tireid.demo.state import FIND, Store, View
+from tireid.explain.hiding import hidden_features
+from tireid.model import TIReID
+from tireid.search.gallery import Gallery
+from tireid.search.metrics import Floats
+from tireid.search.query import encode_query
+from tireid.show.cards import data_address, picture_html, safe, thumbnail
+
+LARGE, WHOLE = (480, 720), "all that was searched with"
+GLUE = re.compile(
+    r"\b(?:a|an|the|and|or|in|on|of|with|is|are|has|wears|wearing|carries|carrying|he|she|her|his|its?|to)\b|[,.;]"
+)
+MEANING = "Bright: hiding this region, 3 x 3 patches, takes most from the score."
+
+
+class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """`pictures` shows the query, the result, and the result's regions; `word` chooses whose regions.
+
+    The regions are worked out in the background: a picture is encoded once for every place that is hidden.
+    """
+
+    def __init__(self, store: Store, source: Source, wait: float = 0.2) -> None:
+        self._source, self._later = source, Later(wait)
+        self._drawn: tuple[Any, ...] = ()
+        self._hidden: dict[tuple[int, str], Any] = {}
+        self.pictures = html()
+        self.word = labelled(widgets.Dropdown, "Regions of", "24em", options=[(WHOLE, 0)])
+        super().__init__([row(self.word), self.pictures], layout=widgets.Layout(width="100%"))
+        self.word.observe(lambda change: self._choose(store, change["new"]), names="value")
+
+    def draw(self, view: View) -> None:
+        """Show the result that was clicked, or say how to see one."""
+        text = kept_text(view.text, view.off)
+        phrases = phrases_of(text) if describes(view) else []
+        options = [(WHOLE, 0), *((shortened(phrase, 40), place) for place, phrase in enumerate(phrases, start=1))]
+        if list(self.word.options) != options:
+            self.word.options = options
+        word = min(view.word, len(phrases))
+        self.word.value = word
+        key = (view.hit, view.picture, text, view.find, view.weight, word)
+        if key == self._drawn:
+            return
+        self._drawn = key
+        self._later.forget()
+        home = self._source.home(view.looked)
+        self.word.layout.display = "none" if home is None else ""
+        if home is None:
+            self.pictures.value = block("<p>Click a result to see it larger, beside what was searched with.</p>")
+            return
+        first = self._query(view, text) + large(home[0].paths[home[1]], home[0].names[home[1]])
+        self._show(first + _figure("<p>…</p>", "the regions that decided"))
+        phrase = "" if word == 0 else phrases[word - 1]
+        self._later.ask(lambda: self._regions(view, *home, phrase), lambda made: self._show(first + made))
+
+    def finish(self) -> None:
+        """Wait for the regions."""
+        self._later.finish()
+
+    def _query(self, view: View, text: str) -> str:
+        said = f"<blockquote>{safe(text)}</blockquote>" if describes(view) else ""
+        home = self._source.home(view.picture) if view.find != FIND[0] else None
+        picture = "" if home is None else large(home[0].paths[home[1]], f"searched with {view.picture}")
+        return (_figure(said, "searched with") if said else "") + picture
+
+    def _regions(self, view: View, gallery: Gallery, place: int, phrase: str) -> str:
+        model, name = gallery.model, gallery.names[place]
+        try:
+            if not isinstance(model, TIReID):
+                raise ValueError(f"{type(model).__name__} has no patches that could be hidden")
+            asked = encode_query(model, f"a person wearing {phrase}") if phrase else self._source.query(view, gallery)
+            if (id(model), name) not in self._hidden:
+                pixels = normalize(load_image(gallery.paths[place], model.backbone.image_size)[None])[0]
+                self._hidden = {(id(model), name): hidden_features(model, pixels).double().numpy()}
+            return regions_html(gallery, place, self._hidden[id(model), name] @ asked, model.backbone.grid)
+        except ValueError as error:
+            return _figure(f'<p class="complaint">No regions: {safe(error)}</p>', "")
+
+    def _show(self, figures: str) -> None:
+        self.pictures.value = block(f'<div class="closer">{figures}</div>')
+
+    @staticmethod
+    def _choose(store: Store, word: int | None) -> None:
+        if word is not None:
+            store.attempt(lambda: store.change(word=word))
+
+
+def phrases_of(text: str) -> list[str]:
+    """What a description names, in its own words: what stands between articles, prepositions and the like.
+
+    >>> phrases_of("A woman is in a red coat, with a black backpack.")
+    ['woman', 'red coat', 'black backpack']
+    """
+    parts = (" ".join(part.split()) for part in GLUE.split(text.lower()))
+    return list(dict.fromkeys(part for part in parts if part))
+
+
+def regions_html(gallery: Gallery, place: int, cosines: Floats, grid: tuple[int, int]) -> str:
+    """The picture and what its `cosines` (1 + h w,) lose where a region is hidden; the first one is the whole's."""
+    heat = (cosines[0] - cosines[1:]).reshape(grid).clip(min=0)
+    down, across = np.unravel_index(int(heat.argmax()), grid)
+    where = f"most in row {down + 1} of {grid[0]} from above, column {across + 1} of {grid[1]}"
+    told = f"hidden, regions of {gallery.names[place]} lower its score of {cosines[0]:.3f}, {where} by {heat.max():.3f}"
+    return _figure(f'<img alt="{safe(told)}" src="{_overlay(open_image(gallery.paths[place]), heat)}">', MEANING)
+
+
+def large(path: Any, name: str) -> str:
+    """The picture as large as the page has room for, with its name."""
+    return _figure(picture_html(thumbnail(path, LARGE), name, f"picture cannot be read: {name}", ""), name)
+
+
+def _figure(content: str, caption: str) -> str:
+    return f"<figure>{content}<figcaption>{safe(caption)}</figcaption></figure>"
+
+
+def _overlay(picture: Any, heat: Any) -> str:
+    from matplotlib.figure import Figure
+
+    from tireid.show.plots import attention_overlay
+
+    height = 4.0
+    figure = Figure(figsize=(max(0.9, height * picture.width / picture.height), height), dpi=100)
+    axes = figure.add_axes((0, 0, 1, 1))
+    attention_overlay(np.asarray(picture.convert("RGB")), heat, axes)
+    axes.set_aspect("auto")  # fills the figure, which has the picture's shape up to a pixel
+    return data_address(figure, "PNG")

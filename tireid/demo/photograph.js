@@ -1,0 +1,45 @@
+// A button that takes a photograph; the whole search bar around it takes one that is dropped or pasted.
+const LARGEST = 4e6, SIDE = 1600;
+
+async function bytes(file) {
+  if (file.size <= LARGEST) return file.arrayBuffer();
+  const picture = await createImageBitmap(file);
+  const scale = Math.min(1, SIDE / Math.max(picture.width, picture.height));
+  const canvas = new OffscreenCanvas(Math.round(scale * picture.width), Math.round(scale * picture.height));
+  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+  return (await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 })).arrayBuffer();
+}
+
+function render({ model, el }) {
+  const controller = new AbortController();
+  const input = Object.assign(document.createElement("input"), { type: "file", accept: "image/*", hidden: true });
+  const button = Object.assign(document.createElement("button"), {
+    className: "jupyter-button widget-button",
+    textContent: model.get("label"),
+    title: "Search with a photograph: choose one, drop it on this bar, or paste it",
+  });
+  const take = async (event, files) => {
+    const file = [...(files ?? [])].find((file) => file.type.startsWith("image/"));
+    if (!file) return;
+    event.preventDefault();
+    model.send({ name: file.name || "pasted.png" }, undefined, [await bytes(file)]);
+  };
+  button.onclick = () => input.click();
+  input.onchange = async (event) => {
+    await take(event, input.files);
+    input.value = "";
+  };
+  el.append(button, input);
+  requestAnimationFrame(() => {
+    const bar = el.closest(".tireid-search") ?? el;
+    const mark = (on) => bar.classList.toggle("tireid-over", on);
+    const listen = (kind, act) => bar.addEventListener(kind, act, controller);
+    listen("dragover", (event) => { event.preventDefault(); mark(true); });
+    listen("dragleave", () => mark(false));
+    listen("drop", (event) => { event.preventDefault(); mark(false); take(event, event.dataTransfer.files); });
+    listen("paste", (event) => take(event, event.clipboardData.files));
+  });
+  return () => controller.abort();
+}
+
+export default { render };
