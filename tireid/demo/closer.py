@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -10,32 +9,28 @@ import numpy as np
 from tireid.data.images import load_image, normalize, open_image
 from tireid.demo.later import Later
 from tireid.demo.parts import block, html, labelled, row, shortened, widgets
-from tireid.demo.source import Source, describes, kept_text
+from tireid.demo.source import Source, describes, kept_text, words_of
 from tireid.demo.state import FIND, Store, View
-from tireid.explain.hiding import hidden_features
+from tireid.explain.where import hidden_features, hiding_heat
 from tireid.model import TIReID
 from tireid.search.gallery import Gallery
 from tireid.search.metrics import Floats
-from tireid.search.query import encode_query
 from tireid.show.cards import data_address, picture_html, safe, thumbnail
 
-LARGE, WHOLE = (480, 720), "all that was searched with"
-GLUE = re.compile(
-    r"\b(?:a|an|the|and|or|in|on|of|with|is|are|has|wears|wearing|carries|carrying|he|she|her|his|its?|to)\b|[,.;]"
-)
-MEANING = "Bright: hiding this region, 3 x 3 patches, takes most from the score."
+LARGE, WHOLE, WORDS = (480, 720), "all that was searched with", 40
+MEANING = "Bright: where 3 x 3 patches are hidden, the score falls most."
+OF_WORD = "Bright: where the score owes most to this word and the two before it, by hiding 3 x 3 patches."
 
 
 class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """`pictures` shows the query, the result, and the result's regions; `word` chooses whose regions.
 
-    The regions are worked out in the background: a picture is encoded once for every place that is hidden.
+    The regions are worked out in the background: the picture is encoded once for every place that is hidden.
     """
 
     def __init__(self, store: Store, source: Source, wait: float = 0.2) -> None:
         self._source, self._later = source, Later(wait)
         self._drawn: tuple[Any, ...] = ()
-        self._hidden: dict[tuple[int, str], Any] = {}
         self.pictures = html()
         self.word = labelled(widgets.Dropdown, "Regions of", "24em", options=[(WHOLE, 0)])
         super().__init__([row(self.word), self.pictures], layout=widgets.Layout(width="100%"))
@@ -44,11 +39,11 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def draw(self, view: View) -> None:
         """Show the result that was clicked, or say how to see one."""
         text = kept_text(view.text, view.off)
-        phrases = phrases_of(text) if describes(view) else []
-        options = [(WHOLE, 0), *((shortened(phrase, 40), place) for place, phrase in enumerate(phrases, start=1))]
+        words = words_of(text)[:WORDS] if describes(view) else []
+        options = [(WHOLE, 0), *((shortened(word, 40), place) for place, word in enumerate(words, start=1))]
         if list(self.word.options) != options:
             self.word.options = options
-        word = min(view.word, len(phrases))
+        word = min(view.word, len(words))
         self.word.value = word
         key = (view.hit, view.picture, text, view.find, view.weight, word)
         if key == self._drawn:
@@ -62,8 +57,7 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             return
         first = self._query(view, text) + large(home[0].paths[home[1]], home[0].names[home[1]])
         self._show(first + _figure("<p>…</p>", "the regions that decided"))
-        phrase = "" if word == 0 else phrases[word - 1]
-        self._later.ask(lambda: self._regions(view, *home, phrase), lambda made: self._show(first + made))
+        self._later.ask(lambda: self._regions(view, *home, text, word), lambda made: self._show(first + made))
 
     def finish(self) -> None:
         """Wait for the regions."""
@@ -75,16 +69,16 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         picture = "" if home is None else large(home[0].paths[home[1]], f"searched with {view.picture}")
         return (_figure(said, "searched with") if said else "") + picture
 
-    def _regions(self, view: View, gallery: Gallery, place: int, phrase: str) -> str:
-        model, name = gallery.model, gallery.names[place]
+    def _regions(self, view: View, gallery: Gallery, place: int, text: str, word: int) -> str:
+        model, path = gallery.model, gallery.paths[place]
         try:
             if not isinstance(model, TIReID):
                 raise ValueError(f"{type(model).__name__} has no patches that could be hidden")
-            asked = encode_query(model, f"a person wearing {phrase}") if phrase else self._source.query(view, gallery)
-            if (id(model), name) not in self._hidden:
-                pixels = normalize(load_image(gallery.paths[place], model.backbone.image_size)[None])[0]
-                self._hidden = {(id(model), name): hidden_features(model, pixels).double().numpy()}
-            return regions_html(gallery, place, self._hidden[id(model), name] @ asked, model.backbone.grid)
+            if word:
+                return regions_html(gallery, place, hiding_heat(model, path, text, word - 1), OF_WORD)
+            pixels = normalize(load_image(path, model.backbone.image_size)[None])[0]
+            cosines = hidden_features(model, pixels).double().numpy() @ self._source.query(view, gallery)
+            return regions_html(gallery, place, (cosines[0] - cosines[1:]).reshape(model.backbone.grid), MEANING)
         except ValueError as error:
             return _figure(f'<p class="complaint">No regions: {safe(error)}</p>', "")
 
@@ -97,23 +91,13 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             store.attempt(lambda: store.change(word=word))
 
 
-def phrases_of(text: str) -> list[str]:
-    """What a description names, in its own words: what stands between articles, prepositions and the like.
-
-    >>> phrases_of("A woman is in a red coat, with a black backpack.")
-    ['woman', 'red coat', 'black backpack']
-    """
-    parts = (" ".join(part.split()) for part in GLUE.split(text.lower()))
-    return list(dict.fromkeys(part for part in parts if part))
-
-
-def regions_html(gallery: Gallery, place: int, cosines: Floats, grid: tuple[int, int]) -> str:
-    """The picture and what its `cosines` (1 + h w,) lose where a region is hidden; the first one is the whole's."""
-    heat = (cosines[0] - cosines[1:]).reshape(grid).clip(min=0)
-    down, across = np.unravel_index(int(heat.argmax()), grid)
-    where = f"most in row {down + 1} of {grid[0]} from above, column {across + 1} of {grid[1]}"
-    told = f"hidden, regions of {gallery.names[place]} lower its score of {cosines[0]:.3f}, {where} by {heat.max():.3f}"
-    return _figure(f'<img alt="{safe(told)}" src="{_overlay(open_image(gallery.paths[place]), heat)}">', MEANING)
+def regions_html(gallery: Gallery, place: int, lost: Floats, meaning: str) -> str:
+    """The picture under what its score `lost` (h, w) in each region; gains are left out."""
+    heat = lost.clip(min=0)
+    down, across = np.unravel_index(int(heat.argmax()), heat.shape)
+    where = f"row {down + 1} of {heat.shape[0]} from above, column {across + 1} of {heat.shape[1]}"
+    told = f"Regions of {gallery.names[place]}: the score owes {heat.max():.3f} to {where}, its strongest"
+    return _figure(f'<img alt="{safe(told)}" src="{_overlay(open_image(gallery.paths[place]), heat)}">', meaning)
 
 
 def large(path: Any, name: str) -> str:

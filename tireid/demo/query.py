@@ -13,6 +13,7 @@ from tireid.demo.parts import bind, block, html, joined, labelled, numbers_in, r
 from tireid.demo.photograph import Photograph
 from tireid.demo.source import Source
 from tireid.demo.state import ALL, FIND, MOST, Store, View
+from tireid.demo.uploads import strange
 from tireid.explain.phrases import BANK, add_phrase, label
 from tireid.show.cards import picture_html, safe
 
@@ -130,8 +131,8 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             path = home[0].paths[home[1]]
             address = self._source.thumbnails.now([path])[path]
             picture = picture_html(address, "the picture searched with", "cannot be read", 'style="height:64px"')
-            strange = self._source.strange(view.picture)
-            note = f'<p role="note" class="complaint">{safe(strange)}</p>' if strange else ""
+            told = strange(self._source.photographs.get(view.picture))
+            note = f'<p role="note" class="complaint">{safe(told)}</p>' if told else ""
             self.queried.value = block(f'<span class="queried">{picture} like {safe(view.picture)}</span>{note}')
 
     def _remember(self, text: str) -> None:

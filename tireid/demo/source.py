@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -14,7 +13,7 @@ from tireid.data.dataset import Split
 from tireid.demo.answer import Answer, Kind
 from tireid.demo.state import ALL, FIND, Known, View
 from tireid.demo.thumbnails import Thumbnails
-from tireid.domain.conformal import FALSE_ALARMS
+from tireid.demo.uploads import encoded, unused
 from tireid.explain.confidence import QuerySpread
 from tireid.search.encoder import encode, fingerprint
 from tireid.search.gallery import Gallery
@@ -23,11 +22,6 @@ from tireid.search.index import Index, Mask
 from tireid.search.metrics import Floats, Ints, normalised_rows
 from tireid.search.query import encode_query
 from tireid.show.cards import Card
-
-STRANGE = (
-    "This picture is unlike those that the model was trained on (p = {p:.2g}; of such pictures {rate:.0%} are marked "
-    "by mistake): what it finds means little."
-)
 
 
 def words_of(text: str) -> list[str]:
@@ -76,14 +70,13 @@ class Source:
     ) -> None:
         if compare is not None and compare.names != gallery.names:
             raise ValueError(
-                f"compare must hold the same pictures in the same order: {len(compare)} pictures, "
-                f"the gallery has {len(gallery)}"
+                f"compare must hold the same pictures in the same order: {len(compare)}, the gallery has {len(gallery)}"
             )
         self.gallery, self.other, self.names, self.attributes = gallery, compare, names, attributes
         self.splits = () if split is None else (split,) if isinstance(split, Split) else tuple(split)
         self.captions: list[str] = [caption for part in self.splits for caption in part.captions]
-        people = [part.caption_person_ids for part in self.splits]
-        self.caption_people: Ints = np.concatenate(people) if people else np.zeros(0, np.int64)
+        people = (part.caption_person_ids for part in self.splits)
+        self.caption_people: Ints = np.concatenate([np.zeros(0, np.int64), *people])
         self.row_of = {name: row for row, name in reversed(list(enumerate(gallery.names)))}
         self.uploaded: Gallery | None = None
         self.photographs: dict[str, Gallery] = {}
@@ -94,13 +87,12 @@ class Source:
     @cached_property
     def known(self) -> Known:
         """What a view may refer to."""
-        gallery = self.gallery
         return Known(
             captions=self.captions,
             caption_people=self.caption_people.tolist(),
-            names=frozenset(gallery.names),
-            people=frozenset(() if gallery.person_ids is None else gallery.person_ids.tolist()),
-            cameras=frozenset(camera for camera in gallery.cameras or () if camera is not None),
+            names=frozenset(self.gallery.names),
+            people=frozenset(() if self.gallery.person_ids is None else self.gallery.person_ids.tolist()),
+            cameras=frozenset(camera for camera in self.gallery.cameras or () if camera is not None),
             splits=tuple(split.name for split in self.splits) if len(self.splits) > 1 else (),
             compare=self.other is not None,
         )
@@ -127,8 +119,7 @@ class Source:
     @property
     def named(self) -> frozenset[str]:
         """Names of all pictures: those of the gallery, and the user's own."""
-        own = [] if self.uploaded is None else self.uploaded.names
-        return frozenset([*self.gallery.names, *own, *self.photographs])
+        return frozenset([*self.gallery.names, *(self.uploaded.names if self.uploaded else ()), *self.photographs])
 
     def receive(self, folder: str | Path) -> None:
         """Let the uploaded pictures in `folder` be searched."""
@@ -136,20 +127,9 @@ class Source:
 
     def photograph(self, path: Path) -> str:
         """Let a picture that no gallery holds be searched with; its name from now on."""
-        name, taken = path.name, self.named
-        while name in taken:
-            name = f"_{name}"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # :meth:`strange` says it where it is seen
-            self.photographs[name] = Gallery.from_folder(self.gallery.model, path.parent)
+        name = unused(path.name, self.named)
+        self.photographs[name] = encoded(self.gallery.model, path)
         return name
-
-    def strange(self, name: str) -> str:
-        """That a photograph is unlike the pictures that the model knows; nothing where it is like them."""
-        home = self.photographs.get(name)
-        if home is None or home.likeness is None or home.likeness[0] > FALSE_ALARMS:
-            return ""
-        return STRANGE.format(p=float(home.likeness[0]), rate=FALSE_ALARMS)
 
     def searched(self, view: View) -> Gallery:
         """The gallery that the view searches."""
@@ -248,12 +228,11 @@ class Source:
             raise ValueError("there are no captions to rank: give the demo a split")
         index = self.caption_index(gallery)
         rows, scores = index.search(query, k)
-        people = self.caption_people
-        shown = people[rows].tolist()
+        shown = self.caption_people[rows].tolist()
         correct = [None] * len(rows) if person is None else [own == person for own in shown]
         columns = zip([self.captions[row] for row in rows], scores.tolist(), shown, correct, strict=True)
         cards = [Card(rank, None, *told) for rank, told in enumerate(columns, start=1)]
-        first = None if person is None else index.first(query, people == person, rows)
+        first = None if person is None else index.first(query, self.caption_people == person, rows)
         return Answer("captions", cards, rows, len(self.captions), first)
 
     def likest(self, view: View, gallery: Gallery, rows: Ints, k: int) -> Answer:

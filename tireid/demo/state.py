@@ -45,7 +45,7 @@ class View:
     off: list[int] = field(default_factory=list)
     """Places of the words that are left out, from 0."""
     word: int = 0
-    """Whose regions are shown: 0 the whole description, then its phrases in order."""
+    """Whose regions are shown: 0 those of all that was searched with, then those of each word in order."""
     compare: bool = False
     panel: str = NO_PANEL
     level: float = 0.9
@@ -247,7 +247,7 @@ def _is_region(value: Any) -> bool:
     if not isinstance(value, list) or not all(_within_float(item, 0, 1) for item in value):
         return False
     if len(value) == 4:
-        return value[0] <= value[1] and value[2] <= value[3]
+        return bool(value[0] <= value[1] and value[2] <= value[3])
     return not value or (len(value) >= 6 and len(value) % 2 == 0)
 
 

@@ -36,7 +36,8 @@ class TouchMap(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no t
         surround: Callable[[list[float]], None],
     ) -> None:
         super().__init__()
-        self._look, self._acts = look, {"pick": pick, "surround": surround}
+        self._look = look
+        self._acts: dict[str, Callable[[Any], None]] = {"pick": pick, "surround": surround}
         self.on_msg(self._heard)
 
     def show(self, pictures: Floats, captions: Floats) -> None:

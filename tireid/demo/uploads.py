@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tireid.basics.files import write_atomically
 from tireid.data.images import ImageError, open_image
+from tireid.domain.conformal import FALSE_ALARMS
+from tireid.search.encoder import Encoder
+from tireid.search.gallery import Gallery
 from tireid.search.pictures import EXTENSIONS
 from tireid.show.cards import printable
+
+STRANGE = (
+    "This picture is unlike those that the model was trained on (p = {p:.2g}; of such pictures {rate:.0%} are marked "
+    "by mistake): what it finds means little."
+)
 
 
 def received(files: Sequence[Mapping[str, Any]], folder: Path) -> list[str]:
@@ -31,6 +40,31 @@ def received(files: Sequence[Mapping[str, Any]], folder: Path) -> list[str]:
     if len(refused) == len(files):
         raise ValueError(f"none of the uploaded files is a readable picture: {', '.join(refused)}")
     return refused
+
+
+def encoded(model: Encoder, path: Path) -> Gallery:
+    """A picture as a gallery of its own; it must lie alone in its folder."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # :func:`strange` says it where it is seen
+        return Gallery.from_folder(model, path.parent)
+
+
+def unused(name: str, taken: Collection[str]) -> str:
+    """`name`, or one like it that nobody has.
+
+    >>> unused("a.jpg", {"a.jpg", "_a.jpg"})
+    '__a.jpg'
+    """
+    while name in taken:
+        name = f"_{name}"
+    return name
+
+
+def strange(photograph: Gallery | None) -> str:
+    """That a photograph is unlike the pictures that its model knows; nothing where it is like them."""
+    if photograph is None or photograph.likeness is None or photograph.likeness[0] > FALSE_ALARMS:
+        return ""
+    return STRANGE.format(p=float(photograph.likeness[0]), rate=FALSE_ALARMS)
 
 
 def safe_name(name: str) -> str:
