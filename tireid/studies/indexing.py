@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Unpack
@@ -86,15 +86,22 @@ def index(
     threads = None if here else launcher.threads
     works = [_Encoding(Share(i, shards), load, folder, directory, half, graph, threads) for i in range(shards)]
     outcomes = []
-    for outcome in (work() for work in works) if here else launcher.run(works):
+    for over, outcome in enumerate((work() for work in works) if here else launcher.run(works), start=1):
         outcomes.append(outcome)
         if on_outcome is not None:
-            on_outcome(outcome, len(outcomes), shards)
+            on_outcome(outcome, over, shards)
+    return _merged(folder, directory, outcomes)
+
+
+def _merged(folder: Path, directory: Path, outcomes: Sequence[Outcome[Share]]) -> Gallery:
+    """The gallery of all shards, if none failed."""
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     if failed:
-        raise RuntimeError(f"{len(failed)} of {shards} shards failed, the others are kept: index again; {failed[0]}")
+        raise RuntimeError(
+            f"{len(failed)} of {len(outcomes)} shards failed, the others are kept: index again; {failed[0]}"
+        )
     done = [outcome for outcome in outcomes if outcome.status == "done"]
-    gallery = merge(folder, directory, sorted(outcome.task.shard for outcome in done), shards)
+    gallery = merge(folder, directory, sorted(outcome.task.shard for outcome in done), len(outcomes))
     gallery.skipped = [picture for outcome in done for picture in outcome.value]
     return gallery
 
