@@ -65,7 +65,7 @@ class Index:
         forbidden = None if allowed is None else torch.from_numpy(~allowed)
         parts: list[tuple[Tensor, Tensor, Tensor]] = []  # query, row and score of what may be among the k best
         least = torch.full((len(wanted),), -torch.inf)
-        for begin, block in self._blocks():
+        for begin, block in self.blocks():
             scores = wanted @ block.float().T
             if forbidden is not None:
                 scores[:, forbidden[begin : begin + len(block)]] = -torch.inf
@@ -82,7 +82,7 @@ class Index:
             answers.append(self.best(query, k, kept if allowed is None else kept[allowed[kept]]))
         return answers
 
-    def _blocks(self) -> Iterator[tuple[int, Tensor]]:
+    def blocks(self) -> Iterator[tuple[int, Tensor]]:
         """The features, so many rows at a time, each with its first row."""
         for start, part in zip(self._begins, self.parts, strict=False):
             for begin in range(0, len(part), BLOCK):

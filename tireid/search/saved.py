@@ -54,7 +54,7 @@ class Saved(Searchable):
             GalleryError: the gallery does not say where its model is, or another one lies there.
         """
         if self._model is None:
-            self._model = _named_model(self._header)
+            self._model = named_model(self._header)
         return self._model
 
     def half(self) -> Self:
@@ -82,18 +82,22 @@ class Saved(Searchable):
         storage.settle(directory, self._places, graphs)
         return directory
 
-    def _stored(self) -> Iterator[Stored]:
-        """What is written of each part of the gallery."""
+    def header(self, digest: str) -> storage.Header:
+        """What a file with that digest of features and names says of itself."""
         model, source = (None, None) if self._header is None else (self._header.model, self._header.source)
         if self._model is not None:
             model, source = fingerprint(self._model), getattr(self._model, "source", source)
         root = None if self.root is None else str(Path(os.path.abspath(self.root)))  # noqa: PTH100 (keeps links)
+        return storage.Header(format=storage.FORMAT, model=model or "", source=source, root=root, digest=digest)
+
+    def _stored(self) -> Iterator[Stored]:
+        """What is written of each part of the gallery."""
         people, likeness = (None if own is None else torch.from_numpy(own) for own in (self.person_ids, self.likeness))
         of_pictures = (people, storage.ints(self.cameras), self._stamps, likeness)
         begin = 0
         for features, names in zip(self.index.parts, self._packed, strict=True):
-            digest, rows = storage.digest_of(features, names), slice(begin, begin + len(names))
-            header = storage.Header(format=storage.FORMAT, model=model or "", source=source, root=root, digest=digest)
+            rows = slice(begin, begin + len(names))
+            header = self.header(storage.digest_of(features, names))
             yield Stored(features, names, header, *(None if own is None else own[rows] for own in of_pictures))
             begin = rows.stop
 
@@ -113,7 +117,7 @@ class Saved(Searchable):
         parts = storage.read_parts(directory)
         header = next(iter(parts.values())).header
         if model is not None:
-            _check_model(model, header, directory)
+            check_model(model, header, directory)
         gallery = cls.__new__(cls)
         own = header.root if root is None else root
         gallery.root = None if own is None else Path(own)
@@ -127,7 +131,7 @@ class Saved(Searchable):
         return gallery
 
 
-def _named_model(header: storage.Header | None) -> Encoder:
+def named_model(header: storage.Header | None) -> Encoder:
     """The model that a saved gallery names."""
     if header is None or header.source is None:
         raise GalleryError("this gallery does not say where its model is: pass it, Gallery.load(directory, model)")
@@ -137,11 +141,12 @@ def _named_model(header: storage.Header | None) -> Encoder:
     if not Path(header.source).exists() and header.source not in BUNDLED:
         raise GalleryError(f"the gallery's model {header.source!r} is not here: Gallery.load(directory, model)")
     model = TIReID.from_pretrained(header.source)
-    _check_model(model, header, Path(header.source))
+    check_model(model, header, Path(header.source))
     return model
 
 
-def _check_model(model: Encoder, header: storage.Header, where: Path) -> None:
+def check_model(model: Encoder, header: storage.Header, where: Path) -> None:
+    """Raise GalleryError if what lies at `where` was made with another model."""
     if header.model != fingerprint(model):
         raise GalleryError(
             f"{where}: the gallery was indexed with another model, whose features cannot be compared with this one's; "

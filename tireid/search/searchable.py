@@ -186,8 +186,7 @@ class Searchable(ABC):
         Raises:
             ValueError: filters that the gallery has no data for or that leave nothing.
         """
-        exclude = filters.get("exclude", ())
-        unwanted = {str(exclude)} if isinstance(exclude, str | Path) else {str(path) for path in exclude}
+        unwanted = names_of(filters.get("exclude", ()))
         allowed = np.ones(len(self), np.bool_)
         if unwanted:
             pairs = zip(self.names, self.paths, strict=True)
@@ -205,3 +204,8 @@ class Searchable(ABC):
         if not allowed.any():
             raise ValueError("no picture is left: the filters exclude all of them")
         return None if allowed.all() else allowed
+
+
+def names_of(paths: str | Path | Iterable[str | Path]) -> set[str]:
+    """One path, or several, as text."""
+    return {str(paths)} if isinstance(paths, str | Path) else {str(path) for path in paths}
