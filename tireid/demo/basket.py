@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from tireid.basics.files import write_atomically, write_table
 from tireid.demo.answer import Answer
 from tireid.demo.page import asked, changed, citation, static_html
-from tireid.demo.parts import block, html, labelled, row, widgets
+from tireid.demo.parts import block, html, labelled, row, say_written, widgets
 from tireid.demo.source import Source
 from tireid.demo.state import Store, View
 from tireid.show.cards import Card, card_html, html_page, picture_html, safe
@@ -33,7 +32,7 @@ class Basket(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.clear = widgets.Button(description="Empty the basket", layout=widgets.Layout(width="auto"))
         self.list, self.note = html(), html()
         super().__init__([row(self.file, self.export, self.clear), self.note, self.list])
-        self.export.on_click(lambda _: self._export())
+        self.export.on_click(lambda _: say_written(self.note, self._export))
         self.clear.on_click(lambda _: store.attempt(lambda: store.change(basket=[])))
 
     @property
@@ -85,11 +84,6 @@ class Basket(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             made.append(card_html(card, f'<div class="picture">{picture}</div>', head=head))
         return made
 
-    def _export(self) -> None:
-        try:
-            written: Any = self.save(self.file.value.strip() or "basket")
-        except (ValueError, OSError) as error:
-            self.note.value = block(f'<p class="complaint" role="status">{safe(error)}</p>')
-            return
-        names = " and ".join(safe(path.absolute()) for path in written)
-        self.note.value = block(f'<p role="status">Written: {names}</p>')
+    def _export(self) -> str:
+        written = self.save(self.file.value.strip() or "basket")
+        return f"Written: {' and '.join(safe(path.absolute()) for path in written)}"

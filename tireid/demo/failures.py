@@ -11,7 +11,7 @@ import pandas as pd
 from tireid.basics.files import write_table
 from tireid.data.dataset import Split
 from tireid.demo.answer import Answer
-from tireid.demo.parts import bind, block, html, labelled, row, widgets
+from tireid.demo.parts import bind, block, html, labelled, row, say_written, widgets
 from tireid.demo.source import Source
 from tireid.demo.state import FIND, SORTS, Store, View
 from tireid.explain.failures import failures
@@ -52,7 +52,7 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         super().__init__([*children, self.note], layout=widgets.Layout(width="100%"))
         for key in ("sort", "ascending", "page"):
             bind(store, key, getattr(self, key))
-        self.export.on_click(lambda _: self._export())
+        self.export.on_click(lambda _: say_written(self.note, self._export))
 
     @cached_property
     def failures(self) -> pd.DataFrame:
@@ -130,10 +130,6 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         )
         return f"<figure>{picture}<figcaption>{safe(told)}</figcaption></figure>"
 
-    def _export(self) -> None:
-        try:
-            path = self.save(self.file.value.strip() or "failures.csv")
-        except (ValueError, OSError) as error:
-            self.note.value = block(f'<p class="complaint" role="status">{safe(error)}</p>')
-            return
-        self.note.value = block(f'<p role="status">{len(self.failures)} rows written to {safe(path)}</p>')
+    def _export(self) -> str:
+        path = self.save(self.file.value.strip() or "failures.csv")
+        return f"{len(self.failures)} rows written to {safe(path)}"

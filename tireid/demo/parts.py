@@ -29,6 +29,7 @@ __all__ = [
     "labelled",
     "numbers_in",
     "row",
+    "say_written",
     "shortened",
     "slider",
     "table_html",
@@ -44,6 +45,14 @@ def html(content: str = "", **options: Any) -> Any:
 def block(content: str) -> str:
     """HTML in the demo's style."""
     return f'<div class="tireid">{content}</div>'
+
+
+def say_written(note: Any, write: Callable[[], str]) -> None:
+    """Say in `note` what `write` has written, which is HTML, or why it could not."""
+    try:
+        note.value = block(f'<p role="status">{write()}</p>')
+    except (ValueError, OSError) as error:
+        note.value = block(f'<p class="complaint" role="status">{safe(error)}</p>')
 
 
 def row(*children: Any, **layout: Any) -> Any:
