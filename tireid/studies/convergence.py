@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tireid.studies.typesetting import number
+
 if TYPE_CHECKING:
     from tireid.studies.results import Results
 
@@ -50,15 +52,11 @@ def readable_convergence(table: pd.DataFrame, enough: float = ENOUGH) -> pd.Data
     for arm, runs in table.groupby(level="arm", sort=False):
         before, end, gain = (runs[name].mean(skipna=False) for name in ("before", "end", "gain"))
         rows[arm] = {
-            "at three quarters": _text(before, ".1f"),
-            "at the end": _text(end, ".1f"),
-            "gain": _text(gain, "+.1f"),
-            "lowest to highest seed": " to ".join(_text(runs["gain"].agg(edge), "+.1f") for edge in ("min", "max")),
+            "at three quarters": number(before, 1),
+            "at the end": number(end, 1),
+            "gain": number(gain, 1, "+"),
+            "lowest to highest seed": " to ".join(number(runs["gain"].agg(edge), 1, "+") for edge in ("min", "max")),
             "flat seeds": f"{runs['flat'].sum()} of {len(runs)}",
             "converged": "yes" if gain < enough else "no",
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("arm")
-
-
-def _text(value: float, form: str) -> str:
-    return "-" if np.isnan(value) else f"{value:{form}}".replace("-", "−")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tireid.studies.statistics import compare, estimate, holm
+from tireid.studies.typesetting import number
 
 if TYPE_CHECKING:
     from tireid.studies.results import Results
@@ -181,12 +182,12 @@ def readable_comparisons(table: pd.DataFrame, digits: int = 1) -> pd.DataFrame:
     rows = {
         row["arm"]: {
             "against": row["baseline"],
-            difference: f"{_number(row['difference'], digits, '+')} {_range(row, digits, '+')}",
+            difference: f"{number(row['difference'], digits, '+')} {_range(row, digits, '+')}",
             "p": _p(row["p"]),
             "p, Holm": _p(row["p_holm"]),
             "p, seeds": _p(row["p_seeds"]),
             "p, people": _p(row["p_people"]),
-            "d_z": _number(row["d_z"], 1),
+            "d_z": number(row["d_z"], 1),
             "queries better/worse": f"{row['improved']:.0%} / {row['worsened']:.0%}" if row["queries"] > 1 else "-",
         }
         for row in _records(table)
@@ -208,7 +209,7 @@ def reading(table: pd.DataFrame, alpha: float = ALPHA) -> str:
     """:func:`comparisons` in sentences, one a line: which arm is ahead after Holm's correction, and which is not."""
     lines = []
     for row in _records(table):
-        figures = f"{_number(row['difference'], 1, '+')} {_range(row, 1, '+')}, Holm's p {_p(row['p_holm'])}"
+        figures = f"{number(row['difference'], 1, '+')} {_range(row, 1, '+')}, Holm's p {_p(row['p_holm'])}"
         if row["p_holm"] < alpha:
             verb = "is ahead of" if row["difference"] > 0 else "is behind"
         else:
@@ -221,22 +222,14 @@ def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:
     return table.reset_index().to_dict("records")
 
 
-def _number(value: float, digits: int, sign: str = "") -> str:
-    """With a minus of its own width; a dash for what is not known, an infinity as such."""
-    if math.isnan(value):
-        return "-"
-    text = f"{value:{sign},.{digits}f}" if math.isfinite(value) else f"{value:{sign}}".replace("inf", "∞")
-    return text.replace("-", "−")
-
-
 def _mean(row: Mapping[Any, Any], digits: int) -> str:
     """With the standard deviation where there are several seeds."""
-    std = "" if math.isnan(row["std"]) else f" ± {_number(row['std'], digits)}"
-    return _number(row["mean"], digits) + std
+    std = "" if math.isnan(row["std"]) else f" ± {number(row['std'], digits)}"
+    return number(row["mean"], digits) + std
 
 
 def _range(row: Mapping[Any, Any], digits: int, sign: str = "") -> str:
-    return f"({_number(row['low'], digits, sign)} to {_number(row['high'], digits, sign)})"
+    return f"({number(row['low'], digits, sign)} to {number(row['high'], digits, sign)})"
 
 
 def _p(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -14,6 +15,14 @@ LATEX_SPECIAL = {
     ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "×": r"$\times$", "→": r"$\rightarrow$",
     "−": "$-$", "∞": r"$\infty$",
 }  # fmt: skip
+
+
+def number(value: float, digits: int, sign: str = "") -> str:
+    """With a minus of its own width; a dash for what is not known, an infinity as such."""
+    if math.isnan(value):
+        return "-"
+    text = f"{value:{sign},.{digits}f}" if math.isfinite(value) else f"{value:{sign}}".replace("inf", "∞")
+    return text.replace("-", "−")
 
 
 def escape_markdown(cell: object) -> str:
