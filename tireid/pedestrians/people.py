@@ -31,28 +31,27 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Upper:
-    """Upper garment; a dress is one whose :attr:`Person.lower` is None.
+class Garment(Item):
+    """A garment; `second` is the colour of its pattern: of checks, a graphic, or the side stripe of sweatpants."""
 
-    `second` is the colour of the pattern or graphic; `inner` the colour of the shirt that shows under an open garment.
-    """
-
-    type: str
-    colour: str
     pattern: str = "plain"
     second: str | None = None
+
+
+@dataclass(frozen=True)
+class Upper(Garment):
+    """Upper garment; a dress is one whose :attr:`Person.lower` is None.
+
+    `inner` is the colour of the shirt that shows under an open garment.
+    """
+
     sleeve: str = "long"
     inner: str | None = None
 
 
 @dataclass(frozen=True)
-class Lower:
-    """Lower garment; `second` is the colour of the pattern (checks, or the side stripe of sweatpants)."""
-
-    type: str
-    colour: str
-    pattern: str = "plain"
-    second: str | None = None
+class Lower(Garment):
+    """Lower garment."""
 
 
 @dataclass(frozen=True)
