@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tireid.basics.extras import require
 from tireid.data.images import load_image, normalize, open_image
 from tireid.demo.later import Later
 from tireid.demo.parts import block, html, labelled, row, shortened, widgets
@@ -16,6 +17,7 @@ from tireid.model import TIReID
 from tireid.search.gallery import Gallery
 from tireid.search.metrics import Floats
 from tireid.show.cards import data_address, picture_html, safe, thumbnail
+from tireid.show.plots import attention_overlay
 
 LARGE, WHOLE, WORDS = (480, 720), "all that was searched with", 40
 MEANING = "Bright: where 3 x 3 patches are hidden, the score falls most."
@@ -110,12 +112,9 @@ def _figure(content: str, caption: str) -> str:
 
 
 def _overlay(picture: Any, heat: Any) -> str:
-    from matplotlib.figure import Figure
-
-    from tireid.show.plots import attention_overlay
-
     height = 4.0
-    figure = Figure(figsize=(max(0.9, height * picture.width / picture.height), height), dpi=100)
+    size = (max(0.9, height * picture.width / picture.height), height)
+    figure = require("matplotlib.figure", "notebooks").Figure(figsize=size, dpi=100)
     axes = figure.add_axes((0, 0, 1, 1))
     attention_overlay(np.asarray(picture.convert("RGB")), heat, axes)
     axes.set_aspect("auto")  # fills the figure, which has the picture's shape up to a pixel

@@ -88,9 +88,8 @@ class PictureMap:
             left, right, bottom, top = region
             inside = (x >= left) & (x <= right) & (y >= bottom) & (y <= top)
         else:
-            from matplotlib.path import Path
-
-            inside = Path(np.reshape(region, (-1, 2))).contains_points(self.pictures)
+            outline = require("matplotlib.path", "notebooks").Path(np.reshape(region, (-1, 2)))
+            inside = outline.contains_points(self.pictures)
         rows: Ints = np.flatnonzero(inside)
         return rows
 
