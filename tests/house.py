@@ -94,13 +94,15 @@ def long_signatures() -> set[str]:
 
 
 def imports(tree: ast.AST) -> set[str]:
-    """Top-level names of all packages that are imported, wherever it stands, those for type checking included."""
+    """Top-level names of all packages that are imported or required, wherever, those for type checking included."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             found.add(node.module or "")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "require":
+            found |= {str(name.value) for name in node.args[:1] if isinstance(name, ast.Constant)}
     return {str(name).partition(".")[0] for name in found}
 
 

@@ -13,9 +13,9 @@ import pytest
 from tests.explain.coverage import coverage
 from tireid.data import load_dataset
 from tireid.explain.confidence import QuerySpread, how_sure
+from tireid.explain.failures import person_attributes
 from tireid.explain.phrases import BANK, add_phrase, mentioned
 from tireid.explain.questions import PhraseBank, suggest
-from tireid.explain.reasons import person_attributes
 from tireid.model import TIReID
 from tireid.search import Gallery, bootstrap_interval
 from tireid.search.metrics import rank_relevant

@@ -10,12 +10,8 @@ import pytest
 import torch
 
 from tests.search.fakes import picture
-from tireid.explain.reasons import (
-    failures,
-    person_attributes,
-    word_ablation,
-    word_heat,
-)
+from tireid.explain.failures import failures, person_attributes
+from tireid.explain.reasons import word_ablation, word_heat
 from tireid.model import TIReID
 from tireid.model.encoding import evaluating
 from tireid.options import Config

@@ -8,33 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from tireid.basics.extras import extra
+from tireid.basics.extras import require
 from tireid.demo.state import Store
 from tireid.show.cards import COLOURS, safe
 
-with extra("notebooks"):
-    import ipywidgets as widgets
-
+widgets: Any = require("ipywidgets", "notebooks")
 _CSS = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 STYLE = f"<style>\n{_CSS.replace('var(--tireid-wrong)', COLOURS[False])}</style>"
 
 FULL, LONG = "100%", 40
-__all__ = [
-    "FULL",
-    "STYLE",
-    "bind",
-    "block",
-    "html",
-    "joined",
-    "labelled",
-    "numbers_in",
-    "row",
-    "say_written",
-    "shortened",
-    "slider",
-    "table_html",
-    "widgets",
-]
 
 
 def html(content: str = "", **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Why a picture was found: words left out, failures, the heat of a word."""
+"""Why a picture was found: words left out, the heat of a word."""
 
 from __future__ import annotations
 
@@ -13,22 +13,12 @@ import torch
 
 from tireid.data.images import load_image, normalize
 from tireid.data.masking import real_token_mask
-from tireid.explain.failures import attribute_difference, failures, person_attributes
 from tireid.model import TIReID
 from tireid.model.encoding import evaluating
 from tireid.search.encoder import encode
 from tireid.search.gallery import Gallery
 from tireid.search.index import Mask, ranks_of
 from tireid.search.metrics import Floats, normalised_rows
-
-__all__ = [
-    "Ablation",
-    "attribute_difference",
-    "failures",
-    "person_attributes",
-    "word_ablation",
-    "word_heat",
-]
 
 CLIP_CONTEXT = 77
 """Tokens that are read by a model that does not say how many it reads."""
