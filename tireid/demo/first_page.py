@@ -5,28 +5,12 @@ from __future__ import annotations
 import secrets
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
 HOST, WAIT = "127.0.0.1", 202
-PAGE = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>tireid</title>
-<meta name="viewport" content="width=device-width"><link rel="icon" href="data:;base64,=">
-<style>:root {{ color-scheme: light dark }} body {{ margin: 12px; font-family: sans-serif }}</style>
-<main><p role="status" id="said">{said}</p>{preview}</main>
-<script>
-const said = document.getElementById("said");
-async function ask(missed) {{
-  try {{
-    const answer = await fetch("said", {{redirect: "manual"}});
-    if (answer.status !== {wait}) return location.reload();
-    said.textContent = await answer.text();
-    missed = 0;
-  }} catch {{ missed += 1 }}
-  if (missed > 100) said.textContent = "The command has ended; its terminal says why.";
-  setTimeout(ask, 200, missed);
-}}
-ask(0);
-</script>"""
+PAGE = Path(__file__).with_name("first_page.html").read_text(encoding="utf-8")
 
 
 class FirstPage:
