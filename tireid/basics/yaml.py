@@ -103,10 +103,12 @@ def parse_yaml(text: str) -> Any:
 
 
 def read_yaml(path: str | Path) -> Any:
-    """:func:`parse_yaml` of a UTF-8 file; the error names the file. Raises OSError where it cannot be read."""
+    """:func:`parse_yaml` of a UTF-8 file; the error names the file, also one that cannot be read."""
     path = Path(path)
     try:
         return parse_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise YAMLError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise YAMLError(f"{path} is not UTF-8 text: {error}") from None
     except YAMLError as error:

@@ -132,7 +132,7 @@ def load_profile(profile: str | Path, notebook: Path) -> dict[str, Any]:
         raise ParameterError(f"profile '{profile}': there is no file {path}")
     try:
         tree = {} if (found := read_yaml(path)) is None else found
-    except (OSError, YAMLError) as error:
+    except YAMLError as error:
         raise ParameterError(f"profile {error}") from error
     values = tree.get(notebook.stem) if isinstance(tree, dict) else tree
     if values is not None and not isinstance(values, dict):

@@ -142,8 +142,6 @@ class Study:
         path = Path(path)
         try:
             return cls.from_dict(read_yaml(path), path)
-        except OSError as error:
-            raise StudyError(f"study {path} cannot be read: {error.strerror}") from error
         except YAMLError as error:
             raise StudyError(f"study {error}") from error
 

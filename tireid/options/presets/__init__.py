@@ -78,8 +78,6 @@ def read_yaml(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     """A mapping whose keys are among `keys`, each but `extends` a mapping; :class:`ConfigError` names the file."""
     try:
         tree = read_plain(path) or {}
-    except OSError as error:
-        raise ConfigError(f"preset {path} cannot be read: {error.strerror}") from error
     except YAMLError as error:
         raise ConfigError(f"preset {error}") from error
     if not isinstance(tree, dict):
