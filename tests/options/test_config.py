@@ -135,3 +135,15 @@ def test_a_saved_configuration_that_is_not_valid_names_its_file(tmp_path: Path) 
     path.write_text('{"loss": {"gama": 16}}')
     with pytest.raises(ConfigError, match=r"old\.json: unknown option 'loss\.gama'; did you mean 'loss\.gamma'"):
         Config.load(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("seed=yes", "seed=true", "seed='1'", "epochs=1.5", "loss.gamma='64'", "loss.gamma=true", "loss.gamma=inf"),
+        *("loss.gamma=.nan", "optimizer.betas=[nan, 1]", "optimizer.betas=[0.9]", "root=3", "image.flip=[0.5]"),
+    ],
+)
+def test_a_value_of_another_kind_is_no_value(text: str) -> None:
+    with pytest.raises(ConfigError, match=text.partition("=")[0].replace(".", r"\.")):
+        Config.preset("paper").override([text])

@@ -181,7 +181,7 @@ def test_a_file_name_that_is_not_utf8(model, tmp_path):
     loaded = Gallery.load(gallery.save(tmp_path / "index"), model)
     hits = loaded.search("red")
     assert [h.path for h in hits] == [path]
-    assert "caf?.png" in str(hits)
+    assert r"caf\udce9.png" in str(hits)
     hits.save_html(tmp_path / "page.html")
 
 
@@ -356,3 +356,16 @@ def test_construction_errors(features, paths, options, message):
 def test_a_gallery_of_another_dimension_is_noticed_at_the_search():
     with pytest.raises(ValueError, match="2 dimensions, the gallery's 3"):
         gallery_of(np.eye(3)).search("1 2")
+
+
+@pytest.mark.parametrize("ids", [[1, np.nan, 2], [1.9, 1, 2], ["a", "b", "c"], [True, False, True], [2**63, 1, 2]])
+def test_who_is_not_an_integer_is_nobody(model, ids) -> None:
+    with pytest.raises(ValueError, match=r"person_ids must be integers below 2\*\*63 \(for a gallery of unknown"):
+        Gallery(model, model.encode_texts(["red", "blue", "pink"]), list("abc"), person_ids=ids)
+
+
+@pytest.mark.parametrize("query", [np.zeros((9, 5, 3)), np.full((9, 5, 3), 300), np.zeros((9, 5), np.uint8), b"a man"])
+def test_a_picture_to_search_with_is_no_other_array(model, query) -> None:
+    gallery = Gallery(model, model.encode_texts(["red"]), ["a"])
+    with pytest.raises(TypeError, match="a picture is a path, a PIL image or a uint8 array"):
+        gallery.search(query)

@@ -12,9 +12,9 @@ class ConfigError(ValueError):
 
 
 class Section(BaseModel):
-    """Frozen group of options; unknown keys are errors."""
+    """Frozen group of options; unknown keys are errors, and so are text or true for a number, NaN and infinity."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, strict=True, allow_inf_nan=False)
 
 
 class Variant(Section):

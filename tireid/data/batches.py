@@ -8,6 +8,7 @@ training.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -286,6 +287,7 @@ def make_loader(
     ):
         if found != expected:
             raise ValueError(f"{what} has {found} entries, but the {split.name} split needs {expected}")
+    workers = min(workers, os.cpu_count() or 1)  # a configuration may come from a larger machine
     if lengths is None:
         lengths = torch.full_like(labels, input_ids.shape[1])
     return DataLoader(

@@ -130,18 +130,21 @@ def load_image(source: str | Path | Image.Image | npt.NDArray[Any], size: Size, 
     """
     if min(size) < 1:
         raise ValueError(f"size is (height, width) in pixels, got {size}")
+    return torch.from_numpy(resize(as_picture(source, size, upright=upright), size))
+
+
+def as_picture(source: Any, size: Size | None = None, *, upright: bool = False) -> Image.Image:
+    """RGB, of what :func:`load_image` takes, with its errors; a JPEG is decoded no larger than `size` needs."""
     if isinstance(source, (str, Path)):
-        image = open_image(source, size, upright=upright)
-    elif isinstance(source, Image.Image):
-        image = to_rgb(source, upright=upright)
-    elif isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.ndim == 3 and source.shape[2] == 3:
+        return open_image(source, size, upright=upright)
+    if isinstance(source, Image.Image):
+        return to_rgb(source, upright=upright)
+    if isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.ndim == 3 and source.shape[2] == 3:
         if 0 in source.shape:
             raise ValueError(f"a picture needs at least one pixel, got an array {source.shape}")
-        image = Image.fromarray(np.ascontiguousarray(source))
-    else:
-        got = f"array {source.dtype} {source.shape}" if isinstance(source, np.ndarray) else type(source).__name__
-        raise TypeError(f"a picture is a path, a PIL image or a uint8 array (H, W, 3); got {got}")
-    return torch.from_numpy(resize(image, size))
+        return Image.fromarray(np.ascontiguousarray(source))
+    got = f"array {source.dtype} {source.shape}" if isinstance(source, np.ndarray) else type(source).__name__
+    raise TypeError(f"a picture is a path, a PIL image or a uint8 array (H, W, 3); got {got}")
 
 
 def resize(image: Image.Image, size: Size) -> UInt8Array:

@@ -126,7 +126,7 @@ class OptimizerConfig(Section):
     groups: Literal["part", "irra"] = "part"
     """How parameters are grouped: by part, or by IRRA's rules, see :func:`tireid.model.parameters.parameter_groups`."""
     weight_decay: float = Field(4e-5, ge=0)
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    betas: tuple[Fraction, Fraction] = Field((0.9, 0.999), strict=False)
     """Decay of the running means of the gradient and of its square."""
     eps: float = Field(1e-3, gt=0)
     """A hyper-parameter as much as the precision is: with pure half-precision weights 1e-3 moves about a tenth as far
@@ -150,7 +150,7 @@ class TrainingConfig(Section):
     """Epochs between validations."""
     select_on: Literal["val", "test"] = "val"
     """Split that selects the best checkpoint. `test` reproduces the peers' habit and is labelled as such."""
-    metrics: tuple[Annotated[str, own_or_part((), "metric", "training.metrics")], ...] = ()
+    metrics: tuple[Annotated[str, own_or_part((), "metric", "training.metrics")], ...] = Field((), strict=False)
     """Import paths of retrieval metrics of one's own, reported beside R@k, mAP and mINP on the test split."""
     log_every: int = Field(20, ge=1)
     """Steps between rows of the history."""

@@ -44,21 +44,24 @@ def to_numpy(values: Any) -> npt.NDArray[Any]:
     return np.asarray((values.float() if values.dtype == torch.bfloat16 else values).numpy())
 
 
-def checked_ids(ids: Ids, name: str, length: int) -> npt.NDArray[Any]:
-    """(length,) integers or strings as an array. Raises ValueError for another shape or kind."""
+def checked_ids(
+    ids: Ids, name: str, length: int, kinds: str = "iubUS", expected: str = "integers or strings"
+) -> npt.NDArray[Any]:
+    """(length,) identities of one of the `kinds` as an array. Raises ValueError for another shape or kind."""
     array = to_numpy(ids)
     if array.shape != (length,):
         raise ValueError(f"{name} must have the shape ({length},), one per row, not {array.shape}")
     if array.dtype.kind == "O":  # a column of pandas
         array = np.array(array.tolist())
-    if array.dtype.kind not in "iubUS":
-        raise ValueError(f"{name} must be integers or strings, not {array.dtype}")
+    if array.dtype.kind not in kinds:
+        raise ValueError(f"{name} must be {expected}, not {array.dtype}")
     return array
 
 
 def checked_numbers(ids: Ids, name: str, length: int) -> Ints:
     """(length,) integers. Raises ValueError for another shape or kind, such as the NaN of somebody unknown, or 1.9."""
-    array = checked_ids(ids, name, length)
-    if array.dtype.kind not in "iu" or array.max(initial=0) >= 2**63:
-        raise ValueError(f"{name} must be integers below 2**63, not {array.dtype}; pass None where nobody is known")
+    expected = "integers below 2**63 (for a gallery of unknown people pass None)"
+    array = checked_ids(ids, name, length, "iu", expected)
+    if array.max(initial=0) >= 2**63:
+        raise ValueError(f"{name} must be {expected}, not {array.max()}")
     return array.astype(np.int64)

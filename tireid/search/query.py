@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tireid.data.images import open_image
+from tireid.data.images import as_picture
 from tireid.search.encoder import Encoder, encode
 from tireid.search.features import Features, Floats, Ints, normalised_rows, to_numpy
 from tireid.search.pictures import EXTENSIONS
@@ -25,6 +25,7 @@ def parse(query: Any = None, text: str | None = None, image: Any = None) -> tupl
 
     Raises:
         ValueError: no query or two, an empty description, a picture that cannot be read.
+        TypeError: something that is neither, such as pixels that are not uint8.
 
     >>> parse("a man in red")
     ('a man in red', None)
@@ -42,13 +43,7 @@ def parse(query: Any = None, text: str | None = None, image: Any = None) -> tupl
         raise ValueError(f"the description must be text that is not empty, not {text!r}")
     if text is not None and image is None and text.lower().endswith(EXTENSIONS) and Path(text).is_file():
         raise ValueError(f"{text!r} is a picture's file, not a description: pass image= or a pathlib.Path")
-    return text, None if image is None else _picture(image)
-
-
-def _picture(image: Any) -> Image.Image:
-    if isinstance(image, str | Path):
-        return open_image(image, upright=True)
-    return image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image, np.uint8)).convert("RGB")
+    return text, None if image is None else as_picture(image, upright=True)
 
 
 def encode_query(
