@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, Literal
 
 import pytest
 import torch
 
+import tireid.losses
 from tireid.basics.section import by_kind
-from tireid.losses import ALIGNMENTS, AlignmentLoss, CircleLoss, SDMLoss, sdm_loss, tal_loss
+from tireid.losses import (
+    ALIGNMENTS,
+    RECOVERIES,
+    AlignmentLoss,
+    CircleLoss,
+    Recovery,
+    SDMLoss,
+    sdm_loss,
+    tal_loss,
+)
 from tireid.options import Config, ConfigError
 
 CLIP = {"dataset": "CUHK-PEDES", "root": "/data"}
@@ -80,6 +92,13 @@ def test_each_loss_computes_with_its_own_numbers() -> None:
     assert len(set(values.values())) == len(ALIGNMENTS)
     assert values["tal"] == tal_loss(image, text, ids, margin=0.1, temperature=0.015).item()
     assert values["sdm"] == sdm_loss(image, text, ids, temperature=0.02).item()
+
+
+def test_every_loss_of_the_package_can_be_named() -> None:
+    rooms = [import_module(f"tireid.losses.{room.name}") for room in iter_modules(tireid.losses.__path__)]
+    own = {thing for room in rooms for thing in vars(room).values() if isinstance(thing, type)}
+    for base, known in ((AlignmentLoss, ALIGNMENTS), (Recovery, RECOVERIES)):
+        assert {thing for thing in own if issubclass(thing, base) and thing is not base} == set(known.values())
 
 
 def test_a_loss_without_a_computation_or_a_name_of_its_own_cannot_be_defined() -> None:
