@@ -7,15 +7,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from tireid.model.activation import QuickGELU
+from tireid.model.attention import plain
 from tireid.options import InteractionConfig
 
 
-class QuickGELU(nn.Module):
-    """x * sigmoid(1.702 x), CLIP's activation."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Any shape, kept."""
-        return x * torch.sigmoid(1.702 * x)
+def _written_out(x: Tensor, need_weights: bool = False) -> dict[str, bool]:
+    """Options of `nn.MultiheadAttention`, which writes its products out when it is asked for their weights."""
+    return {"need_weights": need_weights or plain(x), "average_attn_weights": False}
 
 
 class ResidualAttentionBlock(nn.Module):
@@ -34,7 +33,7 @@ class ResidualAttentionBlock(nn.Module):
     def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:
         """x (B, L, D) and padding bool (B, L), True where nothing is to be read; returns (B, L, D)."""
         normed = self.ln_1(x)
-        x = x + self.attn(normed, normed, normed, key_padding_mask=padding, need_weights=False)[0]
+        x = x + self.attn(normed, normed, normed, key_padding_mask=padding, **_written_out(normed))[0]
         return x + self.mlp(self.ln_2(x))  # type: ignore[no-any-return]
 
 
@@ -122,7 +121,7 @@ class InteractionEncoder(nn.Module):
         padding = None if text_mask is None else ~text_mask
         queries, context = (text, image) if query == "text" else (image, text)
         query_padding, context_padding = (padding, None) if query == "text" else (None, padding)
-        options = {"key_padding_mask": context_padding, "need_weights": need_weights, "average_attn_weights": False}
+        options = _written_out(queries, need_weights) | {"key_padding_mask": context_padding}
         x, weights = self.cross_attn(queries, context, context, **options)
         if self.residual:
             x = queries + x

@@ -13,6 +13,7 @@ from tireid.data.masking import MaskedTokens, eot_positions, masking_noise, real
 from tireid.data.text import Tokenizer
 from tireid.model.distributed import global_rows, local_rows
 from tireid.model.interaction import MLMHead, RecoveryHead
+from tireid.model.lengths import by_length, reads_lengths
 from tireid.model.towers import DualEncoder, Tokens
 from tireid.options import Config
 
@@ -84,7 +85,7 @@ class Views:
     @once
     def text(self) -> Tokens:
         """Features of the clean captions."""
-        return self._both[0] if self._reads_both else self.model.backbone.encode_text(self.input_ids)
+        return self._both[0] if self._reads_both else self._encode(self.input_ids)
 
     @once
     def masked(self) -> MaskedTokens:
@@ -105,7 +106,7 @@ class Views:
     @once
     def masked_text(self) -> Tokens:
         """Features of the masked captions."""
-        return self._both[1] if self._reads_both else self.model.backbone.encode_text(self.masked.input_ids)
+        return self._both[1] if self._reads_both else self._encode(self.masked.input_ids)
 
     @property
     def _reads_both(self) -> bool:
@@ -119,25 +120,52 @@ class Views:
     @once
     def _both(self) -> tuple[Tokens, Tokens]:
         """Clean and masked captions in one pass of the text tower."""
-        both = self.model.backbone.encode_text(torch.cat([self.input_ids, self.masked.input_ids]))
+        both = self._encode(torch.cat([self.input_ids, self.masked.input_ids]))
         (clean, hidden), (tokens, hidden_tokens) = both.pooled.chunk(2), both.tokens.chunk(2)
         return Tokens(clean, tokens), Tokens(hidden, hidden_tokens)
 
     @once
     def masked_fused(self) -> Tensor:
         """(B, L, D): masked captions after they have looked at the image."""
-        seen = None if self.model.config.interaction.attend_padding else self.real
-        fused: Tensor = self.model.interact(self.masked_text.tokens, self.image.tokens, seen)
-        return fused
+        text, image = self.masked_text.tokens, self.image.tokens
+        if self.model.config.interaction.attend_padding:
+            fused: Tensor = self.model.interact(text, image, None)
+            return fused
+        return self._interact(text, image)
+
+    def _encode(self, ids: Tensor, eot_embedding: Tensor | None = None) -> Tokens:
+        """Features of captions, at least up to their ends; all where the interaction reads what follows."""
+        backbone = self.model.backbone
+        if self.model.config.interaction.attend_padding:
+            return backbone.encode_text(ids, eot_embedding)
+        ends = eot_positions(ids, self.model.tokenizer.eos_id)
+
+        def run(rows: Tensor, longest: int) -> Tensor:
+            return backbone.encode_text(ids[rows, :longest], eot_embedding).tokens
+
+        tokens = by_length(run, ends + 1, ids.shape[1])
+        return Tokens(tokens[torch.arange(len(ids), device=ids.device), ends], tokens)
+
+    def _interact(self, text: Tensor, image: Tensor) -> Tensor:
+        """(B, L, D): captions after they have looked at the image, up to their ends."""
+
+        def run(rows: Tensor, longest: int) -> Tensor:
+            fused: Tensor = self.model.interact(text[rows, :longest], image[rows], self.real[rows, :longest])
+            return fused
+
+        return by_length(run, self.real.sum(dim=1), text.shape[1])
 
     def hidden_tokens(self) -> tuple[Tensor, Tensor]:
         """Fused features (n, D) of the chosen tokens and their labels (n,), of which the last may be -100: no token.
 
-        n depends on shapes and options only, since a number that depends on the draw would make an accelerator wait
-        and a compiler stop. It is so far above the expected number (at least ten standard deviations) that nothing is
-        left out; with masked captions that were given it is the number of all tokens.
+        On a processor n is their number. Elsewhere it depends on shapes and options only, since one that depends on the
+        draw would make an accelerator wait and a compiler stop. It is so far above the expected number (at least ten
+        standard deviations) that nothing is left out; with masked captions that were given it is that of all tokens.
         """
         options, labels = self.model.config.masking, self.masked.labels.flatten()
+        if reads_lengths(labels):
+            places = (labels != -100).nonzero()[:, 0]
+            return self.masked_fused.flatten(0, 1)[places], labels[places]
         share = 1.0 if self._given else max(options.probability, options.up_to or 0.0)
         slots = min(len(labels), math.ceil(1.25 * share * len(labels)) + 2 * len(self.input_ids) + 64)
         places = (labels != -100).to(torch.uint8).argsort(descending=True, stable=True)[:slots]
@@ -165,8 +193,8 @@ class Views:
         if token == "eot":
             return self.at_eot(self.masked_fused)
         if token == "mask":
-            text = model.backbone.encode_text(self.masked.input_ids, eot_embedding=model.recovery_embedding)
-            return self.at_eot(model.interact(text.tokens, self.image.tokens, self.real))
+            text = self._encode(self.masked.input_ids, model.recovery_embedding)
+            return self.at_eot(self._interact(text.tokens, self.image.tokens))
         image = model.backbone.encode_image(self.pixel_values, self._patch_mask(), model.recovery_embedding)
         fused: Tensor = model.interact(self.text.tokens, image.tokens, self.real, query="image")
         return fused[:, 0]
@@ -178,10 +206,10 @@ class Views:
 
     def _targets(self, target: str) -> list[Tensor]:
         if target == "fused":
-            by_image = self.model.config.recovery.token == "image"
-            query: Literal["text", "image"] = "image" if by_image else "text"
-            fused = self.model.interact(self.text.tokens, self.image.tokens, self.real, query=query)
-            return [fused[:, 0] if by_image else self.at_eot(fused)]
+            text, image = self.text.tokens, self.image.tokens
+            if self.model.config.recovery.token == "image":
+                return [self.model.interact(text, image, self.real, query="image")[:, 0]]
+            return [self.at_eot(self._interact(text, image))]
         text = [self.text.pooled] if target in ("text", "both") else []
         return text + ([self.image.pooled] if target in ("image", "both") else [])
 

@@ -9,8 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
+from transformers.models.clip.modeling_clip import CLIPMLP
 
 from tireid.data.masking import eot_positions
+from tireid.model import attention
+from tireid.model.activation import QuickGELU, autocast
 
 Interpolation = Literal["bilinear", "bicubic"]
 IMAGE_POSITIONS = "vision_model.embeddings.position_embedding.weight"
@@ -61,8 +64,11 @@ class DualEncoder(nn.Module):
         self.eos_id = _configured_eos(text.eos_token_id, text.vocab_size) if eos_id is None else eos_id
 
         clip = CLIPModel(clip_config)
-        clip.set_attn_implementation("sdpa")
+        clip.set_attn_implementation(attention.NAME)
         self.vision_model, self.text_model = clip.vision_model, clip.text_model
+        for module in clip.modules():
+            if isinstance(module, CLIPMLP) and module.config.hidden_act == "quick_gelu":
+                module.activation_fn = QuickGELU()
         self.visual_projection, self.text_projection = clip.visual_projection, clip.text_projection
         self.vision_model.embeddings.position_embedding = _table(1 + self.grid[0] * self.grid[1], vision.hidden_size)
         self.text_model.embeddings.token_embedding = _table(vocab_size, text.hidden_size)
@@ -133,7 +139,7 @@ class DualEncoder(nn.Module):
             patches = torch.where(patch_mask[..., None], filler, patches)
         first = embeddings.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
         x = torch.cat([first, patches], dim=1) + embeddings.position_embedding.weight
-        x = self.vision_model.pre_layrnorm(x)
+        x = autocast(self.vision_model.pre_layrnorm(x))
         x = self.vision_model.encoder(inputs_embeds=x).last_hidden_state
         tokens = self.visual_projection(self.vision_model.post_layernorm(x))
         return Tokens(tokens[:, 0], tokens)
@@ -153,7 +159,7 @@ class DualEncoder(nn.Module):
         if eot_embedding is not None:
             at_eot = torch.arange(input_ids.shape[1], device=input_ids.device) == eot[:, None]
             words = torch.where(at_eot[..., None], eot_embedding.to(words.dtype), words)
-        x = self.text_model.embeddings(inputs_embeds=words)
+        x = autocast(self.text_model.embeddings(inputs_embeds=words))
         x = self.text_model.encoder(inputs_embeds=x, is_causal=True).last_hidden_state
         tokens = self.text_projection(self.text_model.final_layer_norm(x))
         return Tokens(tokens[rows, eot], tokens)

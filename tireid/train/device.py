@@ -1,14 +1,11 @@
-"""What a training runs on: device, precision, attention kernels, memory."""
+"""What a training runs on: device, precision, memory."""
 
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tireid.basics.extras import extra
 from tireid.options import Config
@@ -43,12 +40,6 @@ def build_accelerator(config: Config, output_dir: Path, tensorboard: bool = Fals
             f"({accelerator.num_processes})"
         )
     return accelerator
-
-
-def attention(accelerator: Accelerator) -> AbstractContextManager[Any]:
-    """On a processor, plain attention for bfloat16: at these lengths torch's fused one takes 1.3 times as long."""
-    plain = accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16"
-    return sdpa_kernel(SDPBackend.MATH) if plain else nullcontext()
 
 
 def peak_memory_mib() -> float | None:

@@ -33,7 +33,7 @@ from tireid.model import TIReID
 from tireid.options import Config
 from tireid.search import Score, evaluate
 from tireid.train.claim import claim_data
-from tireid.train.device import attention, build_accelerator
+from tireid.train.device import build_accelerator
 from tireid.train.folder import RunFolder, read_state
 from tireid.train.recipe import build_sampler, build_schedule, gradient_norms
 from tireid.train.run import SELECTION_METRIC, TrainingError, TrainingRun
@@ -195,7 +195,7 @@ class _Loop:
         )
         with self.accelerator.accumulate(self.model):
             pixel_values = self.augment(batch.images)
-            with self.accelerator.autocast(), attention(self.accelerator):
+            with self.accelerator.autocast():
                 out = self.model(
                     pixel_values,
                     batch.input_ids,
