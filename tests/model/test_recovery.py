@@ -102,18 +102,18 @@ def test_one_text_pass_and_one_interaction_serve_both_terms(
     make: Make, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = make("recovery.target=text")
-    calls = {"text": 0, "interaction": 0}
+    captions = {"text": 0, "interaction": 0}
     encode_text, forward = model.backbone.encode_text, model.interact
 
-    def count_text(*args: object, **options: object) -> object:
-        calls["text"] += 1
-        return encode_text(*args, **options)
+    def count_text(ids: torch.Tensor, *args: object) -> object:
+        captions["text"] += len(ids)
+        return encode_text(ids, *args)
 
-    def count_interaction(*args: object, **options: object) -> object:
-        calls["interaction"] += 1
-        return forward(*args, **options)
+    def count_interaction(text: torch.Tensor, *args: object) -> object:
+        captions["interaction"] += len(text)
+        return forward(text, *args)
 
     monkeypatch.setattr(model.backbone, "encode_text", count_text)
     monkeypatch.setattr(model, "interact", count_interaction)
     model(*batch)
-    assert calls == {"text": 1, "interaction": 1}  # clean and masked together; masked
+    assert captions == {"text": 2 * len(batch[1]), "interaction": len(batch[1])}  # clean and masked; masked

@@ -25,15 +25,15 @@ def attend(
     value: Tensor,
     attention_mask: Tensor | None,
     scaling: float | None = None,
-    dropout: float = 0.0,
     is_causal: bool = False,
-    **_: Any,
+    **options: Any,
 ) -> tuple[Tensor, None]:
     """(B, heads, L, d) each to (B, L, heads, d), as :class:`transformers.AttentionInterface` asks.
 
     With `is_causal` a position sees itself and those before it; `attention_mask` must be None.
     """
     assert attention_mask is None
+    dropout = options.get("dropout", 0.0)
     if plain(query):
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
         q, k, v = (x.flatten(0, 1) for x in (query, key, value))

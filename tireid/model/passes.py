@@ -210,8 +210,8 @@ class Views:
             if self.model.config.recovery.token == "image":
                 return [self.model.interact(text, image, self.real, query="image")[:, 0]]
             return [self.at_eot(self._interact(text, image))]
-        text = [self.text.pooled] if target in ("text", "both") else []
-        return text + ([self.image.pooled] if target in ("image", "both") else [])
+        pooled = [self.text.pooled] if target in ("text", "both") else []
+        return pooled + ([self.image.pooled] if target in ("image", "both") else [])
 
     def _patch_mask(self) -> Tensor:
         """Bool (B, h * w): the share `recovery.patch_mask` of each image's patches, at least one; drawn globally."""
