@@ -60,7 +60,7 @@ def test_text_tokens_and_targets_equal_loops(token: str, target: str, make: Make
 def test_image_token_reads_the_whole_caption(target: str, make: Make, batch: Batch) -> None:
     model = make("recovery.token=image", f"recovery.target={target}", "recovery.temperature=0.2").eval()
     views = Views(model, batch[0], batch[1], None, torch.Generator().manual_seed(0))
-    hidden = views._patch_mask()
+    hidden = views.hidden_patches
     assert hidden.sum(dim=1).tolist() == [2] * 6  # 30% of 8 patches
     recovered, targets = [], []
     for i, caption in enumerate(CAPTIONS):

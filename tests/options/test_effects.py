@@ -152,9 +152,12 @@ def built(config: Config, data: Dataset) -> list[Any]:
     batch = next(iter(loop.loader))
     images = loop.augment(batch.images)
     generator = torch.Generator().manual_seed(config.seed)
+    calls: list[int] = []  # of a layer: again where its activations were not kept
+    first = loop.bare_model.backbone.vision_model.encoder.layers[0]
+    first.mlp.register_forward_pre_hook(lambda *_: calls.append(1))
     out = loop.model.train()(images, batch.input_ids, batch.labels, generator=generator, progress=0.3)
     out.loss.backward()
-    found += [images.sum().item(), batch.input_ids.tolist(), out.loss.item()]
+    found += [len(calls), images.sum().item(), batch.input_ids.tolist(), out.loss.item()]
     found += [value.item() for value in out.losses.values()]
     found += [sum(p.grad.abs().sum().item() for p in model.parameters() if p.grad is not None)]
     with warnings.catch_warnings():

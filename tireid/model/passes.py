@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from tireid.data.masking import MaskedTokens, eot_positions, masking_noise, real_token_mask
 from tireid.data.text import Tokenizer
+from tireid.losses import mlm_loss
 from tireid.model.distributed import global_rows, local_rows
 from tireid.model.interaction import MLMHead, RecoveryHead
 from tireid.model.lengths import by_length, reads_lengths
@@ -52,6 +53,21 @@ class once(Generic[T]):
         value = self.method(views)
         views.__dict__[self.method.__name__] = value  # found before this descriptor from now on
         return value
+
+
+class Features(NamedTuple):
+    """What the losses read of B pairs."""
+
+    image: Tensor
+    """(B, D) not normalised"""
+    text: Tensor
+    """(B, D) of the captions that are aligned, clean or masked"""
+    words: Tensor | None
+    """Summed cross-entropy of the hidden words, a scalar; None without that term"""
+    recovered: Tensor | None
+    """(B, D) the global token after the interaction, before its head; None without that term"""
+    targets: tuple[Tensor, ...]
+    """(B, D) each, what it is compared with"""
 
 
 class Views:
@@ -110,12 +126,24 @@ class Views:
 
     @property
     def _reads_both(self) -> bool:
-        """Whether some term reads the clean captions and some the masked ones."""
+        """Whether some term reads the clean captions and some the masked ones, as they are."""
         model, loss = self.model, self.model.config.loss
         recovery = model.config.recovery if model.recovery_head is not None else None
         clean = not loss.align_masked or (recovery is not None and recovery.target != "image")
         hidden = loss.align_masked or model.mlm_head is not None or (recovery is not None and recovery.token == "eot")
         return clean and hidden
+
+    @property
+    def hides_patches(self) -> bool:
+        """Whether some term reads pictures with patches hidden."""
+        return self.model.recovery_head is not None and self.model.config.recovery.token == "image"
+
+    @property
+    def hides_words(self) -> bool:
+        """Whether some term reads masked captions."""
+        model = self.model
+        recovers = model.recovery_head is not None and not self.hides_patches
+        return model.config.loss.align_masked or model.mlm_head is not None or recovers
 
     @once
     def _both(self) -> tuple[Tokens, Tokens]:
@@ -171,6 +199,19 @@ class Views:
         places = (labels != -100).to(torch.uint8).argsort(descending=True, stable=True)[:slots]
         return self.masked_fused.flatten(0, 1)[places], labels[places]
 
+    def features(self) -> Features:
+        """All that the losses read."""
+        model = self.model
+        seen = self.masked_text if model.config.loss.align_masked else self.text
+        words, recovered = None, None
+        targets: tuple[Tensor, ...] = ()
+        if model.mlm_head is not None:
+            hidden, labels = self.hidden_tokens()
+            words = mlm_loss(model.mlm_head(hidden), labels, normalizer=1.0)
+        if model.recovery_head is not None:
+            recovered, targets = self.recovered(), tuple(self.targets())
+        return Features(self.image.pooled, seen.pooled, words, recovered, targets)
+
     @once
     def real(self) -> Tensor:
         """Bool (B, L): start to end of text; masking does not move them."""
@@ -195,7 +236,7 @@ class Views:
         if token == "mask":
             text = self._encode(self.masked.input_ids, model.recovery_embedding)
             return self.at_eot(self._interact(text.tokens, self.image.tokens))
-        image = model.backbone.encode_image(self.pixel_values, self._patch_mask(), model.recovery_embedding)
+        image = model.backbone.encode_image(self.pixel_values, self.hidden_patches, model.recovery_embedding)
         fused: Tensor = model.interact(self.text.tokens, image.tokens, self.real, query="image")
         return fused[:, 0]
 
@@ -213,7 +254,8 @@ class Views:
         pooled = [self.text.pooled] if target in ("text", "both") else []
         return pooled + ([self.image.pooled] if target in ("image", "both") else [])
 
-    def _patch_mask(self) -> Tensor:
+    @once
+    def hidden_patches(self) -> Tensor:
         """Bool (B, h * w): the share `recovery.patch_mask` of each image's patches, at least one; drawn globally."""
         count = self.model.backbone.grid[0] * self.model.backbone.grid[1]
         device = self.pixel_values.device if self.generator is None else self.generator.device

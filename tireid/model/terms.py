@@ -6,26 +6,31 @@ import torch
 from torch import Tensor, nn
 
 from tireid.data.masking import MaskedTokens
-from tireid.losses import AlignmentLoss, Recovery, class_circle_loss, identity_loss, mlm_loss
+from tireid.losses import AlignmentLoss, Recovery, class_circle_loss, identity_loss
 from tireid.losses.common import at_least_float32
 from tireid.model.distributed import gather
 from tireid.model.gaussian import Gaussian
-from tireid.model.interaction import MLMHead, RecoveryHead
-from tireid.model.passes import Views
+from tireid.model.interaction import RecoveryHead
+from tireid.model.passes import Features
 
 
-def mlm_term(head: MLMHead, views: Views) -> Tensor:
-    """Predicting the hidden words, a scalar."""
-    hidden, labels = views.hidden_tokens()
+def mlm_term(words: Tensor, labels: Tensor) -> Tensor:
+    """Predicting the hidden words, a scalar: their summed cross-entropy `words` over the number of `labels` (B, L)."""
     total = gather((labels != -100).sum()[None]).sum().clamp(min=1)
     # Over the global count, summed over processes: the same number everywhere, and the right averaged gradient.
-    return gather(mlm_loss(head(hidden), labels, normalizer=total)[None]).sum()
+    return gather((words / total)[None]).sum()
 
 
-def recovery_term(options: Recovery, head: RecoveryHead, views: Views, ids: Tensor, progress: float) -> Tensor:
-    """Recovering the global token, a scalar: the mean over its targets. `ids` (B,) are the global batch's people."""
-    recovered = gather(at_least_float32(head(views.recovered())))
-    targets = [gather(at_least_float32(target)) for target in views.targets()]
+def recovery_term(options: Recovery, head: RecoveryHead, features: Features, ids: Tensor, progress: float) -> Tensor:
+    """Recovering the global token, a scalar: the mean over its targets. `ids` (B,) are the global batch's people.
+
+    Raises:
+        ValueError: `features` are of a model without that term.
+    """
+    if features.recovered is None:
+        raise ValueError("these features have no recovered token")
+    recovered = gather(at_least_float32(head(features.recovered)))
+    targets = [gather(at_least_float32(target)) for target in features.targets]
     return torch.stack([options.compute(recovered, target, ids, progress) for target in targets]).mean()
 
 

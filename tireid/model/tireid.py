@@ -16,6 +16,7 @@ from tireid.domain import Domain
 from tireid.losses.alignment import ramp
 from tireid.losses.common import at_least_float32
 from tireid.model import io
+from tireid.model.caching import in_chunks
 from tireid.model.distributed import gather, shared_generator
 from tireid.model.encoding import Picture, encode_images, encode_texts
 from tireid.model.gaussian import Gaussian, reparameterise, uncertainty
@@ -54,6 +55,8 @@ class TIReID(nn.Module):
         self.tokenizer = tokenizer
         self.config = config
         self.num_identities = num_identities
+        if config.training.checkpointing:
+            backbone.checkpoint()
         self.domain: Domain | None = None  # what it was trained on, where that is known
         width, terms = backbone.width, config.loss
         self.interaction: InteractionEncoder | None = None
@@ -102,18 +105,18 @@ class TIReID(nn.Module):
         check_inputs(pixel_values, input_ids, person_ids, masked, progress)
         generator = self._generator(generator)
         views = Views(self, pixel_values, input_ids, masked, generator)
+        features = in_chunks(views, self.config.training.chunk) if self.training else views.features()
         ids = gather(person_ids)
         alpha = self._alpha(progress, generator)
-        image = self._gaussian(views.image.pooled, ids, alpha, generator)
-        seen = views.masked_text if self.config.loss.align_masked else views.text
-        text = self._gaussian(seen.pooled, ids, alpha, generator)
+        image = self._gaussian(features.image, ids, alpha, generator)
+        text = self._gaussian(features.text, ids, alpha, generator)
 
         align = self.config.uncertainty.align if self.config.uncertainty.enabled else "samples"
         losses = {"align": alignment_loss(self.config.loss, image, text, ids, progress, align)}
-        if self.mlm_head is not None:
-            losses["mlm"] = mlm_term(self.mlm_head, views)
+        if features.words is not None:
+            losses["mlm"] = mlm_term(features.words, views.masked.labels)
         if self.recovery_head is not None:
-            losses["recovery"] = recovery_term(self.config.recovery, self.recovery_head, views, ids, progress)
+            losses["recovery"] = recovery_term(self.config.recovery, self.recovery_head, features, ids, progress)
         if self.config.loss.identity and self.training:
             losses["identity"] = identity_term(self.config.loss, self.classifier, image, text, ids)
         loss = torch.stack([getattr(self.config.loss, name) * value for name, value in losses.items()]).sum()

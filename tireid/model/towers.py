@@ -115,6 +115,12 @@ class DualEncoder(nn.Module):
             adapted[WORDS] = torch.cat([words, extra])
         copy_weights(self, adapted)
 
+    def checkpoint(self) -> None:
+        """Keep the input of every layer only, in training, and compute the layer again for its gradient."""
+        for tower in (self.vision_model, self.text_model):
+            older = tower.gradient_checkpointing_enable  # its name until transformers 5.22
+            getattr(tower, "activation_checkpointing_enable", older)({"use_reentrant": False})
+
     def encode_image(
         self, pixel_values: Tensor, patch_mask: Tensor | None = None, mask_embedding: Tensor | None = None
     ) -> Tokens:

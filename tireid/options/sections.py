@@ -145,6 +145,11 @@ class TrainingConfig(Section):
     weights are always float32."""
     accumulate: int = Field(1, ge=1)
     """Batches per optimiser step; each batch has its own loss, so negatives do not grow with it."""
+    chunk: int | None = Field(None, ge=1)
+    """Pairs whose activations are held at a time: gradient caching, for a batch that does not fit. The gradients are
+    those of the whole batch, every pair is encoded twice. None: all at once."""
+    checkpointing: bool = False
+    """Keep the input of every layer of the towers only, and compute the layer again for its gradient."""
     clip_norm: float | None = Field(None, gt=0)
     evaluate_every: int = Field(1, ge=1)
     """Epochs between validations."""
