@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,4 +114,21 @@ def test_commands_run(block: Block, place: Path) -> None:
     if any(word.startswith(NEEDS_MORE) for words in ours for word in words) or not ours:
         pytest.skip("needs more than a test has; its options were checked")
     for words in ours:
-        assert run([sys.executable, "-m", *words], place).strip()
+        if words[1] == "demo":
+            assert page_of([sys.executable, "-m", *words, "--no-browser"], place).startswith("<!DOCTYPE html>")
+        else:
+            assert run([sys.executable, "-m", *words], place).strip()
+
+
+def page_of(command: list[str], place: Path) -> str:
+    """What is served at the address that a command prints; then it is interrupted."""
+    environment = os.environ | {"TIREID_CACHE": str(place / "cache"), "PYTHONPATH": str(house.ROOT)}
+    server = subprocess.Popen(command, cwd=place, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        address = next(line.strip() for line in server.stdout if line.startswith("http"))
+        with urllib.request.urlopen(address, timeout=300) as answer:
+            return str(answer.read().decode())
+    finally:
+        server.terminate()
+        server.wait(timeout=60)

@@ -20,6 +20,7 @@ USES = {
     "tensorboard": ("curves for TensorBoard", "import torch.utils.tensorboard"),
     "maps": ("UMAP maps", "import umap"),
     "notebooks": ("notebooks, plots, widgets, reports", "import tireid.demo, tireid.runner.export, seaborn"),
+    "demo": ("`tireid demo`: the widgets as a local page", "import voila.app"),
     "sweep": ("runs of a study side by side, here or on Slurm", "import submitit, filelock"),
     "docs": ("building this documentation", "import sphinx.application, myst_nb.sphinx_ext, furo"),
     "dev": ("tests and static checks", "import pytest, hypothesis, playwright.sync_api"),

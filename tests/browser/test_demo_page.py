@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,14 +17,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.browser.lab import chromium
 from tests.browser.test_retrieval_demo import SHOTS, Seen, _nothing_is_cut_off, _until_names_differ
 
 playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright (extra `dev`)")
 pytest.importorskip("voila", reason="the page needs the extra `demo`")
+Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe comes with the extra `dev`").Axe
 ROOT, SECONDS, QUIET_SECONDS = Path(__file__).parents[2], 1000, 5.0
 SECTIONS = ("Filters", "Why", "How sure", "Map", "Failures", "Basket", "Cite")
+GIVE = """async ([content, kind, event, name]) => {
+    const blob = await (await fetch('data:image/png;base64,' + content)).blob(), given = new DataTransfer();
+    given.items.add(new File([blob], name, {type: 'image/png'}));
+    const how = {bubbles: true, cancelable: true, dataTransfer: given, clipboardData: given};
+    document.querySelector('.tireid-search input').dispatchEvent(new window[kind](event, how)) }"""
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
@@ -61,10 +71,15 @@ class Page(Seen):
         page.on("request", lambda request: self.hosts.add(request.url.partition("?")[0]))
         page.on("response", lambda answer: self.errors.append(answer.url) if answer.status >= 400 else None)
 
+    def check(self, name: str) -> None:
+        """What axe finds, and how bad: nothing serious."""
+        found = Axe().run(self.page).response["violations"]
+        assert [(name, item["id"], item["help"]) for item in found if item["impact"] in ("serious", "critical")] == []
+
     def shoot_all(self, name: str) -> None:
         if SHOTS:
             Path(SHOTS).mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=Path(SHOTS) / f"page_{name}.png")
+            self.page.screenshot(path=Path(SHOTS) / f"page_{name}.jpg", type="jpeg", quality=70)
 
 
 @pytest.fixture(scope="module")
@@ -83,30 +98,50 @@ def browser() -> Iterator[Any]:
         launched.close()
 
 
+def test_the_first_picture_comes_within_five_seconds(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a fresh machine: nothing is drawn or indexed yet. On a busy one, before PyTorch would have been imported."""
+    monkeypatch.setenv("TIREID_CACHE", str(tmp_path))
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    with demo_page() as (url, began):
+        page.goto(url, wait_until="commit")
+        page.locator("figure img").first.wait_for(timeout=120 * SECONDS)
+        seconds = time.monotonic() - began
+        assert page.locator("figure img").count() == 10
+        assert page.get_by_role("status").inner_text()
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import torch, transformers"], check=True)
+    imported = time.monotonic() - began
+    with capsys.disabled():
+        print(f"\ncommand to first picture {seconds:.1f} s, beside import torch, transformers {imported:.1f} s")
+    assert seconds < max(QUIET_SECONDS, imported)
+
+
 def test_from_the_command_to_a_description_and_its_reasons(
     address: tuple[str, float], browser: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url, began = address
     seen = Page(browser.new_page(viewport={"width": 1280, "height": 800}))
     seen.page.goto(url, wait_until="commit")
-    seen.page.locator("figure img").first.wait_for(timeout=120 * SECONDS)
-    seconds, load = time.monotonic() - began, os.getloadavg()[0] / (os.cpu_count() or 1)
-    seen.demo.locator("figure img").first.wait_for(timeout=120 * SECONDS)
-    alive = time.monotonic() - began
+    seen.demo.locator("figure img").first.wait_for(timeout=240 * SECONDS)
     with capsys.disabled():
-        print(f"\ncommand to first picture {seconds:.1f} s, to live widgets {alive:.1f} s, load {load:.1f} per core")
-    if load < 0.5:
-        assert seconds < QUIET_SECONDS
+        print(f"\ncommand to live widgets {time.monotonic() - began:.1f} s, load {os.getloadavg()[0]:.1f}")
     first = seen.demo.locator("figure").first
     assert re.search(r"\.(jpg|png)", first.inner_text()), "the file's name is on the card"
     assert first.bounding_box()["y"] + 240 < 800, "the first picture is on the first screen"
+    seen.check("plain")
     _search_by_keyboard(seen)
+    seen.demo.locator(".closer img[alt^='Regions of']").wait_for(timeout=120 * SECONDS)
     _nothing_reaches_over(seen)
     seen.shoot_all("light")
+    if SHOTS:
+        shutil.copy(Path(SHOTS) / "page_light.jpg", ROOT / "notebooks/images/demo.jpg")  # of the documentation
     for name in SECTIONS:
         seen.demo.get_by_role("button", name=re.compile(rf"^{name}")).first.click()
         seen.page.wait_for_timeout(2 * SECONDS)
         _nothing_reaches_over(seen)
+        seen.check(name)
         seen.shoot_all(f"light_{name.lower().replace(' ', '_')}")
     assert seen.errors == []
     assert all(request.startswith(("http://127.0.0.1:", "data:", "blob:")) for request in seen.hosts), seen.hosts
@@ -119,16 +154,33 @@ def test_a_phone_in_the_dark(address: tuple[str, float], browser: Any) -> None:
     brightness = seen.page.evaluate("() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert max(brightness[:3]) < 80
     _nothing_reaches_over(seen)
+    seen.check("phone, dark")
     seen.shoot_all("phone_dark")
     seen.demo.get_by_role("button", name="More like this").first.click()
     seen.demo.locator(".queried").wait_for(timeout=60 * SECONDS)
     seen.button("Why").click()
-    words = seen.demo.locator(".tireid-panel").get_by_text("Words of the description")
-    words.wait_for(timeout=60 * SECONDS)
+    hint = seen.demo.locator(".tireid-panel").get_by_text("Click a result to see it larger")
+    hint.wait_for(timeout=60 * SECONDS)
     seen.page.wait_for_timeout(SECONDS)
-    assert words.bounding_box()["y"] < seen.demo.locator("figure").first.bounding_box()["y"], "no scrolling to it"
+    assert hint.bounding_box()["y"] < seen.demo.locator("figure").first.bounding_box()["y"], "no scrolling to it"
     _nothing_reaches_over(seen)
+    seen.check("phone, dark, why")
     seen.shoot_all("phone_dark_why")
+    assert seen.errors == []
+
+
+def test_a_photograph_is_dropped_and_pasted(address: tuple[str, float], browser: Any) -> None:
+    seen = Page(browser.new_page(viewport={"width": 1280, "height": 800}))
+    seen.page.goto(address[0], wait_until="commit")
+    seen.demo.locator("figure img").first.wait_for(timeout=240 * SECONDS)
+    buffer = io.BytesIO()
+    Image.effect_noise((400, 600), 90).convert("RGB").save(buffer, "PNG")
+    content = base64.b64encode(buffer.getvalue()).decode()
+    for kind, event, name in (("DragEvent", "drop", "dropped.png"), ("ClipboardEvent", "paste", "pasted.png")):
+        seen.page.evaluate(GIVE, [content, kind, event, name])
+        seen.demo.get_by_text(f"like {name}").wait_for(timeout=60 * SECONDS)
+    assert "unlike those that the model was trained on" in seen.demo.get_by_role("note").first.inner_text()
+    _nothing_reaches_over(seen)
     assert seen.errors == []
 
 

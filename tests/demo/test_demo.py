@@ -104,7 +104,7 @@ def test_k_and_filters(demo: RetrievalDemo) -> None:
     demo.bar.text.value = "a man in red"
     demo.bar.k.value = 4
     assert len(demo.results) == len(demo.grid.pictures) == len(demo.grid.buttons) == 4
-    demo.bar.k_slider.value = 12
+    demo.bar.k.value = 12
     assert demo.bar.k.value == 12
     demo.bar.people.value = "11, 12"
     assert set(demo.results["person_id"]) == {11, 12}
@@ -196,7 +196,7 @@ def test_how_sure_and_its_suggestions(demo: RetrievalDemo, monkeypatch: pytest.M
     assert f"{sureness.low[0]} to {sureness.high[0]}" in demo.sure.table.value
     assert sureness.meaning.split()[0] in demo.sure.words.value
     wide = (sureness.high - sureness.low).sum()
-    demo.sure.level_slider.value = 0.5
+    demo.sure.level.value = 0.5
     assert demo.sure.level.value == 0.5
     assert (demo.sure.sureness.high - demo.sure.sureness.low).sum() < wide
     before = demo.bar.text.value

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import socket
+import time
 import urllib.request
 from pathlib import Path
 
@@ -93,10 +94,23 @@ def test_the_first_page_leaves_its_port_to_the_next_one() -> None:
         assert (status, "<b>first view</b>" in page, "Reading &lt;the&gt;" in page) == (200, True, True)
         for path in ("/", "/?token=guess", "/said", "/?token=%C3%A9"):
             assert ask(path) == (WAIT, "Reading <the> pictures")
+        listening = first.hand_over()
+        with socket.create_connection((HOST, port)) as asked:
+            asked.sendall(b"hello")
+            taken, _ = next(filter(None, (_accepted(listening) for _ in range(1000))))
+            with taken:
+                assert taken.recv(5) == b"hello", "who asks meanwhile is not turned away"
     finally:
         first.close()
-        first.close()
     FirstPage(port, "secret", "").close()
+
+
+def _accepted(listening: socket.socket) -> tuple[socket.socket, object] | None:
+    """The socket is served without blocking."""
+    try:
+        return listening.accept()
+    except BlockingIOError:
+        return time.sleep(0.01)
 
 
 def test_other_weights_under_a_bundled_name_are_another_model(

@@ -6,6 +6,7 @@ import secrets
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socket import socket
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,7 +17,7 @@ PAGE = Path(__file__).with_name("first_page.html").read_text(encoding="utf-8")
 class FirstPage:
     """Serves `preview` (HTML) to who has the token; everybody else is told to wait, in the words of :meth:`say`.
 
-    The page asks again and again, and loads itself anew when somebody else answers on the port: after :meth:`close`.
+    The page asks again and again, and loads itself anew when somebody else answers: after :meth:`hand_over`.
     """
 
     def __init__(self, port: int, token: str, preview: str) -> None:
@@ -45,12 +46,20 @@ class FirstPage:
         """What is being done, in the page's first line."""
         self._said = said
 
+    def hand_over(self) -> socket:
+        """The listening socket, to be served by somebody else: nobody who asks meanwhile is turned away."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.socket.setblocking(False)
+        self._server.socket.listen(128)
+        return self._server.socket
+
     def close(self) -> None:
-        """Leave the port to the live page; may be called twice."""
+        """Give the port back."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
-            self._server.server_close()
+        self._server.server_close()
 
     def _page(self, preview: str) -> str:
         return PAGE.format(said=escape(self._said), preview=preview, wait=WAIT)

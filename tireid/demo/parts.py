@@ -51,17 +51,6 @@ def labelled(
     return kind(description=description, **(look | options))
 
 
-def slider(
-    kind: Callable[..., Any], description: str, width: str = "16em", label: str = "4.5em", **options: Any
-) -> Any:
-    """A slider, to stand beside a field of the same value.
-
-    The handles of ipywidgets' sliders have no accessible name (8.1), so a field with a label is what a screen reader
-    uses; the slider shows no number of its own.
-    """
-    return labelled(kind, description, width, label, readout=False, continuous_update=False, **options)
-
-
 def bind(
     store: Store,
     key: str,

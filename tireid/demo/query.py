@@ -9,7 +9,7 @@ from typing import Any
 from tireid.demo.answer import Answer
 from tireid.demo.drawer import Controls
 from tireid.demo.page import summary
-from tireid.demo.parts import bind, block, html, joined, labelled, numbers_in, row, shortened, slider, widgets
+from tireid.demo.parts import bind, block, html, joined, labelled, numbers_in, row, shortened, widgets
 from tireid.demo.photograph import Photograph
 from tireid.demo.source import Source
 from tireid.demo.state import ALL, FIND, MOST, Store, View
@@ -26,7 +26,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     `text` is the bar; `add` adds a phrase to it, `recent` goes back to an earlier description. `together` and
     `text_only` say what counts where a picture is searched with. The other controls stand in the section `filters`:
-    `caption` (-1: free text), `find`, `k`, `k_slider`, `weight`, `people`, `cameras`, `split`, `person`, `gallery` and
+    `caption` (-1: free text), `find`, `k`, `weight`, `people`, `cameras`, `split`, `person`, `gallery` and
     `compare`; those that this gallery has no data for are not shown. `upload` takes pictures to search in,
     `photograph` one to search with (given to `take` as name and bytes), and `message` is the line as text.
     """
@@ -46,7 +46,6 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.caption = labelled(widgets.Dropdown, "Or a caption", "auto", options=self._choices(None))
         self.find = labelled(widgets.Dropdown, "Find", "22em", options=[(_find_name(way), way) for way in FIND])
         self.k = labelled(widgets.BoundedIntText, "Results, k", "12em", min=1, max=MOST)
-        self.k_slider = slider(widgets.IntSlider, f"1 to {MOST}", min=1, max=MOST)
         patient: dict[str, Any] = {"continuous_update": False}
         self.people = labelled(widgets.Text, "Only people", "17em", placeholder="all; or 12, 15", **patient)
         self.cameras = labelled(widgets.Text, "Only cameras", "17em", placeholder="all; or 1, 3", **patient)
@@ -61,7 +60,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.message = ""
         self._recent: list[str] = []
         wanted = [control for control, wanted in self._optional() if wanted]
-        controls = [*([self.caption] if source.captions else []), row(self.k, self.k_slider), self.find]
+        controls = [*([self.caption] if source.captions else []), self.k, self.find]
         rows = [*controls, row(*wanted, self.weight), row(self.gallery, self.upload)]
         self.filters = Controls("filters", "Filters", rows)
         search = row(self.text, self.photograph, self.add, self.recent)
@@ -105,7 +104,6 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.add.observe(self._add, names="value")
         self.together.observe(lambda change: self._find(FIND[3] if change["new"] else FIND[2]), names="value")
         self.text_only.on_click(lambda _: self._find(FIND[0]))
-        bind(store, "k", self.k_slider)
         for key in ("people", "cameras"):
             bind(store, key, getattr(self, key), partial(numbers_in, name=key), joined)
         bind(store, "person", self.person, _one_number, lambda person: "" if person is None else str(person))

@@ -60,6 +60,7 @@ def serve(found: Collection, port: int, *, browser: bool = True) -> None:
 
 def _run(notebook: Path, port: int, token: str, first: FirstPage) -> None:
     with extra("demo"):
+        from tornado.httpserver import HTTPServer
         from traitlets.config import Config
         from voila.app import Voila
 
@@ -67,7 +68,7 @@ def _run(notebook: Path, port: int, token: str, first: FirstPage) -> None:
         def listen(self) -> None:
             # One kernel is started before it is asked for; a page that is loaded again starts its own.
             self.kernel_manager.kernel_pools_config = {"default": {"pool_size": 0}}
-            first.close()
+            self.app.listen = lambda *_: HTTPServer(self.app).add_socket(first.hand_over())
             super().listen()
 
     own: dict[str, Any] = {

@@ -69,9 +69,8 @@ class Source:
         attributes: Mapping[int, Mapping[str, str]] | None = None,
     ) -> None:
         if compare is not None and compare.names != gallery.names:
-            raise ValueError(
-                f"compare must hold the same pictures in the same order: {len(compare)}, the gallery has {len(gallery)}"
-            )
+            told = "compare must hold the same pictures in the same order"
+            raise ValueError(f"{told}: {len(compare)} pictures, the gallery has {len(gallery)}")
         self.gallery, self.other, self.names, self.attributes = gallery, compare, names, attributes
         self.splits = () if split is None else (split,) if isinstance(split, Split) else tuple(split)
         self.captions: list[str] = [caption for part in self.splits for caption in part.captions]

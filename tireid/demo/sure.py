@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tireid.demo.answer import Answer
-from tireid.demo.parts import bind, block, html, labelled, row, slider, table_html, widgets
+from tireid.demo.parts import bind, block, html, labelled, row, table_html, widgets
 from tireid.demo.source import Source, kept_text
 from tireid.demo.state import FIND, Store, View
 from tireid.domain import describe
@@ -23,8 +23,8 @@ QUESTIONS, AMONG = 3, 20
 class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """Intervals of the ranks, how often each result stands first, and phrases whose mention would split the results.
 
-    `level` and `level_slider` say how often the intervals are meant to hold. `suggestions` are the buttons that add
-    their words to the description; `sureness` and `verdict` are what is shown, as numbers and as a sentence.
+    `level` says how often the intervals are meant to hold. `suggestions` are the buttons that add their words to the
+    description; `sureness` and `verdict` are what is shown, as numbers and as a sentence.
     """
 
     name, title = "sure", "How sure"
@@ -37,14 +37,12 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.verdict = ""
         options: dict[str, Any] = {"min": 0.5, "max": 0.95, "step": 0.05}
         self.level = labelled(widgets.BoundedFloatText, "Level", "12em", **options)
-        self.level_slider = slider(widgets.FloatSlider, "50 to 95%", label="5.5em", **options)
         self.words, self.table = html(), html()
         self.questions = widgets.VBox(layout=widgets.Layout(flex="1 1 300px"))
         self.table.layout.flex = "0 1 auto"
         lower = row(self.table, self.questions, align_items="flex-start")
-        super().__init__([row(self.level, self.level_slider), self.words, lower], layout=widgets.Layout(width="100%"))
-        for control in (self.level, self.level_slider):
-            bind(store, "level", control, lambda level: round(level, 2))
+        super().__init__([self.level, self.words, lower], layout=widgets.Layout(width="100%"))
+        bind(store, "level", self.level, lambda level: round(level, 2))
 
     @property
     def suggestions(self) -> list[Any]:
