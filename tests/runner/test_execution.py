@@ -26,6 +26,8 @@ from tireid.runner.output import CELL_CHARACTERS
     ("ending", "message", "status"),
     [
         ("import sys; sys.exit()", "SystemExit: ; it ends the notebook early", 1),
+        ("quit()", r"quit\(\) or exit\(\) ends the notebook early", 1),
+        ("exit(0)", r"quit\(\) or exit\(\) ends the notebook early", 1),
         ("raise SystemExit(0)", "SystemExit: 0; it ends the notebook early", 1),
         ("import os; os._exit(0)", "the kernel ended itself with status 0", 137),
         ("raise KeyboardInterrupt", "KeyboardInterrupt", 1),

@@ -127,6 +127,7 @@ def test_changed_parameters_replace_those_of_every_task(place: Path) -> None:
         ({"grid": {"epochs": 5}}, "grid: epochs must be a list that is not empty, got 5"),
         ({"grid": {"epochs": []}}, r"grid: epochs must be a list that is not empty, got \[\]"),
         ({"grid": {"epochs": "12"}}, "grid: epochs must be a list that is not empty, got '12'"),
+        ({"grid": {"loss.gamma": [1, 1.0]}}, "loss.gamma must be a list of different values, .* would count twice"),
         ({"grid": {"epochs": [1, 2, 1]}}, "epochs must be a list of different values, .* would count twice"),
         ({"zip": {"epochs": [1, 1]}}, "epochs 1 is asked for twice"),
         ({"grid": {"epochs": [1]}, "zip": {"epochs": [2]}}, "epochs is under both grid and zip"),

@@ -111,7 +111,7 @@ def _client_options(folder: Path, progress: str, watch: _Watch) -> dict[str, Any
         "iopub_timeout": 60,
         "timeout_func": watch.seconds_left,
         "on_cell_start": watch.cell_started,
-        "on_cell_executed": _merge_streams,
+        "on_cell_executed": watch.cell_executed,
     }
 
 
@@ -126,7 +126,7 @@ def _unexpected(last: NotebookNode) -> str | None:
     return "it failed without a message" if last.metadata.get("papermill", {}).get("exception") else None
 
 
-def _merge_streams(cell: NotebookNode, **_: Any) -> None:
+def _merge_streams(cell: NotebookNode) -> None:
     """One output per stream, with what a terminal would show of lines that a carriage return begins anew.
 
     nbclient's own merging takes minutes for a line of some 100,000 characters, and the time limit waits for it.
@@ -185,6 +185,12 @@ class _Watch:
         if self.log:
             spent = time.monotonic() - self.started
             print(f"[{spent:6.0f} s] cell {self.cell}/{self.cells}: {self.first_line}", flush=True)
+
+    def cell_executed(self, cell: NotebookNode, cell_index: int, execute_reply: Mapping[str, Any]) -> None:
+        _merge_streams(cell)
+        # IPython's quit and exit raise nothing: they ask whoever started the kernel to end it.
+        if any(asked.get("source") == "ask_exit" for asked in execute_reply["content"].get("payload", ())):
+            raise self.error("quit() or exit() ends the notebook early", FAILED)
 
     def seconds_left(self, cell: NotebookNode) -> float | None:
         if self.timeout is None:

@@ -109,8 +109,8 @@ def run(
     >>> result.metrics["test"]["t2i/R@1"]                                                # doctest: +SKIP
     """
     timeout = how.get("timeout")
-    if timeout is not None and not 0 < timeout < math.inf:
-        raise ValueError(f"timeout: expected a number of seconds above 0, got {timeout}")
+    if timeout is not None and not (type(timeout) in (int, float) and 0 < timeout < math.inf):
+        raise ValueError(f"timeout: expected a number of seconds above 0, got {timeout!r}")
     task = _Task.prepare(Path(notebook), params or {}, profile, output_dir)
     if skip_done and (earlier := task.earlier()):
         return earlier

@@ -227,6 +227,13 @@ def _points(grid: Mapping[str, Any], zipped: Mapping[str, Any]) -> Iterator[dict
             yield dict(zip(grid, values, strict=True)) | row
 
 
+def _as_float(value: Any) -> Any:
+    """1 as 1.0, in lists too, to be compared."""
+    if isinstance(value, list):
+        return [_as_float(item) for item in value]
+    return float(value) if type(value) is int and abs(value) < 2**53 else value
+
+
 def _label(arm: str, point: Mapping[str, Any]) -> str:
     return ", ".join([*([arm] if arm else []), *(f"{name} {_yaml_text(value)}" for name, value in point.items())])
 
@@ -263,7 +270,7 @@ def _contradiction(file: _File) -> str | None:
     if len(set(seeds)) < len(seeds):
         return f"seeds must be a list of different integers, got {seeds}"
     for name, values in grid.items():
-        texts = [_yaml_text(value) for value in values]
+        texts = [_yaml_text(_as_float(value)) for value in values]
         if name in zipped:
             return f"{name} is under both grid and zip"
         if len(set(texts)) < len(texts):
