@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,40 +121,6 @@ def test_damaged_records_are_named(data: Dataset, tmp_path: Path) -> None:
 def test_any_seed_that_the_configuration_takes_trains(data: Dataset, tmp_path: Path, seed: int) -> None:
     config = small(epochs=1).model_copy(update={"seed": seed})
     assert train(config.override(["training.max_steps=1"]), tmp_path, data=data).metrics["steps"] == 1
-
-
-JOB = """
-import sys
-from tireid import Config, load_dataset, train
-config = Config.load(sys.argv[1])
-people = dict(people=(12, 4, 6), images_per_person=2, captions_per_image=1, processes=1)
-train(config, sys.argv[2], data=load_dataset("synthetic", config.root, **people))
-"""
-
-
-@pytest.mark.slow
-def test_a_training_that_is_killed_at_random_moments_ends_the_same(
-    straight: TrainingRun, data: Dataset, tmp_path: Path
-) -> None:
-    """As many kills as `TIREID_KILLS` says (50 in a long run); the last start is left alone."""
-    config = small().model_copy(update={"root": str(data.root)})
-    config.save(tmp_path / "config.json")
-    (tmp_path / "job.py").write_text(JOB, encoding="utf-8")
-    command = [sys.executable, str(tmp_path / "job.py"), str(tmp_path / "config.json"), str(tmp_path / "run")]
-    started = time.monotonic()
-    subprocess.run([*command[:-1], str(tmp_path / "alone")], check=True, capture_output=True)
-    whole, rng = time.monotonic() - started, random.Random(0)
-    for _ in range(int(os.environ.get("TIREID_KILLS", "3"))):
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            time.sleep(rng.uniform(0.5, 1.0) * whole)
-            process.send_signal(signal.SIGKILL)
-    subprocess.run(command, check=True, capture_output=True)
-    for name in ("best", "last"):
-        left, right = weights(tmp_path / "alone" / name), weights(tmp_path / "run" / name)
-        assert all(torch.equal(left[key], right[key]) for key in left)
-    first, second = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("alone", "run"))
-    assert without_times(first) == without_times(second)
-    assert not [path.name for path in (tmp_path / "run").iterdir() if ".new-" in path.name or ".old-" in path.name]
 
 
 def test_the_loop_seeds_as_before() -> None:
