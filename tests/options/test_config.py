@@ -46,9 +46,13 @@ def test_the_recipe_of_the_real_data_sets_is_the_documented_one() -> None:
     assert (config.optimizer.lr, config.optimizer.eps, config.optimizer.weight_decay) == (1e-5, 1e-3, 4e-5)
     assert (config.optimizer.head_lr_factor, config.optimizer.bias_lr_factor) == (5, 2)
     assert (config.sampler.batch_size, config.sampler.pairs_per_person) == (64, 4)
-    assert (config.loss.margin, config.loss.gamma) == (0.25, 64)
+    assert (config.loss.margin, config.loss.gamma) == (0.4, 64)
     assert (config.uncertainty.lam, config.uncertainty.alpha, config.recovery.temperature) == (0.5, 0.5, 0.03)
     assert config.seed == 1
+    assert (
+        Config.preset("irra", dataset="CUHK-PEDES", root="/data").override(["loss.alignment=circle"]).loss.margin
+        == 0.25
+    )
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ CLIP = {"dataset": "CUHK-PEDES", "root": "/data"}
 @pytest.mark.parametrize(
     ("alignment", "published", "on_tiny"),
     [
-        ("circle", {"margin": 0.25, "gamma": 64.0}, {"margin": 0.25, "gamma": 16.0}),
+        ("circle", {"gamma": 64.0}, {"margin": 0.25, "gamma": 16.0}),
         ("sdm", {"temperature": 0.02}, {"temperature": 0.2}),
         ("infonce", {"temperature": 0.02}, {"temperature": 0.2}),
         ("tal", {"margin": 0.1, "temperature": 0.015}, {"margin": 0.4, "temperature": 0.06}),
