@@ -10,6 +10,7 @@ import pytest
 from tests.notebooks.test_claims import ROOT, prose
 from tireid.data import Split, load_dataset
 from tireid.explain.grounding import grounding, recovery
+from tireid.explain.where import garment_shares
 from tireid.model import TIReID
 from tireid.search import bootstrap_interval
 
@@ -85,3 +86,32 @@ def test_the_bundled_model_recovers_as_the_prose_says(bundled: tuple[TIReID, Spl
     low, high = map(float, re.search(r"points \(([\d.]+) to ([\d.]+)\), where 10", text).groups())
     gain = bootstrap_interval(found["right"] - found["masked"], groups=found["person"])
     assert gain == pytest.approx((low, high), abs=2 * POINTS)
+
+
+def test_what_the_prose_says_of_garments_is_in_their_tables() -> None:
+    text = prose(NOTEBOOK)
+    maps = pd.read_csv(ROOT / "notebooks/data/garment_maps.csv").set_index(["map", "garment"])
+    for name in maps.index.unique("map").drop("attention, first look, head 2"):
+        everywhere, parts = maps.loc[name, "all"], maps.loc[name].loc[["upper", "lower", "shoes"], "inside (%)"]
+        share = f"{everywhere['inside (%)']} ({everywhere['low']} to {everywhere['high']})"
+        assert f"{share} | {' | '.join(map(str, parts))} |" in text
+    names = pd.read_csv(ROOT / "notebooks/data/garment_names.csv").set_index(["hidden word is", "wrong picture shows"])
+    longer, whole = names.loc["part of a longer name", "all"], names.loc["the whole name", "all"]
+    every = names.loc["all", "all"]
+    assert f"{100 * longer['words'] / every['words']:.0f}% are a part of a longer name" in text
+    assert f"{longer['right (%)']}% are right, and {longer['wrong (%)']}% with a wrong picture" in text
+    assert f"{whole['right (%)']}% and {whole['wrong (%)']}% are right, {whole['ahead']} points apart" in text
+    assert (
+        f"{100 * names.loc[('all', 'the same garment'), 'words'] / every['words']:.0f}% of the wrong pictures" in text
+    )
+    assert f"{names.loc[('the whole name', 'another garment'), 'ahead']} points ahead" in text
+
+
+@pytest.mark.slow
+def test_the_maps_of_garments_are_what_is_measured() -> None:
+    test = load_dataset("synthetic", people=(1000, 100, 200), masks=["test"]).test
+    found = garment_shares(TIReID.from_pretrained("tiny-street"), test)
+    maps = pd.read_csv(ROOT / "notebooks/data/garment_maps.csv").set_index(["map", "garment"])["inside (%)"]
+    assert len(found) == 3460
+    for column, name in (("attention", "attention, second look, mean of heads"), ("hiding", "hiding")):
+        assert found[column].mean() == pytest.approx(maps[name, "all"], abs=POINTS)
