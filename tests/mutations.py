@@ -159,8 +159,8 @@ MUTATIONS = [
     Mutation(
         "variances mixed across modalities",
         "model/tireid.py",
-        "text = self._gaussian(seen.pooled, ids, alpha, generator)",
-        "both = self._gaussian(torch.cat([seen.pooled, views.image.pooled]), ids.repeat(2), alpha, generator)\n"
+        "text = self._gaussian(features.text, ids, alpha, generator)",
+        "both = self._gaussian(torch.cat([features.text, features.image]), ids.repeat(2), alpha, generator)\n"
         "        text = Gaussian(*(x[..., : len(ids), :] for x in (both.mean, both.variance, both.draws)))",
         "model/test_tireid.py::test_variances_are_those_of_the_features",
     ),
