@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.notebooks.test_claims import prose
+from tireid.data import load_dataset
 from tireid.explain.ceiling import stated_likelihood, text_ceiling
 from tireid.pedestrians import attributes, describe, sample_person, write_dataset
 from tireid.pedestrians.phrases import HABITS
@@ -73,3 +75,10 @@ def test_the_ceiling_is_what_shuffled_rankings_reach(tmp_path: Path) -> None:
 def test_data_without_ground_truth_has_no_ceiling(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         text_ceiling(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_ceiling_of_the_default_test_people_is_what_notebook_10_says() -> None:
+    assert f"would reach {text_ceiling(load_dataset('synthetic').folder)['hit'].mean():.2f}% R@1" in prose(
+        "notebooks/10_ablation.ipynb"
+    )
