@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import matplotlib as mpl
 
 mpl.use("Agg")
@@ -11,8 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image, ImageChops
 
-from tireid.show.plots import PALETTE, attention_overlay, interval_plot, plot_similarities, plot_style
+from tireid.show.plots import PALETTE, attention_overlay, interval_plot, plot_similarities, plot_style, png
 
 
 def test_the_style_holds_inside_its_block_only() -> None:
@@ -57,4 +60,20 @@ def test_intervals_that_leave_out_zero_are_filled() -> None:
     bars = [line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_color() == "C0"]
     assert [list(map(float, bar.get_xdata())) for bar in bars] == [[0.1, 0.3], [-0.1, 0.3], [-0.5, -0.1]]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b", "c"]
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(("mapped", "mode"), [(True, "RGB"), (False, "P")])
+def test_a_picture_without_colour_maps_has_a_palette_and_looks_the_same(mapped: bool, mode: str) -> None:
+    figure, axes = plt.subplots(figsize=(3, 2))
+    axes.plot([0, 1, 0])
+    if mapped:
+        figure.colorbar(axes.imshow(np.linspace(0, 1, 900).reshape(30, 30)))
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
+    picture = Image.open(io.BytesIO(png(figure)))
+    assert picture.mode == mode
+    apart = np.asarray(ImageChops.difference(picture.convert("RGB"), Image.open(drawn).convert("RGB")))
+    assert apart.max() <= (0 if mapped else 40)  # of 255, at the soft edges of lines and letters
+    assert apart.mean() < 1
     plt.close(figure)

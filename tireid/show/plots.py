@@ -51,10 +51,12 @@ def show(figure: Figure, alt: str) -> None:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as a PNG of at most 256 colours: a third of the size, so that notebooks stay small."""
+    """The figure as a PNG. One without colour maps needs at most 256 colours, and a third of the bytes."""
     drawn, encoded = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")
-    few = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    picture = Image.open(drawn).convert("RGB")
+    mapped = any(axes.images or any(part.get_array() is not None for part in axes.collections) for axes in figure.axes)
+    few = picture if mapped else picture.quantize(256, dither=Image.Dither.NONE)
     few.save(encoded, "PNG", optimize=True)
     return encoded.getvalue()
 
