@@ -44,6 +44,7 @@ html_theme = "furo"
 html_title = "tireid"
 html_favicon = "icon.svg"
 html_extra_path = ["front"]
+html_static_path, html_js_files = ["static"], ["accessible.js"]
 html_show_sphinx = False
 html_math_renderer = "mathml"
 html_copy_source = False

@@ -100,6 +100,14 @@ def test_a_page_opens_without_a_failed_request_or_an_error(page: Any, address: s
     assert page.wrong == []
 
 
+@pytest.mark.parametrize("name", ["README", "docs/api", "docs/search", "notebooks/04_circle_loss"])
+def test_axe_finds_nothing_serious(page: Any, address: str, name: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe comes with the extra `dev`").Axe()
+    page.goto(f"{address}/{name}.html", wait_until="networkidle")
+    found = axe.run(page).response["violations"]
+    assert [(item["id"], item["help"]) for item in found if item["impact"] in ("serious", "critical")] == []
+
+
 def test_equations_are_mathml_and_names_have_their_shapes(page: Any, address: str) -> None:
     page.goto(f"{address}/notebooks/04_circle_loss.html")
     assert page.locator("article math").count() > 3
