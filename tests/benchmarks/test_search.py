@@ -61,3 +61,17 @@ def test_the_graph_is_faster_and_finds_nearly_all(
     _, row = benchmark.approximate_search(part)
     show(capsys, row)
     assert row["recall"] >= 0.95
+
+
+@pytest.mark.slow
+def test_shards_cost_little(gallery: benchmark.Gallery, capsys: pytest.CaptureFixture[str]) -> None:
+    row = benchmark.sharded_search(gallery)
+    show(capsys, row)
+    assert row["ratio"] < 2
+
+
+@pytest.mark.slow
+def test_photographs_are_not_decoded_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    row = benchmark.photographs()
+    show(capsys, row)
+    assert row["ratio"] < 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -18,8 +19,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from PIL import Image
 
 from tireid.search.gallery import Gallery
+from tireid.search.index import Index
+from tireid.search.pictures import read_batches
 from tireid.search.ranking import rank_relevant
 
 Row = dict[str, Any]
@@ -114,6 +118,28 @@ def approximate_search(gallery: Gallery, queries: int = 200) -> list[Row]:
     ]
 
 
+def sharded_search(gallery: Gallery, shards: int = 4, queries: int = 20) -> Row:
+    """One query in so many parts beside the same in one."""
+    whole, parts = gallery.index, Index(gallery.index.features.chunk(shards), gallery.names)
+    vectors = gallery.model.encode_texts([str(i) for i in range(queries)]).astype(np.float64)
+    one = median(lambda i: whole.search(vectors[i], 10), queries)
+    ours = median(lambda i: parts.search(vectors[i], 10), queries)
+    return row(f"exact search in {shards} shards, {len(gallery)} pictures", one, ours)
+
+
+def photographs(count: int = 8, size: tuple[int, int] = (384, 128)) -> Row:
+    """Reading JPEG files of 24 megapixels for a model of `size` (height, width) beside decoding them whole."""
+    grain = np.random.default_rng(0).integers(0, 256, (600, 400, 3), np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, f"{i}.jpg") for i in range(count)]
+        Image.fromarray(grain).resize((4000, 6000)).save(paths[0], quality=90)
+        for path in paths[1:]:
+            shutil.copy(paths[0], path)
+        plain = seconds(lambda: [Image.open(path).convert("RGB").resize(size[::-1]) for path in paths])
+        ours = seconds(lambda: [batch.images.shape for batch in read_batches(paths, 4, size)])
+    return row(f"read {count} photographs of 24 megapixels", plain, ours)
+
+
 def loading(gallery: Gallery) -> Row:
     """Loading a saved gallery beside reading its file, and how much memory it takes (MB)."""
     with tempfile.TemporaryDirectory() as folder:
@@ -154,8 +180,8 @@ def row(what: str, reference: float | None, ours: float) -> Row:
 
 
 def run(items: int = 1_000_000, width: int = 512, pictures: int = 19_848) -> list[Row]:
-    """All of it: metrics of `pictures`, then a gallery of `items`, with the graph where usearch is there."""
-    rows = [metrics(pictures, width)]
+    """All of it: photographs, metrics of `pictures`, a gallery of `items`, and its graph where usearch is there."""
+    rows = [photographs(), metrics(pictures, width)]
     features = clustered(items, width)
     model = Numbers(near(features, 256))
     names = [f"camera{i % 15}/{i:07d}.jpg" for i in range(items)]
@@ -163,7 +189,7 @@ def run(items: int = 1_000_000, width: int = 512, pictures: int = 19_848) -> lis
     gallery = Gallery(model, features, names, root="")
     rows += [row(f"construct {items}", None, time.perf_counter() - began), loading(gallery)]
     for held in (gallery, gallery.half()):
-        rows += exact_search(held)
+        rows += [*exact_search(held), sharded_search(held)]
     with suppress(ImportError):  # usearch is not installed
         rows += approximate_search(gallery.half())
     return rows
