@@ -95,7 +95,7 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def test_every_cell_ran(seen: Seen) -> None:
     assert seen.page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
-    assert "opens without a network: True" in seen.page.locator(".jp-Notebook").inner_text()
+    assert seen.page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
 
 
 def test_typing_shows_pictures(seen: Seen) -> None:
