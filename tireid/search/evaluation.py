@@ -209,14 +209,18 @@ def _rank(queries: _Side, gallery: _Side, more: Mapping[str, Metric]) -> pd.Data
     table = per_query_table(ranking, more)
     top = order[table.pop("nearest").to_numpy()]
     other = {"text": "path", "path": "text"}[queries.column]
-    named: dict[str, Any] = {queries.column: queries.names, other: np.nan}
+    named: dict[str, Any] = {queries.column: _texts(queries.names), other: np.nan}
     return table.assign(
         query=np.arange(len(queries.names)),
         person_id=queries.person_ids,
-        top1=[gallery.names[i] for i in top],
+        top1=_texts([gallery.names[i] for i in top]),
         top1_person_id=gallery.person_ids[top],
         **named,
     )
+
+
+def _texts(names: Sequence[str]) -> pd.Series:
+    return pd.Series(names, dtype=object)  # Arrow's text, which pandas prefers, takes no name outside UTF-8
 
 
 def relative_names(paths: Sequence[Path], root: Path | None = None) -> list[str]:

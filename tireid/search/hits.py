@@ -70,8 +70,9 @@ class Hits(Sequence[Hit]):
         """A row per hit: rank, name, score, person_id, camera, correct, path (text)."""
         columns = ["rank", "name", "score", "person_id", "camera", "correct", "path"]
         rows = [[str(hit.path) if name == "path" else getattr(hit, name) for name in columns] for hit in self]
-        table = pd.DataFrame(rows, columns=columns)
-        return table.astype({"person_id": "Int64", "camera": "Int64", "correct": "boolean"})
+        table = pd.DataFrame(rows, columns=columns, dtype=object)  # Arrow's text takes no name outside UTF-8
+        kinds = {"rank": "int64", "score": "float64", "person_id": "Int64", "camera": "Int64", "correct": "boolean"}
+        return table.astype(kinds)
 
     @property
     def title(self) -> str:

@@ -86,10 +86,10 @@ class Searchable(ABC):
     @property
     def table(self) -> pd.DataFrame:
         """A row per picture: name, person_id, camera (missing where unknown), path (text)."""
-        table = pd.DataFrame({"name": list(self.names)})
+        table = pd.DataFrame({"name": list(self.names)}, dtype=object)  # Arrow's text takes no name outside UTF-8
         table["person_id"] = pd.array([None] * len(self) if self.person_ids is None else self.person_ids, "Int64")
         table["camera"] = pd.array(self.cameras or [None] * len(self), "Int64")
-        return table.assign(path=[str(path) for path in self.paths])
+        return table.assign(path=pd.Series([str(path) for path in self.paths], dtype=object))
 
     def search(
         self,
