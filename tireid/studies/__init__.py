@@ -10,6 +10,7 @@ from tireid.studies.study import Study, StudyError
 from tireid.studies.sweep import Sweep, collect, sweep
 
 if TYPE_CHECKING:
+    from tireid.studies.indexing import index
     from tireid.studies.report import curves_figure, differences_figure, write_report
     from tireid.studies.tables import (
         comparisons,
@@ -35,6 +36,7 @@ __all__ = [
     "cost",
     "curves_figure",
     "differences_figure",
+    "index",
     "label",
     "readable_comparisons",
     "readable_convergence",
@@ -49,4 +51,5 @@ __all__ = [
 
 # A sweep needs neither scipy nor matplotlib.
 _OF_REPORT = ("curves_figure", "differences_figure", "write_report")
-__getattr__, __dir__ = lazily(__name__, {"tireid.studies.tables": __all__, "tireid.studies.report": _OF_REPORT})
+_PLACES = {"tireid.studies.tables": __all__, "tireid.studies.report": _OF_REPORT, "tireid.studies.indexing": ("index",)}
+__getattr__, __dir__ = lazily(__name__, _PLACES)
