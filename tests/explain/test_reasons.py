@@ -7,14 +7,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from tests.search.fakes import picture
 from tireid.explain.failures import failures, person_attributes
-from tireid.explain.reasons import word_ablation, word_heat
-from tireid.model import TIReID
-from tireid.model.encoding import evaluating
-from tireid.options import Config
+from tireid.explain.reasons import word_ablation
 from tireid.search import Gallery, evaluate
 
 TEXT = "a man in red and blue and pink"
@@ -148,54 +143,3 @@ def test_attributes_are_read_from_the_ground_truth(tmp_path):
     assert person_attributes(tmp_path) == {7: {"age": "adult"}}
     with pytest.raises(FileNotFoundError, match="synthetic"):
         person_attributes(tmp_path / "imgs")
-
-
-@pytest.fixture(scope="module")
-def attentive() -> TIReID:
-    torch.manual_seed(3)
-    config = Config.preset("paper", backbone="tiny-untrained").override(["interaction.looks=1"])
-    return TIReID.build(config, train_captions=["a man in a red coat", "a blue hat"]).eval()
-
-
-def test_heat_is_the_cross_attention_of_the_words_tokens(attentive):
-    text, image = "a man with zebra-striped shoes", picture("red").resize((32, 96))
-    tokenizer = attentive.tokenizer
-    heat = word_heat(attentive, image, text, 3)
-    assert (heat.shape, heat.dtype) == (attentive.backbone.grid, np.float32)
-
-    ids = tokenizer([text])
-    before, word = (len(tokenizer([part], 64, trim=True)[0]) - 2 for part in ("a man with", "zebra-striped"))
-    assert word > 1
-    encoder = attentive.interaction
-    with evaluating(attentive):
-        pixels = torch.tensor(np.asarray(image)).permute(2, 0, 1)[None].float() / 255
-        mean = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1)
-        deviation = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
-        seen = encoder.ln_pre_i(attentive.backbone.encode_image((pixels - mean) / deviation).tokens)[0].double()
-        read = encoder.ln_pre_t(attentive.backbone.encode_text(ids).tokens)[0].double()
-        weight, bias = encoder.cross_attn.in_proj_weight.double(), encoder.cross_attn.in_proj_bias.double()
-        heads, width = encoder.cross_attn.num_heads, read.shape[1]
-        queries, keys = (
-            read @ weight[:width].T + bias[:width],
-            seen @ weight[width : 2 * width].T + bias[width : 2 * width],
-        )
-        total = torch.zeros(seen.shape[0], dtype=torch.float64)
-        for token in range(1 + before, 1 + before + word):
-            for head in range(heads):
-                part = slice(head * width // heads, (head + 1) * width // heads)
-                total += torch.softmax(keys[:, part] @ queries[token, part] / (width // heads) ** 0.5, dim=0)
-    expected = (total[1:] / (word * heads)).reshape(attentive.backbone.grid)
-    np.testing.assert_allclose(heat, expected, atol=1e-6)
-    assert 0 < heat.sum() < 1
-
-
-def test_heat_says_why_there_is_none(attentive):
-    image = picture("blue")
-    with pytest.raises(ValueError, match="the text has 2 words"):
-        word_heat(attentive, image, "a man", 2)
-    with pytest.raises(ValueError, match="is not read"):
-        word_heat(attentive, image, "word " * 10_000, 9_999)
-    assert word_heat(attentive, image, "\N{GRINNING FACE} man", 0).sum() > 0
-    config = Config.preset("clip", backbone="tiny-untrained")
-    with pytest.raises(ValueError, match="no interaction encoder"):
-        word_heat(TIReID.build(config, train_captions=["a man"]), image, "a man", 1)

@@ -1,20 +1,14 @@
-"""Why a picture was found: words left out, the heat of a word."""
+"""Why a picture was found: words left out."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
 
-from tireid.data.images import load_image, normalize
-from tireid.data.masking import real_token_mask
-from tireid.model import TIReID
-from tireid.model.encoding import evaluating
 from tireid.search.encoder import encode
 from tireid.search.gallery import Gallery
 from tireid.search.index import Mask, ranks_of
@@ -137,43 +131,3 @@ def _influence(
         change = float(scores[variant, best[0]] - scores[0, best[0]])
         rows.append((word, place in off, kept, moved, change, int(scores[variant].argmax())))
     return pd.DataFrame(rows, columns=["word", "off", "kept", "moved", "score", "first"])
-
-
-def word_heat(model: TIReID, image: Any, text: str, word_index: int) -> npt.NDArray[np.float32]:
-    """(h, w) attention of one word over the patches of a picture, for ``attention_overlay``.
-
-    The cross-attention of the interaction encoder, mean of its heads and of the word's tokens. The class token, which
-    takes the rest, is left out, so the map sums to less than 1.
-
-    Args:
-        model: with an interaction encoder.
-        image: a path, a PIL picture or an array uint8 (H, W, 3).
-        text: the description.
-        word_index: the word, counted from 0, where `text` is split at white space.
-
-    Raises:
-        ValueError: a model without interaction encoder, a word that is not there, or one that is not read since the
-            text is longer than the model's context.
-    """
-    words = text.split()
-    if not 0 <= word_index < len(words):
-        raise ValueError(f"word_index is {word_index}; the text has {len(words)} words, counted from 0")
-    if model.interaction is None:
-        raise ValueError("this model has no interaction encoder, so its words attend to no picture: train it with mlm")
-    first, last = (_tokens_of(model, words[:count]) for count in (word_index, word_index + 1))
-    ids = model.tokenizer([" ".join(words)]).to(model.device)
-    if last + 2 > ids.shape[1]:
-        raise ValueError(f"{words[word_index]!r} is not read: the model reads {ids.shape[1] - 2} tokens of a text")
-    with evaluating(model):
-        pixels = normalize(load_image(image, model.backbone.image_size)[None].to(model.device))
-        seen, read = model.backbone.encode_image(pixels).tokens, model.backbone.encode_text(ids).tokens
-        _, weights = model.interact(read, seen, real_token_mask(ids, model.tokenizer.eos_id), need_weights=True)
-    patches = weights[0, :, 1 + first : 1 + last, 1:].float().mean(dim=(0, 1))
-    heat: npt.NDArray[np.float32] = torch.unflatten(patches, 0, model.backbone.grid).cpu().numpy()
-    return heat
-
-
-def _tokens_of(model: TIReID, words: Sequence[str]) -> int:
-    """How many tokens the words are; words are encoded each on their own, so this adds up."""
-    longest = 64 * sum(map(len, words)) + 3
-    return int(model.tokenizer([" ".join(words)], longest, trim=True).shape[1]) - 2
