@@ -15,7 +15,10 @@ import yaml
 
 LONGEST = 40_000
 """Characters. A study of a hundred arms has half of them; PyYAML needs half a second for so many of the worst kind."""
+DEEPEST = 100
+"""Brackets in each other. PyYAML's time grows with their square."""
 FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+TOO_DEEP = "lists and mappings lie too deep in each other"
 SCALARS = {
     "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
     "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -31,6 +34,11 @@ class YAMLError(ValueError):
 
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
+
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:
+        if self.flow_level >= DEEPEST:
+            raise _at(self.get_mark(), TOO_DEEP)  # type: ignore[no-untyped-call]
+        super().fetch_flow_collection_start(TokenClass)  # type: ignore[no-untyped-call]
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> Any:
         event = self.peek_event()  # type: ignore[no-untyped-call]
@@ -97,7 +105,7 @@ def parse_yaml(text: str) -> Any:
     except yaml.YAMLError as error:  # a character that YAML does not allow
         raise YAMLError(" ".join(str(error).split())) from None
     except RecursionError:
-        raise YAMLError("lists and mappings lie too deep in each other") from None
+        raise YAMLError(TOO_DEEP) from None
     except ValueError as error:  # a number of thousands of digits
         raise YAMLError(str(error)) from None
 
