@@ -6,6 +6,7 @@ A data set lies in ``<root>/<name>/imgs/...``, with one JSON list beside ``imgs/
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,5 +76,5 @@ def is_own(name: str) -> bool:
     (True, True, False)
     """
     path = Path(name)
-    own = path.suffix.lower() in (".csv", ".tsv") or "/" in name or path.is_dir()
+    own = path.suffix.lower() in (".csv", ".tsv") or "/" in name or os.path.isdir(name)  # noqa: PTH112 (a Path raises for a name that no path can have)
     return own and name not in DATASETS
