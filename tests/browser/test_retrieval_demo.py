@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -129,17 +129,26 @@ def test_a_word_switched_off_changes_the_order(seen: Seen) -> None:
     )
 
 
+def _opened(seen: Seen, rank: int, touch: Callable[[Any], None]) -> str:
+    """The name of a result that was opened; touched again where its button was just being replaced."""
+    for left in (3, 2, 1, 0):
+        name = seen.names()[rank - 1]
+        touch(seen.button(f"Open result {rank}"))
+        try:
+            seen.demo.get_by_text(f"Captions nearest to {name}").wait_for(timeout=30 * SECONDS)
+            return name
+        except playwright.TimeoutError:
+            if not left:
+                raise
+    raise AssertionError("not reached")
+
+
 def test_a_click_looks_closer_and_the_keyboard_does_too(seen: Seen) -> None:
-    name = seen.names()[1]
-    seen.button("Open result 2").click()
-    seen.demo.get_by_text(f"Captions nearest to {name}").wait_for(timeout=120 * SECONDS)
+    name = _opened(seen, 2, lambda button: button.click())
     seen.demo.locator(f".closer img[alt^='Regions of {name}']").wait_for(timeout=120 * SECONDS)
     _nothing_is_cut_off(seen)
     seen.shoot(_named(seen, "why"))
-    third = seen.names()[2]
-    seen.button("Open result 3").focus()
-    seen.page.keyboard.press("Enter")
-    seen.demo.get_by_text(f"Captions nearest to {third}").wait_for(timeout=120 * SECONDS)
+    _opened(seen, 3, lambda button: button.press("Enter"))
 
 
 def test_a_suggestion_adds_its_words(seen: Seen) -> None:
