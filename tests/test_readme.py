@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,9 @@ def test_commands_are_known_and_take_these_options(block: Block) -> None:
             assert set(re.findall(r"\[(\w+)\]", words[2])) <= set(house.extras())
         elif "tireid" in words[:-1]:
             COMMANDS.parser.parse_args(words[words.index("tireid") + 1 :])
+        elif words[:2] == [".venv/bin/python", "-m"]:
+            assert find_spec(words[2]), words
+            assert all((house.ROOT / word).exists() for word in words if word.startswith("tests/")), words
         else:
             assert words[0] == ".venv/bin/pre-commit", words
 

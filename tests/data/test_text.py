@@ -267,8 +267,8 @@ def test_only_words_are_touched_and_labels_are_the_originals() -> None:
 def test_every_caption_with_a_word_has_a_chosen_one() -> None:
     ids = torch.cat([captions(300, 1), captions(300, 5), captions(10, 0)])
     chosen = draw(ids, probability=0.0).chosen.sum(1)
-    assert chosen[:600].tolist() == [1] * 600
-    assert chosen[600:].tolist() == [0] * 10
+    assert bool((chosen[:600] == 1).all())  # no lists: where they differ, pytest compares them for minutes
+    assert bool((chosen[600:] == 0).all())
     forced = draw(captions(3000, 5), probability=0.0).chosen[:, 1:6].sum(0)
     assert all(within(int(count), 3000, 0.2) for count in forced)
 
