@@ -19,7 +19,9 @@ from tireid.demo import collection
 from tireid.demo.collection import STAMP, Collection, find, index
 from tireid.demo.first_page import HOST, WAIT, FirstPage
 from tireid.demo.serve import TEMPLATE, _written, free_port
+from tireid.demo.style import STYLE
 from tireid.search import Gallery
+from tireid.show import COLOURS
 
 
 @pytest.fixture
@@ -63,6 +65,12 @@ def test_pictures_that_changed_are_not_shown_before_they_are_read(crops: Crops) 
     assert "data:image" in find(folder, "tiny").preview
     next(folder.iterdir()).unlink()
     assert find(folder, "tiny").preview == ""
+
+
+def test_the_first_view_has_the_present_style_once() -> None:
+    assert find(None).preview.startswith(STYLE)
+    assert find(None).preview.count("<style") == 1
+    assert f"solid {COLOURS[False]};" in STYLE
 
 
 def test_the_drawn_people_are_seen_before_they_are_drawn(crops: Crops) -> None:

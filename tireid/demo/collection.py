@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tireid.basics.files import read_json, write_atomically, write_json
 from tireid.basics.folders import cache_dir
+from tireid.demo.style import STYLE
 
 if TYPE_CHECKING:
     from tireid.demo.retrieval_demo import RetrievalDemo
@@ -54,7 +55,7 @@ class Collection:
         """
         kept = self.gallery if self.indexed else ASSETS / MODEL
         known = self.indexed or (self.drawn and self.model == MODEL)
-        return (kept / PREVIEW).read_text(encoding="utf-8") if known and (kept / PREVIEW).is_file() else ""
+        return STYLE + (kept / PREVIEW).read_text(encoding="utf-8") if known and (kept / PREVIEW).is_file() else ""
 
 
 def find(where: Path | None, model: str | None = None) -> Collection:

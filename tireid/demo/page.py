@@ -9,8 +9,9 @@ from importlib.metadata import version
 from typing import Any
 
 from tireid.demo.answer import Answer
-from tireid.demo.parts import STYLE, block
+from tireid.demo.parts import block
 from tireid.demo.state import FIND, View, plain
+from tireid.demo.style import STYLE
 from tireid.show import cards
 from tireid.show.cards import printable, safe
 
@@ -79,9 +80,14 @@ def changed(view: View) -> dict[str, Any]:
 
 
 def static_html(heading: str, groups: Sequence[tuple[str, list[str]]], notes: Sequence[str] = ()) -> str:
+    """:func:`unstyled_html` with its style sheet."""
+    return STYLE + unstyled_html(heading, groups, notes)
+
+
+def unstyled_html(heading: str, groups: Sequence[tuple[str, list[str]]], notes: Sequence[str] = ()) -> str:
     """Cards under headings and, below them, `notes`, all HTML but the heading; needs no script and no network."""
     parts = [f"<p><b>{safe(heading)}</b></p>"]
     for title, made in groups:
         items = "".join(f'<div role="listitem">{card}</div>' for card in made)
         parts.append(f'{title}<div class="cards" role="list">{items}</div>')
-    return STYLE + block("".join([*parts, *notes]))
+    return block("".join([*parts, *notes]))

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from tireid.basics.extras import require
 from tireid.demo.state import Store
-from tireid.show.cards import COLOURS, safe
+from tireid.show.cards import safe
 
 widgets: Any = require("ipywidgets", "notebooks")
-_CSS = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
-STYLE = f"<style>\n{_CSS.replace('var(--tireid-wrong)', COLOURS[False])}</style>"
-
 FULL, LONG = "100%", 40
 
 

@@ -19,10 +19,11 @@ from tireid.demo.failures import FailureBrowser
 from tireid.demo.grid import Actions, ResultGrid
 from tireid.demo.map import MapPanel
 from tireid.demo.panel import MakePanel, Panel
-from tireid.demo.parts import STYLE, labelled, row, widgets
+from tireid.demo.parts import labelled, row, widgets
 from tireid.demo.query import QueryBar
 from tireid.demo.source import Source
 from tireid.demo.state import FIND, GALLERIES, KEYS, NO_PANEL, Store, View, plain
+from tireid.demo.style import STYLE
 from tireid.demo.sure import SurePanel
 from tireid.demo.sure_line import SureLine
 from tireid.demo.uploads import received
@@ -148,8 +149,8 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         return Path(path)
 
     def preview(self) -> str:
-        """The ranked pictures as HTML that needs no script and no network."""
-        return page.static_html(self.summary.partition("\n")[0], [("", self.grid.complete())])
+        """The ranked pictures as HTML that needs no script and no network, to stand below the style sheet."""
+        return page.unstyled_html(self.summary.partition("\n")[0], [("", self.grid.complete())])
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(**kwargs) or {}
