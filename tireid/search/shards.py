@@ -44,8 +44,13 @@ def index_shard(
         gallery = Gallery.of_folder(model, folder, place, share=share, **options)
     except (FileNotFoundError, UnreadableError):  # merge() tells where no shard has any
         return None
+    return keep(gallery, place, half=half, graph=graph)
+
+
+def keep(gallery: Gallery, directory: str | Path, *, half: bool, graph: bool) -> Gallery:
+    """Save a gallery, in float16 and with a graph where that is asked for; returns what was saved."""
     gallery = gallery.half() if half else gallery
-    (gallery.build_graph() if graph else gallery).save(place)
+    (gallery.build_graph() if graph else gallery).save(directory)
     return gallery
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, Unpack
 
 from tireid.basics.progress import Progress
 from tireid.search import Encoder, Gallery
-from tireid.search.shards import index_shard, merge, shards_of
+from tireid.search.shards import index_shard, keep, merge, shards_of
 from tireid.studies.launcher import How, Launcher, Outcome, Work
 
 
@@ -109,6 +109,4 @@ def _merged(folder: Path, directory: Path, outcomes: Sequence[Outcome[Share]]) -
 def _index_whole(folder: Path, directory: Path, model: Encoder, half: bool, graph: bool) -> Gallery:
     with Progress(0, "encode pictures") as bar:
         gallery = Gallery.of_folder(model, folder, directory, on_progress=bar.to)
-    gallery = gallery.half() if half else gallery
-    (gallery.build_graph() if graph else gallery).save(directory)
-    return gallery
+    return keep(gallery, directory, half=half, graph=graph)
