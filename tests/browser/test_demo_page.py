@@ -13,7 +13,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -21,6 +23,8 @@ from PIL import Image
 
 from tests.browser.lab import chromium
 from tests.browser.test_retrieval_demo import SHOTS, Seen, _nothing_is_cut_off, _until_names_differ
+from tireid.demo.first_page import HOST, FirstPage
+from tireid.demo.serve import free_port
 
 playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright (extra `dev`)")
 pytest.importorskip("voila", reason="the page needs the extra `demo`")
@@ -116,6 +120,38 @@ def test_the_first_picture_comes_within_five_seconds(
     with capsys.disabled():
         print(f"\ncommand to first picture {seconds:.1f} s, beside import torch, transformers {imported:.1f} s")
     assert seconds < max(QUIET_SECONDS, imported)
+
+
+class SlowLogin(BaseHTTPRequestHandler):
+    """Whoever has no token is sent to a login whose page comes slowly; the others see the live page."""
+
+    def do_GET(self) -> None:
+        self.send_response(302 if self.path == "/said" else 200)
+        self.send_header("Location", "/login")
+        self.end_headers()
+        if self.path == "/login":
+            time.sleep(1)
+        self.wfile.write(b'<p class="live">live</p>')
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_the_waiting_page_ends_no_request_halfway(browser: Any) -> None:
+    port = free_port(None)
+    first = FirstPage(port, "secret", "<b>first view</b>")
+    seen = Page(browser.new_page())
+    seen.page.goto(f"http://{HOST}:{port}/?token=secret")
+    live = ThreadingHTTPServer((HOST, port), SlowLogin, bind_and_activate=False)
+    live.socket = first.hand_over()
+    live.socket.setblocking(True)
+    Thread(target=live.serve_forever, daemon=True).start()
+    try:
+        seen.page.locator(".live").wait_for(timeout=30 * SECONDS)
+        assert seen.errors == []
+    finally:
+        live.shutdown()
+        first.close()
 
 
 def test_from_the_command_to_a_description_and_its_reasons(
