@@ -15,7 +15,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image, ImageChops
 
-from tireid.show.plots import PALETTE, attention_overlay, interval_plot, plot_similarities, plot_style, png
+from tireid.show.plots import PALETTE, attention_overlay, curves, interval_plot, plot_similarities, plot_style, png
 
 
 def test_the_style_holds_inside_its_block_only() -> None:
@@ -33,6 +33,14 @@ def test_histograms_are_densities_with_a_target() -> None:
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["negative pairs", "positive pairs", "target 1 - m = 0.75"]
     assert axes.get_xlabel()
+
+
+def test_curves_have_ticks_at_whole_epochs() -> None:
+    axes = Figure().subplots()
+    history = pd.DataFrame({"epoch": [1.0, 2.0, 3.0, 4.0], "val": [10.0, np.nan, 30.0, 40.0]})
+    curves(history, {"val": "R@1"}, axes)
+    assert all(float(tick).is_integer() for tick in axes.get_xticks())
+    np.testing.assert_array_equal(axes.lines[0].get_xdata(), [1.0, 3.0, 4.0])
 
 
 def test_attention_covers_the_whole_picture_with_the_given_scale() -> None:
