@@ -245,10 +245,9 @@ def in_float64(queries, gallery, query_ids, gallery_ids) -> list[list[int]]:
     gaps=st.lists(st.sampled_from([0.0, 1e-12, 1e-8, 1e-7, 3e-7, 1e-6, 1e-5, 1e-4, 0.1]), min_size=4, max_size=120),
     people=st.integers(2, 40),
     dtype=st.sampled_from([np.float64, np.float32]),
-    many=st.sampled_from([0, 12]),
     near=st.sampled_from([0, 2, 64]),
 )
-def test_near_ties_stand_as_in_float64(seed, gaps, people, dtype, many, near):
+def test_near_ties_stand_as_in_float64(seed, gaps, people, dtype, near):
     """Items whose cosines with the first query differ by less than float32 can tell, at every angle and in D = 40."""
     rng = np.random.default_rng(seed)
     axis, other = np.linalg.qr(rng.normal(size=(40, 2)))[0].T
@@ -259,7 +258,6 @@ def test_near_ties_stand_as_in_float64(seed, gaps, people, dtype, many, near):
     gallery, ids = gallery[order], rng.integers(0, people, len(gallery))
     wanted = rng.choice(ids, len(queries))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "MANY", many)
         patch.setattr(module, "NEAR", near)
         patch.setattr(module, "BLOCK_BYTES", 4 * 6 * int(rng.integers(1, 50)))
         ranking_ = rank_relevant(queries, gallery, wanted, ids)

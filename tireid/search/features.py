@@ -22,18 +22,23 @@ def normalised_rows(features: Features, name: str) -> Floats:
         ValueError: not two-dimensional, no row or column, NaN or infinite values, a row of zeros; names the first row.
     """
     array = to_numpy(features).astype(np.float64)
+    array /= lengths(array, name)
+    return array
+
+
+def lengths(array: Floats, name: str) -> Floats:
+    """(N, 1) lengths of the rows; raises as :func:`normalised_rows`."""
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name} must have the shape (items, dimension), both at least 1, not {array.shape}")
     finite = np.isfinite(array).all(axis=1)
     if not finite.all():
         raise ValueError(f"{name}: row {int(np.argmin(finite))} holds NaN or infinite values")
-    norms = np.linalg.norm(array, axis=1, keepdims=True)
+    norms: Floats = np.linalg.norm(array, axis=1, keepdims=True)
     usable = (norms > 0) & np.isfinite(norms)
     if not usable.all():
         row = int(np.argmin(usable[:, 0]))
         raise ValueError(f"{name}: row {row} has the length {norms[row, 0]:g}, so its direction is undefined")
-    array /= norms
-    return array
+    return norms
 
 
 def to_numpy(values: Any) -> npt.NDArray[Any]:

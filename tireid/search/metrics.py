@@ -79,7 +79,7 @@ def retrieval_metrics(
     gallery_ids: Ids,
     *,
     ks: Sequence[int] = (1, 5, 10),
-    chunk_size: int = 1024,
+    chunk_size: int = 256,
     per_query: bool = False,
 ) -> dict[str, float] | tuple[dict[str, float], pd.DataFrame]:
     """R@k, mAP and mINP in percent, by cosine similarity.

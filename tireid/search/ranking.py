@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tireid.search.features import Features, Floats, Ids, Ints, checked_ids, normalised_rows, to_numpy
+from tireid.search.features import Features, Floats, Ids, Ints, checked_ids, lengths, normalised_rows, to_numpy
 
 TIE_TOLERANCE = 1e-9
 """Cosines closer than this are tied: far above float64's rounding, far below what float32 features can tell apart."""
 
 BLOCK_BYTES = 64 * 2**20
-"""Upper limit of the block of the similarity matrix that is held at a time."""
+"""Upper limit of the blocks of the similarity matrix that are held at a time."""
 
-MANY, NEAR = 12, 64
-"""Relevant items, above which it is faster to sort than to count for each; near-ties of a query and a block, above
-which it is faster to compute the block in float64 than to look at each."""
+WORKERS = 2
+"""Chunks of queries at a time: the product of one runs while another is counted, which Python does on one core."""
+
+NEAR = 64
+"""Near-ties of a query and a block, above which it is faster to compute the block in float64 than to look at each."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ def rank_relevant(
     query_ids: Ids,
     gallery_ids: Ids,
     *,
-    chunk_size: int = 1024,
+    chunk_size: int = 256,
 ) -> Ranking:
     """Ranks of every query's relevant items; arguments as in :func:`retrieval_metrics`.
 
@@ -62,18 +66,21 @@ def rank_relevant(
     if (wanted.dtype.kind in "US") != (owned.dtype.kind in "US"):
         raise ValueError(f"query_ids are {wanted.dtype} and gallery_ids {owned.dtype}: both must be of one kind")
 
-    order = np.argsort(owned, kind="stable")  # by identity: the relevant items of a query are then one slice
-    gallery.sort(order)
-    start, stop = (np.searchsorted(owned[order], wanted, side) for side in ("left", "right"))
-    ranks: list[Ints] = []
-    nearest: list[int] = []
-    chunk_size = min(int(chunk_size), 8192)
-    for begin in range(0, len(wanted), chunk_size):
+    order, asked = np.argsort(owned, kind="stable"), np.argsort(wanted, kind="stable")
+    gallery.sort(order)  # by identity: the relevant items of a query are then one slice
+    queries.sort(asked)
+    start, stop = (np.searchsorted(owned[order], wanted[asked], side) for side in ("left", "right"))
+
+    def ranked(begin: int) -> list[tuple[Ints, int]]:
         rows = np.arange(begin, min(begin + chunk_size, len(wanted)))
-        chunk = _chunk(queries, gallery, rows, start[rows], stop[rows])
-        ranks += [query.ranks() for query in chunk]
-        nearest += [query.nearest() for query in chunk]
-    return Ranking(ranks, np.array(nearest, np.int64))
+        return [(query.ranks(), query.nearest()) for query in _chunk(queries, gallery, rows, start[rows], stop[rows])]
+
+    chunk_size = min(int(chunk_size), 8192)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        chunks = pool.map(ranked, range(0, len(wanted), chunk_size))
+        found = [query for chunk in chunks for query in chunk]
+    ranks, nearest = zip(*(found[i] for i in np.argsort(asked)), strict=True)
+    return Ranking(list(ranks), np.array(nearest, np.int64))
 
 
 def _chunk(queries: _Rows, gallery: _Rows, rows: Ints, start: Ints, stop: Ints) -> list[_Query]:
@@ -81,31 +88,30 @@ def _chunk(queries: _Rows, gallery: _Rows, rows: Ints, start: Ints, stop: Ints) 
     exact_rows = queries.exact(rows)
     right = _right_scores(exact_rows, gallery, start, stop)
     chunk = [_Query(exact_rows[i], gallery, start[i], stop[i], right[i]) for i in range(len(rows))]
-    size = max(1, BLOCK_BYTES // (4 * len(rows)))
+    size = max(1, BLOCK_BYTES // (4 * WORKERS * len(rows)))
     for first in range(0, len(gallery.order), size):
         block = slice(first, first + size)
         scores = queries.unit[rows[0] : rows[-1] + 1] @ gallery.unit[block].T
-        unsettled = [i for i, query in enumerate(chunk) if not query.see(first, scores[i])]
+        for own, (begin, end) in zip(scores, np.maximum(np.stack([start, stop], 1) - first, 0).tolist(), strict=True):
+            own[begin:end] = -np.inf
+        tops = scores.max(axis=1).tolist()
+        unsettled = [i for i, query in enumerate(chunk) if not query.see(first, scores[i], tops[i])]
         if unsettled:  # most of them near-ties, as with a model that maps everything to one point
             del scores
-            step = max(1, BLOCK_BYTES // (8 * size))
-            exact = gallery.exact(np.arange(*block.indices(len(gallery.order))))
-            for part in (unsettled[i : i + step] for i in range(0, len(unsettled), step)):
-                for i, row in zip(part, exact_rows[part] @ exact.T, strict=True):
-                    chunk[i].see_exact(first, row)
+            step = max(1, BLOCK_BYTES // (8 * WORKERS * max(gallery.width, len(unsettled))))
+            for begin in range(first, min(first + size, len(gallery.order)), step):
+                exact = gallery.exact(np.arange(begin, min(begin + step, first + size, len(gallery.order))))
+                for i, row in zip(unsettled, exact_rows[unsettled] @ exact.T, strict=True):
+                    chunk[i].see_exact(begin, row)
     return chunk
 
 
 def _right_scores(queries: Floats, gallery: _Rows, start: Ints, stop: Ints) -> list[Floats]:
-    """For each query the float64 cosines of its relevant items, some queries at a time."""
+    """For each query the float64 cosines of its relevant items; queries of one person stand together."""
     found: list[Floats] = []
-    ends = np.cumsum(stop - start)
-    for part in np.split(np.arange(len(queries)), np.flatnonzero(np.diff(ends // 4096)) + 1):
-        counts = stop[part] - start[part]
-        rows = np.concatenate([np.arange(start[i], stop[i]) for i in part])
-        if len(rows):
-            scores = np.einsum("nd,nd->n", gallery.exact(rows), np.repeat(queries[part], counts, axis=0))
-        found += np.split(scores if len(rows) else np.zeros(0), np.cumsum(counts)[:-1])
+    new = (np.diff(start) != 0) | (np.diff(stop) != 0)
+    for part in np.split(np.arange(len(queries)), np.flatnonzero(new) + 1):
+        found += [*(queries[part] @ gallery.exact(np.arange(start[part[0]], stop[part[0]])).T)]
     return found
 
 
@@ -118,22 +124,27 @@ class _Rows:
             normalised_rows(self._given, name)  # says what is wrong
         self.unit: npt.NDArray[np.float32] = np.empty(self._given.shape, np.float32)
         self.order: Ints = np.arange(len(self.unit))
+        self._lengths: Floats = np.empty((len(self.unit), 1))
         self.width = int(self._given.shape[-1])
         for begin in range(0, len(self.unit), 4096):
             part = slice(begin, begin + 4096)
+            exact = self._given[part].astype(np.float64)
             try:
-                self.unit[part] = normalised_rows(self._given[part], name)
+                self._lengths[part] = lengths(exact, name)
             except ValueError:
                 normalised_rows(self._given, name)  # names the row in the whole
                 raise
+            self.unit[part] = exact / self._lengths[part]
 
     def sort(self, order: Ints) -> None:
         """Put the rows in another order."""
         self.order, self.unit = order, self.unit[order]
 
-    def exact(self, rows: slice | Ints) -> Floats:
+    def exact(self, rows: Ints) -> Floats:
         """(n, D) float64 rows of length one."""
-        return normalised_rows(self._given[self.order[rows]], "features")
+        exact: Floats = self._given[self.order[rows]].astype(np.float64)
+        exact /= self._lengths[self.order[rows]]
+        return exact
 
 
 class _Query:
@@ -153,44 +164,38 @@ class _Query:
         self._right = right
         self._least = np.sort(right)[::-1] - TIE_TOLERANCE  # what a wrong item must reach to stand before
         self._lows, self._highs = ((self._least + sign * self._error).astype(np.float32) for sign in (-1, 1))
+        self._reach = 2 * self._error + TIE_TOLERANCE  # how far apart in float32 equals of float64 may be
         self._before = np.zeros(len(self._least), np.int64)
-        self._top = -np.inf
+        self._top = float(self._lows[0]) if len(right) else -np.inf  # what is lower does not stand first
         self._tops: list[Ints] = []
 
-    def see(self, first: int, scores: npt.NDArray[np.float32]) -> bool:
-        """Take in float32 scores of the gallery rows from `first` on; False, and nothing is, if too many are near."""
-        scores[max(self._start - first, 0) : max(self._stop - first, 0)] = -np.inf
-        reach = 2 * self._error + TIE_TOLERANCE
-        top = float(scores.max())
-        # Most rows hold no item that stands before the first relevant ones: what they cannot reach is not counted.
-        begin = int(np.searchsorted(-self._lows, -top))
-        if begin and top < self._lows[0] - reach and begin == len(self._lows):
+    def see(self, first: int, scores: npt.NDArray[np.float32], top: float) -> bool:
+        """Take in float32 scores of the gallery rows from `first` on, of which `top` is the highest.
+
+        Relevant items have the score -inf. False, and nothing is taken in, if too many are near-ties.
+        """
+        floor = max(top, self._top) - self._reach  # what stands first in float64 reaches this
+        least = min(floor, float(self._lows[-1]) if len(self._lows) else np.inf)
+        if top < least or top == -np.inf:
             return True
-        lows, highs = self._lows[begin:], self._highs[begin:]
-        few = len(lows) <= MANY
-        near = scores if few or not len(lows) else np.sort(scores[scores >= lows[-1]])
-        if few:
-            possible = np.array([np.count_nonzero(scores >= low) for low in lows], np.int64)
-            sure = np.array([np.count_nonzero(scores > high) for high in highs], np.int64)
-        else:
-            possible = np.asarray(len(near) - np.searchsorted(near, lows))
-            sure = np.asarray(len(near) - np.searchsorted(near, highs, "right"))
-        tops = np.flatnonzero(scores >= np.float32(top - reach)) if top >= self._top - reach else np.zeros(0, np.int64)
-        if (possible - sure).sum() + (len(tops) if top > -np.inf else 0) > NEAR:
+        places = np.flatnonzero(scores >= np.float32(least))
+        contenders = scores[places]
+        possible, sure = _reaching(contenders, self._lows), _reaching(contenders, self._highs)
+        tops = places[contenders >= np.float32(floor)]
+        if (possible - sure).sum() + len(tops) > NEAR:
             return False
-        self._before[begin:] += sure
-        for place in np.flatnonzero(sure < possible):
-            unsure = first + np.flatnonzero((scores >= lows[place]) & (scores <= highs[place]))
-            self._before[begin + place] += np.count_nonzero(self._exact(unsure) >= self._least[begin + place])
-        if len(tops) and top > -np.inf:
+        self._before += sure
+        for j in np.flatnonzero(sure < possible):
+            unsure = first + places[(contenders >= self._lows[j]) & (contenders < self._highs[j])]
+            self._before[j] += np.count_nonzero(self._exact(unsure) >= self._least[j])
+        if len(tops):
             self._keep(top, first + tops)
         return True
 
     def see_exact(self, first: int, scores: Floats) -> None:
         """As :meth:`see`, with float64 scores."""
         scores[max(self._start - first, 0) : max(self._stop - first, 0)] = -np.inf
-        contenders = np.sort(scores[scores >= self._least[-1]]) if len(self._least) else scores[:0]
-        self._before += len(contenders) - np.searchsorted(contenders, self._least)
+        self._before += _reaching(scores, self._least)
         top = float(scores.max())
         if top > -np.inf:
             tied = first + np.flatnonzero(scores >= top - TIE_TOLERANCE)
@@ -199,9 +204,9 @@ class _Query:
 
     def _keep(self, top: float, rows: Ints) -> None:
         """Remember rows that may stand first, and forget those that no longer can."""
-        if top > self._top + 2 * self._error + TIE_TOLERANCE:
+        if top > self._top + self._reach:
             self._tops = []
-        if top >= self._top - 2 * self._error - TIE_TOLERANCE:
+        if top >= self._top - self._reach:
             self._top = max(top, self._top)
             self._tops.append(rows)
 
@@ -221,3 +226,10 @@ class _Query:
     def _exact(self, rows: Ints) -> Floats:
         scores: Floats = self._gallery.exact(rows) @ self._row
         return scores
+
+
+def _reaching(scores: npt.NDArray[Any], thresholds: npt.NDArray[Any]) -> Ints:
+    """How many of the scores are at least as high as each of the thresholds."""
+    if len(scores) > 200 * len(thresholds):  # sorting costs more than going over them for each
+        return np.array([np.count_nonzero(scores >= threshold) for threshold in thresholds], np.int64)
+    return len(scores) - np.searchsorted(np.sort(scores), thresholds)
