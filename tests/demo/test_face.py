@@ -163,3 +163,39 @@ def test_an_empty_bar_is_no_fault(gallery: Gallery) -> None:
     demo = RetrievalDemo(gallery)
     assert "✗" not in demo.bar.status.value
     assert "type a description" in demo.bar.status.value
+
+
+def press(demo: RetrievalDemo, place: int, name: str, button: int) -> None:
+    """As the browser tells it: what the card showed when it was pressed."""
+    demo.grid.children[2]._handle_custom_msg({"place": place, "name": name, "act": button}, [])
+
+
+def test_a_click_means_the_picture_that_was_shown(demo: RetrievalDemo) -> None:
+    """Another answer may have come between the click and the kernel."""
+    demo.bar.text.value = "a man in red"
+    first, second, third = names(demo)[:3]
+    demo.bar.text.value = "a man in blue"
+    assert not {first, second, third} & set(names(demo)[:3])
+    press(demo, 0, first, 0)
+    assert (demo.state["picture"], demo.state["panel"]) == (first, "why")
+    press(demo, 1, second, 2)
+    press(demo, 2, third, 2)
+    assert demo.state["basket"] == [second, third]
+    press(demo, 1, second, 2)
+    assert demo.state["basket"] == [third]
+    press(demo, 2, third, 1)
+    assert (demo.state["find"], demo.state["picture"]) == ("image→image", third)
+    before = demo.state
+    press(demo, 0, "never shown.jpg", 0)
+    press(demo, 999, third, 0)
+    assert demo.state == before
+
+
+def test_a_caption_that_was_replaced_is_still_the_one_that_was_clicked(demo: RetrievalDemo) -> None:
+    demo.bar.text.value = "a man in red"
+    demo.grid.buttons[0].click()
+    demo.bar.find.value = "image→text"
+    caption = demo.results["caption"][0]
+    demo.state = {"find": "text→image", "text": "a man in blue"}
+    press(demo, 0, caption, 0)
+    assert demo.state["text"] == caption

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -122,3 +124,28 @@ def test_a_state_survives_json(k: int, off: list[int], level: float, caption: in
     first.change(caption=caption, k=k, off=off, level=level, people=people, split="val")
     second.change(**json.loads(json.dumps(plain(first.view))))
     assert second.view == first.view
+
+
+def test_two_threads_lose_no_change() -> None:
+    """JupyterLab can give every widget's connection a thread of its own."""
+    store = Store(KNOWN)
+    slow = Barrier(2)
+    told: list[str] = []
+
+    def tell(view: View) -> None:
+        told.append(view.text)
+        if len(told) == 1:
+            slow.wait(5)  # the other one asks now
+            time.sleep(0.1)
+
+    store.subscribe(("text", "k"), tell)
+
+    def second() -> None:
+        slow.wait(5)
+        store.attempt(lambda: store.change(k=3))
+
+    thread = Thread(target=second)
+    thread.start()
+    store.attempt(lambda: store.change(text="a man"))
+    thread.join()
+    assert (store.view.text, store.view.k, len(told)) == ("a man", 3, 2)

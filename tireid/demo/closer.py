@@ -57,8 +57,10 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if home is None:
             self.pictures.value = block("<p>Click a result to see it larger, beside what was searched with.</p>")
             return
-        first = self._query(view, text) + large(home[0].paths[home[1]], home[0].names[home[1]])
-        self._show(first + _figure("<p>…</p>", "the regions that decided"))
+        path, name = home[0].paths[home[1]], home[0].names[home[1]]
+        first = self._query(view, text) + large(path, name)
+        # The same picture, faded, in the room of its regions: what stands below does not move when they come.
+        self._show(first + large(path, "", f"… {OF_WORD if word else MEANING}", 'class="waiting"'))
         self._later.ask(lambda: self._regions(view, *home, text, word), lambda made: self._show(first + made))
 
     def finish(self) -> None:
@@ -102,9 +104,9 @@ def regions_html(gallery: Gallery, place: int, lost: Floats, meaning: str) -> st
     return _figure(f'<img alt="{safe(told)}" src="{_overlay(open_image(gallery.paths[place]), heat)}">', meaning)
 
 
-def large(path: Any, name: str) -> str:
-    """The picture as large as the page has room for, with its name."""
-    return _figure(picture_html(thumbnail(path, LARGE), name, f"picture cannot be read: {name}", ""), name)
+def large(path: Any, name: str, caption: str = "", look: str = "") -> str:
+    """The picture as large as the page has room for, with its name or a `caption`; `look` are attributes."""
+    return _figure(picture_html(thumbnail(path, LARGE), name, f"picture cannot be read: {name}", look), caption or name)
 
 
 def _figure(content: str, caption: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,15 @@ from threading import RLock
 from typing import Any
 
 from tireid.demo.answer import Answer
+from tireid.demo.clicks import Clicks
 from tireid.demo.parts import block, html, widgets
 from tireid.demo.thumbnails import Thumbnails
-from tireid.show.cards import WORDS, Card, card_html, picture_html, safe
+from tireid.show.cards import WORDS, Card, card_html, picture_html, printable, safe
 
 COLUMNS = {"pictures": "repeat(auto-fill, minmax(148px, 1fr))", "captions": "1fr"}
 KEEP, KEPT, LIKE = "Keep", "Kept", "More like this"
+RECENT = 100
+"""Answers that a click may still be about: typing brings one per key press."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,14 @@ class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     ) -> None:
         self._open, self._thumbnails, self._of, self._actions = open_result, thumbnails, of, actions
         self._cards: list[Any] = []
-        self._writing = RLock()
+        self._writing, self._recent = RLock(), deque[Answer](maxlen=RECENT)
         self._shown: tuple[Answer, str] | None = None
         self.heading = html()
         self.box = widgets.GridBox(layout=widgets.Layout(grid_gap="8px", width="100%", overflow="visible"))
-        super().__init__([self.heading, self.box], layout=widgets.Layout(flex="1 1 320px", overflow="visible"))
+        super().__init__(
+            [self.heading, self.box, Clicks(self._touched)], layout=widgets.Layout(flex="1 1 320px", overflow="visible")
+        )
+        self.add_class("tireid-results")
 
     @property
     def pictures(self) -> list[str]:
@@ -69,9 +76,11 @@ class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def draw(self, answer: Answer, picked: str = "", heading: str = "") -> None:
         """Show an answer; `picked` is the name of the picture to mark, `heading` HTML."""
         self._shown = (answer, picked)
+        self._recent.appendleft(answer)
         self.heading.value = block(heading)
         self.heading.layout.display = "" if heading else "none"
         self._fill(self._later)
+        self._mark_kept(answer)
 
     def complete(self) -> list[str]:
         """Wait for all pictures; HTML of the cards."""
@@ -99,18 +108,17 @@ class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._cards.append(self._new_card(len(self._cards)))
         for card, content in zip(self._cards, contents, strict=False):
             card.children[0].value = block(content)
-        self.mark_kept()
         self._show_actions(kind == "pictures")
         self.box.layout.grid_template_columns = COLUMNS[kind]
         if len(self.box.children) != len(contents):
             self.box.children = self._cards[: len(contents)]
 
-    def mark_kept(self) -> None:
+    def _mark_kept(self, answer: Answer) -> None:
         """Let the buttons say which pictures are in the basket."""
-        if self._shown is None or self._actions is None or self._shown[0].kind != "pictures":
+        if self._actions is None or answer.kind != "pictures":
             return
         kept = self._actions.kept()
-        for card, name in zip(self._cards, self._shown[0].names, strict=False):
+        for card, name in zip(self._cards, answer.names, strict=False):
             keep = card.children[2].children[1]
             keep.value = name in kept
             keep.description = KEPT if keep.value else KEEP
@@ -139,6 +147,19 @@ class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         both.add_class("tireid-actions")
         return both
 
+    def _touched(self, place: int, name: str, act: int) -> None:
+        """A button of a card was pressed in the browser, which showed `name` there."""
+        shown = (answer for answer in self._recent if place < len(answer.rows))
+        answer = next((answer for answer in shown if printable(answer.names[place]) == name), None)
+        if answer is None:
+            return
+        if act == 0 or self._actions is None:
+            self._open(answer, place)
+        elif act == 1:
+            self._actions.like(answer.names[place])
+        else:
+            self._actions.keep(answer.names[place], answer.names[place] not in self._actions.kept())
+
     def _on_name(self, place: int, act: Callable[[str], None]) -> None:
         if self._shown is not None and place < len(self._shown[0].rows):
             act(self._shown[0].names[place])
@@ -151,7 +172,8 @@ class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 def _drawn(card: Card, note: str, made: Mapping[Path, str | None], picked: str) -> str:
     """HTML of a card; `made` holds the thumbnails that are there already, None where one cannot be read."""
     if card.path is None:
-        return card_html(card, attributes=f'class="{WORDS[card.correct]}"', foot=f" {safe(card.name)}")
+        attributes = f'class="{WORDS[card.correct]}" title="{safe(card.name)}"'
+        return card_html(card, attributes=attributes, foot=f" {safe(card.name)}")
     if card.path in made:
         missing = f"picture cannot be read: {card.name}"
         picture = picture_html(made[card.path], card.alt, missing, "", "font-size:11px")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from threading import RLock
 from typing import Any
 
 from tireid.basics.hints import nearest
@@ -103,6 +104,7 @@ class Store:
         """Why the last change that a control asked for was refused; '' where it was not."""
         self._subscribers: list[tuple[frozenset[str], Callable[[View], None]]] = []
         self._pending: set[str] | None = None
+        self._lock = RLock()  # JupyterLab can let widgets speak to threads of their own, beside the cells'
 
     def subscribe(self, keys: Iterable[str], update: Callable[[View], None]) -> None:
         """Call `update` with the view after one of `keys` changed, in the order of subscription."""
@@ -118,9 +120,10 @@ class Store:
         A picked `caption` brings its text and person; another `text` forgets them, and every word counts again, unless
         the call itself says otherwise. Raises ValueError naming the key, what was expected, and the nearest known one.
         """
-        before = self.view
-        self.view = check(replace(before, **_completed(before, _known_keys(values), self.known)), self.known)
-        self._tell({key for key in KEYS if getattr(before, key) != getattr(self.view, key)})
+        with self._lock:
+            before = self.view
+            self.view = check(replace(before, **_completed(before, _known_keys(values), self.known)), self.known)
+            self._tell({key for key in KEYS if getattr(before, key) != getattr(self.view, key)})
 
     def look(self, name: str, **values: Any) -> None:
         """Look closely at a picture, and go on searching with the one that is searched with."""
@@ -132,15 +135,16 @@ class Store:
 
         Nothing is run while subscribers are told: a control that moves then follows the state, nobody asks for it.
         """
-        if self._pending is not None:
-            return
-        before, self.complaint = self.complaint, ""
-        try:
-            action()
-        except ValueError as error:
-            self.complaint = str(error)
-        if self.complaint != before:
-            self._tell({"complaint"})
+        with self._lock:
+            if self._pending is not None:
+                return
+            before, self.complaint = self.complaint, ""
+            try:
+                action()
+            except ValueError as error:
+                self.complaint = str(error)
+            if self.complaint != before:
+                self._tell({"complaint"})
 
     def refresh(self) -> None:
         """Tell everybody the present view."""

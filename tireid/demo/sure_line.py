@@ -11,7 +11,8 @@ from tireid.demo.sure import sureness_of
 from tireid.explain.sureness import Sureness, verdict
 from tireid.show.cards import safe
 
-WAITING = "<p>How sure: …</p>"
+WAITING = '<div class="tireid-wait"><p>How sure: …</p><div aria-hidden="true">{}</div></div>'
+"""Over the last sentence, whose room it takes: what stands below does not move."""
 
 
 class SureLine(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -28,6 +29,7 @@ class SureLine(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.add_class("tireid-sure")
         self._source, self._later = source, Later(wait)
         self._key: object = None
+        self._last = ""
 
     def ask(self, view: View, answer: Answer) -> None:
         """Say how sure `answer` is, soon; returns at once."""
@@ -37,9 +39,9 @@ class SureLine(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._key = key
         self._later.forget()
         asked = view.find == FIND[0] and answer.kind == "pictures" and len(answer.rows) > 0
-        self.said.value = block(WAITING if asked else "")
+        self.said.value = block(WAITING.format(self._last) if asked else "")
         if asked:
-            self._later.ask(lambda: self._line(view, answer), lambda line: setattr(self.said, "value", line))
+            self._later.ask(lambda: self._line(view, answer), self._show)
 
     def finish(self) -> None:
         """Wait for the sentence."""
@@ -50,6 +52,9 @@ class SureLine(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             return line_html(sureness_of(self._source, view, answer))
         except ValueError as error:
             return block(f"<p>How sure: {safe(error)}</p>")
+
+    def _show(self, line: str) -> None:
+        self.said.value = self._last = line
 
 
 def line_html(sureness: Sureness) -> str:
