@@ -82,7 +82,8 @@ class GaussianExplorer(SliderBox):
         self.k = widgets.IntSlider(most, min=1, max=most, description="K, pairs of a person", **look)
         self._picture = widgets.Image(format="png")
         self._words = widgets.HTML()
-        super().__init__({"alpha": self.alpha, "lam": self.lam, "k": self.k}, [self._words, self._picture])
+        sliders = {"alpha": self.alpha, "lam": self.lam, "k": self.k}
+        super().__init__(sliders, [self._words, self._picture], self._follow)
 
     @property
     def results(self) -> pd.DataFrame:
@@ -104,7 +105,7 @@ class GaussianExplorer(SliderBox):
         bundle = super()._repr_mimebundle_(**kwargs) or {}
         return bundle | {"text/plain": self.summary, "text/html": self._fallback()}
 
-    def _update(self) -> None:
+    def _follow(self) -> None:
         view = self._view()
         positives = same_person(view.ids)
         means, samples = cosines(view.image, view.text), cosines(view.image_draws, view.text_draws)

@@ -19,10 +19,10 @@ Values = dict[str, float | int]
 
 
 class SliderBox(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Sliders by name above what they change; a subclass shows that in `_update`, which is called once per change."""
+    """`sliders` by name above the widgets `shown`; `update` is called at once, and once after every change."""
 
-    def __init__(self, sliders: dict[str, Any], shown: Sequence[Any]) -> None:
-        self._sliders, self._quiet = sliders, False
+    def __init__(self, sliders: dict[str, Any], shown: Sequence[Any], update: Callable[[], None]) -> None:
+        self._sliders, self._update, self._quiet = sliders, update, False
         super().__init__([*sliders.values(), *shown])
         for slider in sliders.values():
             slider.observe(self._moved, names="value")
@@ -62,9 +62,6 @@ class SliderBox(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if not self._quiet:
             self._update()
 
-    def _update(self) -> None:
-        raise NotImplementedError
-
 
 class FigureSliders(SliderBox):
     """Sliders over a figure that `draw(**values)` makes anew whenever one of them moves.
@@ -88,9 +85,9 @@ class FigureSliders(SliderBox):
     def __init__(self, draw: Callable[..., Figure], alt: str, **sliders: tuple[float, float, float, float]) -> None:
         self._draw, self._alt, self._described = draw, alt, ""
         self._picture = widgets.Image(format="png")
-        super().__init__({name: _slider(name, *of) for name, of in sliders.items()}, [self._picture])
+        super().__init__({name: _slider(name, *of) for name, of in sliders.items()}, [self._picture], self._follow)
 
-    def _update(self) -> None:
+    def _follow(self) -> None:
         with plot_style():
             figure = self._draw(**self.state)
             self._picture.value = png(figure)
