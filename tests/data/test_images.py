@@ -10,6 +10,7 @@ import signal
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -172,6 +173,13 @@ def test_transparent_pixels_are_white_and_opaque_ones_what_they_are(tmp_path: Pa
 def test_cmyk_keeps_its_colours(tmp_path: Path) -> None:
     Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "red.jpg", quality=95)
     assert np.abs(np.asarray(open_image(tmp_path / "red.jpg")).astype(int) - (255, 0, 0)).max() <= 6
+
+
+@pytest.mark.parametrize("read", [open_image, verify_image])
+def test_a_file_that_is_no_picture_is_told_without_addresses_in_memory(read: Any, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_bytes(b"no picture")
+    with pytest.raises(ImageError, match=r"text.png: not a readable picture \(cannot identify image file\)\. Fix:"):
+        read(tmp_path / "text.png")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

@@ -75,7 +75,12 @@ def decode(content: bytes, path: str | Path, size: Size | None = None, *, uprigh
                 image.draft("RGB", (2 * max(size), 2 * max(size)))  # both sides, whichever way it is turned
             return to_rgb(image, upright=upright)
     except _DECODE_ERRORS as error:
-        raise ImageError(f"{path}: not a readable picture ({error}). Fix: replace the file") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str | Path, error: Exception) -> ImageError:
+    reason = str(error).partition(" <_io")[0]  # Pillow names the buffer that it read, and where that lies in memory
+    return ImageError(f"{path}: not a readable picture ({reason}). Fix: replace the file")
 
 
 def verify_image(path: str | Path) -> None:
@@ -87,7 +92,7 @@ def verify_image(path: str | Path) -> None:
     except _DECODE_ERRORS as error:
         if isinstance(error, ImageError):
             raise
-        raise ImageError(f"{path}: not a readable picture ({error}). Fix: replace the file") from error
+        raise _unreadable(path, error) from error
 
 
 def to_rgb(image: Image.Image, *, upright: bool = False) -> Image.Image:
