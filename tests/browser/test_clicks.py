@@ -27,9 +27,9 @@ from tireid.demo.source import Source
 from tireid.interactive import RetrievalDemo
 
 answer = Source.answer
-def slow_answer(*asked, **more):
-    time.sleep(0.3)
-    return answer(*asked, **more)
+def slow_answer(source, view, *more):
+    time.sleep(4 if "slowly" in view.text else 0.3)
+    return answer(source, view, *more)
 Source.answer = slow_answer
 
 demo = RetrievalDemo(large_gallery(300), state={"text": "a man", "panel": "why"})
@@ -102,6 +102,12 @@ def test_a_page_that_moves_below_the_pointer_loses_no_click(page: Any) -> None:
     before = page.evaluate("() => window.pressed.length")
     _press(page, 3, 100, MOVE)
     assert _opened(page, before + 1)[-1] == page.evaluate("() => window.pressed.at(-1)")
+
+
+def test_work_that_takes_long_has_a_sign(page: Any) -> None:
+    page.get_by_label("Description").fill("a man who walks slowly")
+    page.locator(".tireid-alive").get_by_text("Working …").wait_for(timeout=4_000)
+    page.wait_for_function("() => !document.querySelector('.tireid-alive').textContent", timeout=60_000)
 
 
 def test_a_press_that_is_dragged_away_opens_nothing(page: Any) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -225,6 +226,25 @@ def test_the_page_is_closed_to_those_without_the_token(address: tuple[str, float
     page.goto(address[0].partition("?")[0])
     assert page.locator(".tireid-root").count() == 0
     assert "token" in page.url or "login" in page.url
+
+
+def test_a_dead_kernel_and_a_stopped_server_are_told(browser: Any) -> None:
+    """The page says so after the next click, and what to do."""
+    seen = Page(browser.new_page(viewport={"width": 1280, "height": 800}))
+    sign = seen.page.locator(".tireid-alive")
+    with demo_page() as (url, _):
+        seen.page.goto(url, wait_until="commit")
+        seen.demo.locator("figure img").first.wait_for(timeout=240 * SECONDS)
+        for child in psutil.Process().children(recursive=True):
+            if "ipykernel_launcher" in child.cmdline():
+                child.kill()
+        seen.button("Cite").click()
+        sign.get_by_text("No answer for 20 seconds").wait_for(timeout=60 * SECONDS)
+        seen.page.reload(wait_until="commit")
+        seen.demo.locator("figure img").first.wait_for(timeout=240 * SECONDS)
+    seen.button("Cite").click()
+    sign.get_by_text("The server has stopped. Start it again").wait_for(timeout=60 * SECONDS)
+    seen.shoot_all("stopped")
 
 
 def _search_by_keyboard(seen: Page) -> None:

@@ -40,6 +40,7 @@ class Drawer:
         self._store, self.panels = store, panels
         self.sections = {name: self._section(name, panel.title) for name, panel in panels.items()}
         self.buttons = row(*self.sections.values(), grid_gap="2px 4px")
+        self.buttons.add_class("tireid-sections")
         self.content = widgets.VBox()
         self.content.add_class("tireid-panel")
         store.subscribe(("panel",), lambda view: self._follow(view.panel))
@@ -51,11 +52,12 @@ class Drawer:
     def draw(self, view: View, answer: Answer) -> None:
         """Let the open panel speak of an answer; the others are not drawn."""
         panel = self.panels.get(view.panel)
-        if panel is not None:
-            panel.draw(view, answer)
         children = () if panel is None else (panel,)
-        if self.content.children != children:
-            self.content.children = children
+        if panel is not None:
+            if self.content.children != children:  # what explained something else goes at once
+                self.content.children = ()
+            panel.draw(view, answer)
+        self.content.children = children
 
     def static(self, view: View) -> list[str]:
         """The open panel as HTML."""

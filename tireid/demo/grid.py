@@ -181,5 +181,5 @@ def _drawn(card: Card, note: str, made: Mapping[Path, str | None], picked: str) 
         picture = f'<span role="img" aria-label="{safe(card.alt)}">…</span>'
     kinds = f"{WORDS[card.correct]} {'picked' if card.name == picked else ''}".strip()
     attributes = f'class="{kinds}" title="{safe(card.name)}"'
-    name = f'<span class="name">{safe(card.name)}</span><br>'
+    name = f'<span class="name">{safe(card.name).replace("/", "/<wbr>")}</span><br>'
     return card_html(card, f'<div class="picture">{picture}</div>', attributes=attributes, head=name, note=note)

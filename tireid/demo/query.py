@@ -19,6 +19,7 @@ from tireid.show.cards import picture_html, safe
 
 CHOICES, LABEL, NOTHING, RECENT = 200, 90, -1, 8
 NO_RECENT = ("descriptions", "")
+NUMBERS = "each with its rank and score (1 at most)"
 
 
 class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -76,7 +77,8 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         waiting = bool(answer.message) and not self._store.complaint and not view.text
         shown = f"<b>✗ {safe(complaint)}</b>" if complaint and not waiting else safe(self.message)
         kind = ' class="complaint"' if complaint and not waiting else ""
-        self.status.value = block(f'<p{kind} role="status" aria-live="polite">{shown}</p>')
+        numbers = f" · {NUMBERS}" if len(answer.rows) and not complaint else ""
+        self.status.value = block(f'<p{kind}><span role="status" aria-live="polite">{shown}</span>{numbers}</p>')
 
     def offer_uploads(self) -> None:
         """Let the uploaded pictures be searched."""
@@ -124,6 +126,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         shown = view.find != FIND[0] and bool(view.picture)
         self._picture_row.layout.display = "" if shown else "none"
         self.together.value = view.find == FIND[3]
+        self.weight.layout.display = "" if self.together.value else "none"
         home = self._source.home(view.picture) if shown else None
         if home is not None:
             path = home[0].paths[home[1]]

@@ -12,6 +12,7 @@ import pandas as pd
 
 from tireid.basics.files import write_atomically
 from tireid.demo import page
+from tireid.demo.alive import Alive
 from tireid.demo.answer import Answer
 from tireid.demo.basket import Basket
 from tireid.demo.drawer import Controls, Drawer
@@ -90,7 +91,7 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.grid = ResultGrid(self._open, self._source.thumbnails, actions=actions)
         self.second = ResultGrid(self._open, self._source.thumbnails, f" of {self._source.names[1]}")
         above = [widgets.HTML(STYLE), self.bar, self.sure_line, self.drawer.buttons]
-        super().__init__([*above, _beside(row(self.grid, self.second), self.drawer.content)])
+        super().__init__([*above, _beside(row(self.grid, self.second), self.drawer.content), Alive()])
         self.add_class("tireid-root")
         self.layout.width = "100%"
         self.bar.upload.observe(self._take, names="value")

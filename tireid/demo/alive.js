@@ -1,0 +1,35 @@
+// A sign that a click or a key press is heard but not answered yet, and what to do where no answer comes.
+const SIGN = 600, SERVER = 3000, KERNEL = 20000;
+const STOPPED = "The server has stopped. Start it again, and open the address that it prints.";
+const SILENT = "No answer for 20 seconds. If it has died: reload this page, or run the cell again.";
+
+function render({ model, el }) {
+  el.className = "tireid-alive";
+  el.setAttribute("role", "status");
+  const controller = new AbortController();
+  let asked = 0, timers = [];
+  const forget = () => { timers.forEach(clearTimeout); timers = []; };
+  const say = (said) => { el.textContent = said; };
+  function ask() {
+    forget();
+    model.send({ asked: ++asked });
+    timers = [setTimeout(say, SIGN, "Working …"), setTimeout(check, SERVER), setTimeout(say, KERNEL, SILENT)];
+  }
+  async function check() {
+    try { await fetch(location.href, { method: "HEAD" }); } catch { forget(); say(STOPPED); }
+  }
+  model.on("msg:custom", (told) => {
+    if (told.answered !== asked) return;
+    forget();
+    say("");
+  });
+  requestAnimationFrame(() => {
+    const root = el.closest(".tireid-root");
+    // After what the click itself asks for: the answer to this comes when that is done.
+    for (const kind of ["click", "input", "change"])
+      root.addEventListener(kind, () => setTimeout(ask), { capture: true, signal: controller.signal });
+  });
+  return () => { forget(); controller.abort(); };
+}
+
+export default { render };
