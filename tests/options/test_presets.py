@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tireid.options import PRESETS, Config, ConfigError
-from tireid.options.presets import FOLDER, preset_files, read_preset
+from tireid.options.presets import FOLDER, read_preset
 
 
 def test_the_presets_are_the_files_of_the_folder() -> None:
@@ -29,7 +29,7 @@ def test_a_file_of_ones_own_extends_another_and_brings_values_for_the_bundled_si
     assert (on_clip["margin"], on_clip["temperature"]) == (0.1, 0.015)
     (tmp_path / "child.yaml").write_text("extends: mine.yaml\noptions: {seed: 9}\n")
     assert (Config.preset(tmp_path / "child.yaml").seed, Config.preset(tmp_path / "child.yaml").epochs) == (9, 7)
-    assert preset_files(str(tmp_path / "child.yaml")) == [tmp_path / "child.yaml", path]
+    assert read_preset(str(tmp_path / "child.yaml")).files == (tmp_path / "child.yaml", path)
 
 
 @pytest.mark.parametrize(

@@ -37,11 +37,11 @@ def _preset(name: Any, folder: Path) -> tuple[dict[str, str], list[Mapping[str, 
     """The files of a preset from outside by their names, and the trees of options in them."""
     if not isinstance(name, str) or not name.endswith((".yaml", ".yml")):
         return {}, []
-    from tireid.options.presets import preset_files, read_preset  # loads the losses, and with them PyTorch
+    from tireid.options.presets import read_preset  # loads the losses, and with them PyTorch
 
-    files = preset_files(folder / name)
-    digests = {file.name: hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest() for file in files}
-    return digests, read_preset(folder / name).options(tiny=True)
+    preset = read_preset(folder / name)
+    digests = {file.name: hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest() for file in preset.files}
+    return digests, preset.options(tiny=True)
 
 
 def _parts(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -38,6 +38,8 @@ class Preset:
     name: str
     layers: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...]
     """Options, and options for the bundled size, of each file; a later one wins."""
+    files: tuple[Path, ...]
+    """Of those that are not the package's."""
 
     def options(self, tiny: bool) -> list[Mapping[str, Any]]:
         """The trees to lay over the defaults, one after the other."""
@@ -50,28 +52,20 @@ def read_preset(name: str | Path, above: tuple[Path, ...] = ()) -> Preset:
     Raises :class:`ConfigError` for an unknown name, and naming the file for one that cannot be read, has other keys
     than those of this module's example, or extends itself.
     """
-    path = Path(name)
+    path, files = Path(name), [Path(name)]
     if path.suffix not in (".yaml", ".yml"):
         if str(name) not in PRESETS:
             raise ConfigError(f"unknown preset {str(name)!r}; {nearest(name, PRESETS)}, or the path of a .yaml file")
-        path = FOLDER / f"{name}.yaml"
+        path, files = FOLDER / f"{name}.yaml", []
     if path.resolve() in above:
         raise ConfigError(f"preset {path} extends itself")
     tree = read_yaml(path, KEYS)
-    layers: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = ()
-    if base := tree.get("extends"):
-        beside = path.parent / str(base)
-        layers = read_preset(beside if beside.suffix else str(base), (*above, path.resolve())).layers
-    return Preset(path.stem, (*layers, (tree.get("options") or {}, tree.get("tiny") or {})))
-
-
-def preset_files(name: str | Path) -> list[Path]:
-    """The files of a preset that is not the package's: its own and those that it extends; none for a packaged one."""
-    path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        return []
-    base = read_yaml(path, KEYS).get("extends")
-    return [path, *(preset_files(path.parent / str(base)) if base else [])]
+    base = Preset("", (), ())
+    if extended := tree.get("extends"):
+        beside = path.parent / str(extended)
+        base = read_preset(beside if beside.suffix else str(extended), (*above, path.resolve()))
+    own = (tree.get("options") or {}, tree.get("tiny") or {})
+    return Preset(path.stem, (*base.layers, own), (*files, *base.files))
 
 
 def read_yaml(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
