@@ -4,17 +4,35 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class ConfigError(ValueError):
     """A key that does not exist, a value of the wrong type or range, or a combination that makes no sense."""
 
 
+class Strict(BaseModel):
+    """What a stranger's file says: numbers are numbers, unknown keys are ignored."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, protected_namespaces=())
+
+
 class Section(BaseModel):
     """Frozen group of options; unknown keys are errors, and so are text or true for a number, NaN and infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, strict=True, allow_inf_nan=False)
+
+
+def explain(error: ValidationError, limit: int = 3) -> str:
+    """The first mistakes that pydantic found, each in the form `section.option: what is wrong (got ...)`."""
+    lines = []
+    for item in error.errors(include_url=False)[:limit]:
+        told = item["type"] in ("missing", "json_invalid", "value_error")
+        got = "" if told else f" (got {item['input']!r:.80})"
+        where = [".".join(map(str, item["loc"]))] if item["loc"] else []
+        lines.append(": ".join([*where, item["msg"].removeprefix("Value error, ") + got]))
+    more = error.error_count() - limit
+    return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
 
 
 class Variant(Section):

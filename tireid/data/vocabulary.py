@@ -9,13 +9,14 @@ import gzip
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from tokenizers import pre_tokenizers
 
 from tireid.basics.files import read_regular
 from tireid.basics.hub import hub_folder, is_hub_id
+from tireid.basics.section import Strict, explain
 
 BOS, EOS, SUFFIX = "<|startoftext|>", "<|endoftext|>", "</w>"
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())  # CLIP's order: "!" has id 0
@@ -44,18 +45,14 @@ class Vocabulary:
     cleaning: bool = False
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, allow_inf_nan=False, protected_namespaces=())
-
-
-class _Bpe(_Strict):
+class _Bpe(Strict):
     type: Literal["BPE"] = "BPE"
     vocab: dict[str, Id]
     merges: list[tuple[str, str] | str]
     end_of_word_suffix: Literal["</w>"]
 
 
-class _TokenizerFile(_Strict):
+class _TokenizerFile(Strict):
     model: _Bpe
 
 
@@ -63,12 +60,12 @@ class _VocabularyFile(RootModel[dict[str, Id]]):
     model_config = ConfigDict(strict=True)
 
 
-class _Own(_Strict):
+class _Own(Strict):
     context_length: int = Field(ge=3, le=_MAX_CONTEXT)
     cleaning: bool = False
 
 
-class _TokenizerConfig(_Strict):
+class _TokenizerConfig(Strict):
     model_max_length: int | float | None = None
     tireid: _Own | None = None
 
@@ -181,14 +178,3 @@ def _parse(model: type[Model], path: Path) -> Model:
         return model.model_validate_json(_read(path))
     except ValidationError as error:
         raise VocabularyError(f"{path} is not CLIP's byte-pair encoding: {explain(error)}") from error
-
-
-def explain(error: ValidationError, limit: int = 3) -> str:
-    """The first mistakes that pydantic found, for a message."""
-    lines = []
-    for item in error.errors(include_url=False)[:limit]:
-        where: Any = ".".join(str(part) for part in item["loc"])
-        got = "" if item["type"] in ("missing", "json_invalid") else f" (got {item['input']!r:.80})"
-        lines.append(f"{where}: {item['msg']}{got}" if where else f"{item['msg']}{got}")
-    more = error.error_count() - limit
-    return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")

@@ -23,14 +23,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, ValidationInfo, model_validator
 
-from tireid.basics.files import read_json
+from tireid.basics.files import read_json, write_json
 from tireid.basics.formats import DATASETS
 from tireid.basics.parts import PartError, is_part
-from tireid.basics.section import ConfigError, Section
+from tireid.basics.section import ConfigError, Section, explain
 from tireid.losses import AlignmentLoss, CircleLoss, Recovery
 from tireid.losses.recovery import InfoNCERecovery
 from tireid.options import sections
-from tireid.options.layers import assignment, check_keys, explain, lay, variant_class
+from tireid.options.layers import assignment, check_keys, lay, variant_class
 from tireid.options.outside import STORED, UnresolvedLoss, is_stored, own_or_part
 from tireid.options.presets import is_tiny, read_preset, tiny_recipe
 from tireid.options.stored import upgraded
@@ -174,7 +174,7 @@ class Config(Section):
 
     def save(self, path: str | Path) -> None:
         """Write as JSON."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+        write_json(path, self.to_dict())
 
     @classmethod
     def load(cls, path: str | Path) -> Config:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from tireid.basics.hints import nearest
 from tireid.basics.parts import is_part
@@ -97,21 +98,12 @@ def assignment(text: str) -> dict[str, Any]:
     path, sign, value = text.partition("=")
     if not sign:
         raise ConfigError(f"override {text!r} is not of the form option=value")
-    tree: Any = _parse_value(value.strip())
+    tree: Any = value.strip()
+    with suppress(YAMLError):  # it is text
+        tree = parse_yaml(tree)
     for key in reversed(path.strip().split(".")):
         tree = {key: tree}
     return tree  # type: ignore[no-any-return]
-
-
-def explain(error: ValidationError) -> str:
-    """What pydantic found, in the form `section.option: what is wrong (got ...)`."""
-    lines = []
-    for item in error.errors():
-        where = ".".join(str(part) for part in item["loc"]) or "config"
-        message = item["msg"].removeprefix("Value error, ")
-        got = "" if item["type"] == "value_error" else f" (got {item['input']!r})"
-        lines.append(f"{where}: {message}{got}")
-    return "; ".join(lines)
 
 
 def _is_section(annotation: Any) -> bool:
@@ -142,10 +134,3 @@ def _other_kinds(path: str, tree: Tree) -> str:
 def _hint(path: str, known: list[str]) -> str:
     by_leaf = [k for k in known if k.rsplit(".", 1)[-1] == path.rsplit(".", 1)[-1]]
     return f"did you mean {by_leaf[0]!r}?" if by_leaf else nearest(path, known)
-
-
-def _parse_value(text: str) -> Any:
-    try:
-        return parse_yaml(text)
-    except YAMLError:
-        return text

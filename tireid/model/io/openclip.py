@@ -7,9 +7,10 @@ from pathlib import Path
 
 from torch import Tensor
 
+from tireid.basics.section import Strict
 from tireid.model.io import openai
 from tireid.model.io.parts import Weights
-from tireid.model.io.schema import Strict, parse
+from tireid.model.io.schema import parse
 
 CONFIG = "open_clip_config.json"
 FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "open_clip_pytorch_model.safetensors")

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from transformers import CLIPConfig
 
 from tireid.basics.files import read_regular
-from tireid.data.vocabulary import explain
+from tireid.basics.section import Strict, explain
 from tireid.model.towers import CheckpointError
 
 CONFIG_LIMIT = 2**20
@@ -21,12 +21,6 @@ Width = Annotated[int, Field(ge=1, le=16_384)]
 Layers = Annotated[int, Field(ge=1, le=128)]
 Activation = Literal["quick_gelu", "gelu"]
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class Strict(BaseModel):
-    """Numbers are numbers; unknown keys are ignored."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
 class _Tower(Strict):
