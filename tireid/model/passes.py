@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tireid.data.masking import MaskedTokens, eot_positions, masking_noise, real_token_mask
 from tireid.data.text import Tokenizer
+from tireid.domain import Domain
 from tireid.losses import mlm_loss
 from tireid.model.distributed import global_rows, local_rows
 from tireid.model.interaction import MLMHead, RecoveryHead
@@ -20,11 +21,13 @@ from tireid.options import Config
 
 
 class Model(Protocol):
-    """What the passes need of a model."""
+    """What the passes and a file of weights need of a model: :class:`tireid.TIReID` is one."""
 
     backbone: DualEncoder
     tokenizer: Tokenizer
     config: Config
+    num_identities: int | None
+    domain: Domain | None
     mlm_head: MLMHead | None
     recovery_head: RecoveryHead | None
     recovery_embedding: nn.Parameter | None
@@ -38,6 +41,9 @@ class Model(Protocol):
         query: Literal["text", "image"] = "text",
     ) -> Any:
         """The interaction encoder, (B, L, D) to (B, L, D)."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Every weight by name."""
 
 
 T = TypeVar("T")

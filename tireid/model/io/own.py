@@ -6,20 +6,22 @@ import hashlib
 import json
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor
 
 from tireid.basics.files import atomic_path
+from tireid.basics.section import Strict
 from tireid.data.text import Tokenizer
 from tireid.domain import Domain
 from tireid.domain.record import FILE as DOMAIN
 from tireid.model.io.files import metadata, read_shapes, read_tensors
 from tireid.model.io.parts import BACKBONE, Parts, Shapes, check_architecture, check_words, image_size, set_activation
-from tireid.model.io.schema import ClipDescription, Strict, parse
+from tireid.model.io.schema import ClipDescription, parse
 from tireid.model.io.words import find_tokenizer, fit
+from tireid.model.passes import Model
 from tireid.model.towers import WORDS, CheckpointError, DualEncoder, check_finite, patch_size
 from tireid.options import Config, ConfigError
 
@@ -32,19 +34,6 @@ DIGEST = "tokenizer"
 
 
 Pixels = Annotated[int, Field(ge=1, le=8192)]
-
-
-class Model(Protocol):
-    """What can be saved."""
-
-    backbone: DualEncoder
-    tokenizer: Tokenizer
-    config: Config
-    num_identities: int | None
-    domain: Domain | None
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Every weight by name."""
 
 
 class _Version(Strict):
