@@ -1,4 +1,4 @@
-"""Processes that work for this one: safe to start from a script, and not left behind."""
+"""Processes that work for this one: how many there is room for, safe to start from a script, and not left behind."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -8,7 +8,6 @@ training.
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from tireid.basics.processes import processors
 from tireid.data.cache import ImageCache
 from tireid.data.dataset import Split
 
@@ -222,14 +222,11 @@ class Batch:
 
     def to(self, device: torch.device | str, non_blocking: bool = True) -> Batch:
         """The same batch on `device`."""
-        return Batch(*(tensor.to(device, non_blocking=non_blocking) for tensor in self._tensors()))
+        return Batch(*(tensor.to(device, non_blocking=non_blocking) for tensor in vars(self).values()))
 
     def pin_memory(self) -> Batch:
         """The same batch in page-locked memory; the loader calls this."""
-        return Batch(*(tensor.pin_memory() for tensor in self._tensors()))
-
-    def _tensors(self) -> tuple[Tensor, ...]:
-        return self.images, self.input_ids, self.labels, self.pair_index
+        return Batch(*(tensor.pin_memory() for tensor in vars(self).values()))
 
 
 class _Pairs(Dataset[Batch]):
@@ -287,7 +284,7 @@ def make_loader(
     ):
         if found != expected:
             raise ValueError(f"{what} has {found} entries, but the {split.name} split needs {expected}")
-    workers = min(workers, os.cpu_count() or 1)  # a configuration may come from a larger machine
+    workers = min(workers, processors())  # a configuration may come from a larger machine
     if lengths is None:
         lengths = torch.full_like(labels, input_ids.shape[1])
     return DataLoader(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from tireid.basics.files import put_in_place, remove_leftovers, temporary_file, write_atomically
 from tireid.basics.folders import cache_dir
+from tireid.basics.processes import processors
 from tireid.data.images import ImageError, Size, UInt8Array, decode, read_bytes, resize
 
 Progress = Callable[[int, int], None]
@@ -84,7 +84,7 @@ class ImageCache:
             raise ValueError(f"size is (height, width) in pixels, got {size}")
         folder = Path(directory) if directory is not None else cache_dir() / "images"
         remove_leftovers(folder)
-        cache = _build([Path(path) for path in paths], size, folder, threads or _processors(), on_progress)
+        cache = _build([Path(path) for path in paths], size, folder, threads or processors(), on_progress)
         if on_progress:
             on_progress(len(paths), len(paths))
         return cache
@@ -143,12 +143,6 @@ def _build(paths: list[Path], size: Size, folder: Path, threads: int, on_progres
         problem = f"{folder}: the image cache cannot be written ({error})"
         raise ImageError(f"{problem}. Fix: make room, or set TIREID_CACHE to another folder") from error
     return ImageCache(file) if cache is None else cache
-
-
-def _processors() -> int:
-    """How many this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 class _Known(NamedTuple):

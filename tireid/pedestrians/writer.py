@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,7 @@ import numpy as np
 
 from tireid.basics.files import remove_leftovers, temporary_directory
 from tireid.basics.formats import LAYOUTS, SPLITS, SYNTHETIC_LAYOUT, Layout
-from tireid.basics.processes import end_with_parent, without_script
+from tireid.basics.processes import end_with_parent, processors, without_script
 from tireid.pedestrians.cameras import CAMERAS, STYLES, Style, sample_conditions
 from tireid.pedestrians.captions import describe
 from tireid.pedestrians.masks import map_path, write_garment_map
@@ -189,7 +188,7 @@ def _build(
     everyone, imgs = _everyone(options), folder / "imgs"
     imgs.mkdir()
     if processes is None:
-        processes = 1 if len(everyone) * options.images_per_person < SMALL else min(4, os.cpu_count() or 1)
+        processes = 1 if len(everyone) * options.images_per_person < SMALL else min(4, processors())
     records: list[dict[str, Any]] = []
     truth: dict[str, Any] = {"people": {}, "images": []}
     drawn = _draw_all(partial(_draw_person, imgs, options), everyone, processes)

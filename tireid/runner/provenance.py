@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from tireid.basics.processes import processors
+
 PACKAGES = (
     "tireid", "torch", "transformers", "tokenizers", "accelerate", "safetensors", "kornia", "numpy", "pandas", "pillow",
     "papermill", "ipykernel",
@@ -50,7 +52,7 @@ def machine() -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "cpu": _cpu_model(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": processors(),
         "memory_gib": _memory_gib(),
         "gpus": gpus.splitlines(),
     }

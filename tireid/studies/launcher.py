@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,7 @@ from queue import SimpleQueue
 from typing import Any, Generic, Literal, TypedDict, TypeVar
 
 from tireid.basics.extras import require
+from tireid.basics.processes import processors
 from tireid.basics.terminal import one_line
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ class Launcher:
     timeout: float | None = None
 
     def __post_init__(self) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = processors()
         most = max(2, cores) if self.cluster == "local" else math.inf
         if not 1 <= self.jobs <= most:
             raise ValueError(f"jobs: expected 1 to {most} on this machine of {cores} processors, got {self.jobs}")
