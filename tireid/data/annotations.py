@@ -16,17 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from tireid.basics.formats import LAYOUTS, Layout
-from tireid.data.rows import (
-    AnnotationError,
-    Fault,
-    Mended,
-    Record,
-    caption_texts,
-    describe,
-    person_number,
-    picture_path,
-    split_name,
-)
+from tireid.data import rows as read
+from tireid.data.rows import AnnotationError, Fault, Mended, Record, describe
 
 _EARLY_RSTPREID = {"train": 3901, "val": 100, "test": 100}
 
@@ -133,10 +124,10 @@ def _record(row: Any, folder: Path, layout: Layout, mended: Mended) -> tuple[Rec
         raise Fault(None, f"expected an object, got {describe(row)}", "one {...} per image")
     splits = tuple(layout.published)
     try:
-        path = picture_path(row[layout.path_field], layout.path_field, mended)
-        number = person_number(row["id"], "id", mended)
-        split = split_name(row["split"], splits, "split", mended)
-        captions = caption_texts(row["captions"], "captions", mended)
+        path = read.picture_path(row[layout.path_field], layout.path_field, mended)
+        number = read.person_number(row["id"], "id", mended)
+        split = read.split_name(row["split"], splits, "split", mended)
+        captions = read.caption_texts(row["captions"], "captions", mended)
     except KeyError as missing:
         field = str(missing.args[0])
         expected = _EXPECTED.get(field, f"one of {', '.join(splits)}" if field == "split" else "a path below imgs/")

@@ -6,22 +6,13 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tireid.basics.formats import SPLITS
+from tireid.data import rows as read
 from tireid.data.annotations import Consistency
-from tireid.data.rows import (
-    AnnotationError,
-    Fault,
-    Mended,
-    Record,
-    caption_texts,
-    describe,
-    person_number,
-    picture_path,
-    split_name,
-)
+from tireid.data.rows import AnnotationError, Fault, Mended, Record, describe
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 _COLUMNS = {
@@ -78,27 +69,27 @@ def _read_table(file: Path, folder: Path) -> OwnData:
     columns = _columns(file, rows[0])
     cells = [{name: row[place] for name, place in columns.items()} for row in _whole(file, rows)]
     number_of, named = _people(file, [row["person"] for row in cells] if "person" in columns else None, mended)
-    check, drafts = Consistency(), dict[str, list[Record]]()
+    check, drafts = Consistency(), dict[str, Record]()
     for line, row in enumerate(cells, 2):  # the header is line 1 of a spreadsheet
         try:
-            path = picture_path(row["path"].strip(), "path", mended)
+            path = read.picture_path(row["path"].strip(), "path", mended)
             person = len(drafts) if number_of is None else number_of[row["person"].strip()]
             record = Record(
                 image=folder / path,
-                person_id=drafts[path][0].person_id if number_of is None and path in drafts else person,
-                captions=caption_texts([row["caption"]], "caption", mended),
-                split=split_name(row["split"], SPLITS, "split", mended) if "split" in columns else "test",
-                camera=_camera(row["camera"], mended) if row.get("camera", "").strip() else None,
+                person_id=drafts[path].person_id if number_of is None and path in drafts else person,
+                captions=read.caption_texts([row["caption"]], "caption", mended),
+                split=read.split_name(row["split"], SPLITS, "split", mended) if "split" in columns else "test",
+                camera=_camera(row["camera"]) if row.get("camera", "").strip() else None,
             )
             check.add(line, record, path, ("path", "person"))
         except Fault as fault:
             raise fault.at(file, line) from None
-        drafts.setdefault(path, []).append(record)
-    records = [_merge(several) for several in drafts.values()]
+        known = drafts.get(path)
+        drafts[path] = record if known is None else replace(known, captions=known.captions + record.captions)
     notes = [f"{count} {what}" for what, count in mended.items() if count] + named
     if "split" not in columns:
         notes.append("there is no column 'split': everything is the test split")
-    return OwnData(records, folder, notes)
+    return OwnData(list(drafts.values()), folder, notes)
 
 
 def _rows(file: Path) -> list[list[str]]:
@@ -150,23 +141,17 @@ def _people(file: Path, cells: Sequence[str] | None, mended: Mended) -> tuple[di
     names = sorted({cell.strip() for cell in cells})
     if all(name.isascii() and name.isdigit() and str(int(name[:20])) == name for name in names):
         try:
-            return {name: person_number(int(name), "person", mended) for name in names}, []
+            return {name: read.person_number(int(name), "person", mended) for name in names}, []
         except Fault as fault:
             raise AnnotationError(fault.problem, file=file, field="person", fix=fault.fix) from None
     return {name: number for number, name in enumerate(names)}, [f"{len(names)} people are numbered by their names"]
 
 
-def _camera(cell: str, mended: Mended) -> int:
+def _camera(cell: str) -> int:
     try:
-        return person_number(int(cell), "camera", Counter())
+        return read.person_number(int(cell), "camera", Counter())
     except ValueError:
         raise Fault("camera", f"expected a number, got {describe(cell)}", "number the cameras from 0") from None
-
-
-def _merge(records: Sequence[Record]) -> Record:
-    """One picture's rows as one record."""
-    first, captions = records[0], [caption for record in records for caption in record.captions]
-    return Record(first.image, first.person_id, tuple(captions), first.split, first.camera)
 
 
 # ---- a folder
@@ -198,7 +183,7 @@ def _lines(text: Path, mended: Mended) -> tuple[str, ...]:
         lines: Iterable[str] = text.read_text(encoding="utf-8-sig").splitlines()
     except (UnicodeDecodeError, OSError) as error:
         raise AnnotationError(f"not a text ({error})", file=text, fix="save it as UTF-8") from None
-    return caption_texts([line for line in lines if line.strip()] or [""], "captions", mended)
+    return read.caption_texts([line for line in lines if line.strip()] or [""], "captions", mended)
 
 
 def _split_of(path: Path) -> str:
