@@ -16,19 +16,6 @@ from tireid.pedestrians.people import Person, visible
 from tireid.pedestrians.phrases import Phrases, article, join
 
 HELD_OR_CARRIED = ("bag", "umbrella", "phone", "cup")
-WORN = (
-    "upper",
-    "lower",
-    "shoes",
-    "headwear",
-    "scarf",
-    "glasses",
-    "sunglasses",
-    "face mask",
-    "headphones",
-    "tie",
-    "belt",
-)
 
 
 @dataclass(frozen=True)
@@ -124,7 +111,8 @@ class _Teller(Phrases):
     # --- sentences --------------------------------------------------------------------------------------------------
 
     def tell(self) -> Caption:
-        parts = [part for part in (*WORN, "hair", "beard", *HELD_OR_CARRIED) if self._shows(part)]
+        seen = {key.removesuffix(".type") for key in self.seen} | ({"hair"} if "hair.style" in self.seen else set())
+        parts = [part for part in (*words.WORN, "hair", "beard", *HELD_OR_CARRIED) if part in seen]
         kept = [
             part
             for part in parts
@@ -133,16 +121,13 @@ class _Teller(Phrases):
         left = [part for part in parts if part not in kept]
         while left and len(kept) < MIN_PARTS:
             kept.append(left.pop(int(self.rng.integers(len(left)))))
-        worn = [part for part in parts if part in WORN]
-        if worn and not any(part in WORN for part in kept):
+        worn = [part for part in parts if part in words.WORN]
+        if worn and not any(part in words.WORN for part in kept):
             kept.append(self.one(worn))
         noun = self.subject()
         plainly = self.style == "studio" or not worn
         text = self._studio(noun, kept) if plainly else self._street(noun, kept)
         return Caption(text, dict(self.mentioned), tuple(self.vague), tuple(self.mistakes))
-
-    def _shows(self, part: str) -> bool:
-        return f"{part}.type" in self.seen or (part == "hair" and "hair.style" in self.seen)
 
     def _looks(self, kept: Sequence[str]) -> str:
         looks = [self.hair()] if "hair" in kept else []
@@ -154,7 +139,7 @@ class _Teller(Phrases):
     def _studio(self, noun: str, kept: Sequence[str]) -> str:
         looks = self._looks(kept)
         main = [part for part in ("upper", "lower", "shoes") if part in kept]
-        other = [part for part in WORN if part in kept and part not in main]
+        other = [part for part in words.WORN if part in kept and part not in main]
         carried = [part for part in HELD_OR_CARRIED if part in kept]
         start = article(noun) + (f" with {looks}" if looks else "")
         verb = self.one(("is wearing", "wears"))
@@ -171,7 +156,7 @@ class _Teller(Phrases):
 
     def _street(self, noun: str, kept: Sequence[str]) -> str:
         looks = self._looks(kept)
-        order = [part for part in WORN if part in kept]
+        order = [part for part in words.WORN if part in kept]
         if self.chance(0.4):
             order = [order[i] for i in self.rng.permutation(len(order))]
         late = [part for part in order if part not in ("upper", "lower") and self.chance(0.5)]

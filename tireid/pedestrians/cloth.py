@@ -28,7 +28,7 @@ def cloth(pen: Pen, pattern: str, colour: RGB, second: RGB, top: float, bottom: 
         for y in rows:
             draw.rectangle((0, y, width, y + 0.42 * step), fill=second)
     elif pattern == "checked":
-        blend = _mix(colour, second)
+        blend = ((colour[0] + second[0]) // 2, (colour[1] + second[1]) // 2, (colour[2] + second[2]) // 2)
         for y in rows:
             draw.rectangle((0, y, width, y + 0.36 * step), fill=blend)
         for x in columns:
@@ -43,10 +43,6 @@ def cloth(pen: Pen, pattern: str, colour: RGB, second: RGB, top: float, bottom: 
                 cx = x + (i % 2) * step / 2
                 draw.ellipse((cx - radius, y - radius, cx + radius, y + radius), fill=second)
     return Paint(colour, picture)
-
-
-def _mix(one: RGB, other: RGB) -> RGB:
-    return ((one[0] + other[0]) // 2, (one[1] + other[1]) // 2, (one[2] + other[2]) // 2)
 
 
 def both_sides(half: Sequence[Point]) -> list[Point]:

@@ -25,34 +25,29 @@ class Legs:
     def draw(self) -> None:
         """Legs, shoes and the lower garment."""
         lower = self.person.lower
-        kind = lower.type if lower else "dress"
-        bare = kind in ("skirt", "long skirt", "dress", "shorts")
+        short = lower is None or lower.type in ("skirt", "long skirt", "shorts")
+        second = PALETTE[lower.second or "white"] if lower else (255, 255, 255)
+        paint = cloth(self.pen, lower.pattern, PALETTE[lower.colour], second, 44, 96) if lower else Paint(second)
         for which in (0, 1):
-            self._leg(which, "skin")
+            self._leg(which, "skin", self.body.skin)
             self._shoe(which)
-            if lower and not bare:
-                self._trouser(which, kind)
+            if lower and not short:
+                self._trouser(which, lower.type, paint)
+                if lower.pattern == "side stripe":
+                    self._stripe(which, second)
             if self.person.shoes.type == "boots":
                 self._boot(which)
-        if lower and bare:
-            self._shorts() if kind == "shorts" else self._skirt(kind)
+        if lower and short:
+            self._shorts(paint) if lower.type == "shorts" else self._skirt(lower.type, paint)
 
-    def _leg(self, which: int, kind: str, end: float = 1.0, paint: Paint | RGB | None = None) -> None:
+    def _leg(self, which: int, kind: str, paint: Paint | RGB) -> None:
         thigh, knee, ankle = (share * (self.body.hip_width if not self.body.side else self.body.hip_width * 1.3)
                               for share in LEG_WIDTHS[kind])  # fmt: skip
-        joints = self.body.leg(which)
-        self.pen.limb(joints, (thigh, knee, ankle), paint or self.body.skin)
+        self.pen.limb(self.body.leg(which), (thigh, knee, ankle), paint)
 
-    def _lower_paint(self) -> Paint:
-        lower = self.person.lower
-        assert lower is not None
-        return cloth(self.pen, lower.pattern, PALETTE[lower.colour], PALETTE[lower.second or "white"], 44, 96)
-
-    def _trouser(self, which: int, kind: str) -> None:
-        lower = self.person.lower
-        assert lower is not None
-        paint, body = self._lower_paint(), self.body
-        self._leg(which, kind, paint=paint)
+    def _trouser(self, which: int, kind: str, paint: Paint) -> None:
+        body = self.body
+        self._leg(which, kind, paint)
         hip, knee, ankle = body.leg(which)
         if which == 1:
             w = body.hip_width
@@ -69,16 +64,15 @@ class Legs:
         elif kind == "sweatpants":
             cuff = shade(paint.colour, 0.78) if sum(paint.colour) > 150 else shade(paint.colour, 1.2)
             self.pen.box((ankle[0] - 2.6, ankle[1] - 2.4, ankle[0] + 2.6, ankle[1] + 0.4), cuff)
-            if lower.pattern == "side stripe":
-                outer = [
-                    (hip[0] + d * 4.0, hip[1] + 4),
-                    (knee[0] + d * 3.2, knee[1]),
-                    (ankle[0] + d * 2.2, ankle[1] - 2),
-                ]
-                self.pen.line(outer, PALETTE[lower.second or "white"], 1.3)
 
-    def _shorts(self) -> None:
-        body, paint = self.body, self._lower_paint()
+    def _stripe(self, which: int, colour: RGB) -> None:
+        d = 0 if self.body.side else (1, -1)[which]
+        hip, knee, ankle = self.body.leg(which)
+        outer = [(hip[0] + d * 4.0, hip[1] + 4), (knee[0] + d * 3.2, knee[1]), (ankle[0] + d * 2.2, ankle[1] - 2)]
+        self.pen.line(outer, colour, 1.3)
+
+    def _shorts(self, paint: Paint) -> None:
+        body = self.body
         for which in (0, 1):
             hip, knee, _ = body.leg(which)
             end = (hip[0] + 0.8 * (knee[0] - hip[0]), hip[1] + 0.8 * (knee[1] - hip[1]))
@@ -88,8 +82,8 @@ class Legs:
         half = [(w, body.waist + 3), (w, body.hip), (0.0, body.hip + 3)]
         self.pen.shape(both_sides(half), paint, outline=False)
 
-    def _skirt(self, kind: str) -> None:
-        body, paint = self.body, self._lower_paint()
+    def _skirt(self, kind: str, paint: Paint) -> None:
+        body = self.body
         long = kind == "long skirt"
         hem = 88.0 if long else body.knee - 4
         flare = body.hip_width + (3.4 if long else 3.8)

@@ -49,7 +49,7 @@ def sample_person(rng: np.random.Generator) -> Person:
     upper = _sample_upper(rng, gender, season)
     lower = None if upper.type == "dress" else _sample_lower(rng, gender, season)
     shoes = _sample_shoes(rng, gender, age, season)
-    bag = _sample_bag(rng, gender, age)
+    bag = _optional(rng, _for(gender, TABLES["bag"]["child" if age == "child" else "adult"]))
     return Person(
         gender=gender,
         age=age,
@@ -57,7 +57,7 @@ def sample_person(rng: np.random.Generator) -> Person:
         skin=int(rng.integers(len(SKIN_TONES))),
         hair=hair,
         beard=beard,
-        headwear=_sample_headwear(rng, gender, season),
+        headwear=_optional(rng, _for(gender, TABLES["headwear"][season])),
         upper=upper,
         lower=lower,
         shoes=shoes,
@@ -124,19 +124,15 @@ def _sample_shoes(rng: np.random.Generator, gender: str, age: str, season: str) 
     return Item(kind, pick(rng, TABLES["colour"]["leather" if plain else "shoes"]))
 
 
-def _sample_bag(rng: np.random.Generator, gender: str, age: str) -> Item | None:
-    kind = pick(rng, _for(gender, TABLES["bag"]["child" if age == "child" else "adult"]))
+def _optional(rng: np.random.Generator, kinds: Mapping[str, float]) -> Item | None:
+    """A thing of one of these kinds, of which "none" is one."""
+    kind = pick(rng, kinds)
     return None if kind == "none" else _coloured(rng, kind)
 
 
 def _coloured(rng: np.random.Generator, kind: str) -> Item:
     """A thing of this kind, in a colour of its own table or of garments."""
     return Item(kind, pick(rng, TABLES["colour"].get(kind, GARMENT_COLOURS)))
-
-
-def _sample_headwear(rng: np.random.Generator, gender: str, season: str) -> Item | None:
-    kind = pick(rng, _for(gender, TABLES["headwear"][season]))
-    return None if kind == "none" else _coloured(rng, kind)
 
 
 def _sample_accessories(
@@ -153,5 +149,5 @@ def _sample_accessories(
         found.append(_coloured(rng, "tie"))
     if lower and upper.type in ("shirt", "t-shirt", "polo shirt") and "skirt" not in lower.type and _chance(rng, 0.25):
         found.append(_coloured(rng, "belt"))
-    held = pick(rng, TABLES["held"])
-    return (*found, _coloured(rng, held)) if held != "none" else tuple(found)
+    held = _optional(rng, TABLES["held"])
+    return (*found, held) if held else tuple(found)

@@ -35,5 +35,7 @@ VIEW_PHRASES: dict[str, Words] = _FILE["views"]
 NEUTRAL_SUBJECTS: Words = _FILE["neutral subjects"]
 CHILD_SUBJECTS: Words = _FILE["child subjects"]
 GRAPHICS: Words = _FILE["graphics"]
+WORN: Words = _FILE["worn"]
+"""Parts in the order in which plain captions tell them."""
 PLURAL = frozenset(_FILE["plural"])
 OUTER = frozenset(_FILE["outer"])
