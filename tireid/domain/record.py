@@ -27,7 +27,6 @@ UNKNOWN = (
     "These weights do not say what they were trained on, so it cannot be told whether your pictures and words are "
     "like that, or whether the person is in the gallery."
 )
-DISTANCES = ("statistics_distance", "features_distance", "held_out")
 DIMENSIONS = {"rows": 2, "present": 3, "absent": 2}
 """Of arrays by their name; the others have one."""
 _HALF = ("rows",)
@@ -120,7 +119,7 @@ class Domain:
                 warnings.warn(f"{file} is of other weights than {WEIGHTS} beside it, so it is not used", stacklevel=2)
                 return None
             return cls(**_read(record, tensors))
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (SafetensorError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(
                 f"{file} cannot be read ({error!r}): expected what training writes beside the weights; delete it to "
                 "use the weights without their domain"
@@ -156,34 +155,29 @@ def _stored(name: str, value: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _read(record: Mapping[str, Any], tensors: Mapping[str, Float32s]) -> dict[str, Any]:
     """The arguments of :class:`Domain`."""
+    tree: dict[str, Any] = {}
     for name, value in tensors.items():
-        if not np.isfinite(value).all() or value.ndim != DIMENSIONS.get(name.rpartition(".")[2], 1):
+        *places, last = name.split(".")
+        if not np.isfinite(value).all() or value.ndim != DIMENSIONS.get(last, 1):
             raise ValueError(f"{name} is not finite, or has the shape {value.shape}")
-
-    def part(prefix: str) -> dict[str, Float32s]:
-        start = f"{prefix}."
-        return {name[len(start) :]: value for name, value in tensors.items() if name.startswith(start)}
-
-    def neighbours(prefix: str) -> Neighbours:
-        return Neighbours(**part(prefix))
-
-    def plain(prefix: str) -> dict[str, Float32s]:
-        return {name: value for name, value in part(prefix).items() if "." not in name}
+        fields = tree
+        for place in places:
+            fields = fields.setdefault(place, {})
+        fields[last] = value
+    parts: dict[str, dict[str, Any]] = {
+        part: {name: Neighbours(**value) if isinstance(value, dict) else value for name, value in fields.items()}
+        for part, fields in tree.items()
+    }
 
     counts = {str(word): int(count) for word, count in record["words"].items()}
     followers = {str(word): frozenset(map(str, behind)) for word, behind in record["followers"].items()}
-    words = Words(counts, followers, neighbours("words.features"), **plain("words"))
-    pictures, presence = None, None
-    if "pictures.held_out" in tensors:
-        both = neighbours("pictures.statistics"), neighbours("pictures.features")
-        pictures = Pictures(*both, *(tensors[f"pictures.{name}"] for name in DISTANCES))
-    if "presence.present" in tensors:
-        presence = Presence(**plain("presence"), pictures_per_person=float(record["pictures_per_person"]))
-    held = None if record["held_out"] is None else Held(**record["held_out"])
+    presence = None
+    if "presence" in parts:
+        presence = Presence(**parts["presence"], pictures_per_person=float(record["pictures_per_person"]))
     return {
         "trained": Held(**record["trained"]),
-        "held_out": held,
-        "words": words,
-        "pictures": pictures,
+        "held_out": None if record["held_out"] is None else Held(**record["held_out"]),
+        "words": Words(counts, followers, **parts["words"]),
+        "pictures": Pictures(**parts["pictures"]) if "pictures" in parts else None,
         "presence": presence,
     }
