@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tireid.basics.files import write_atomically, write_table
+from tireid.basics.files import write_json, write_table
 from tireid.basics.parts import PartError, resolve_function
 from tireid.search.encoder import Encoder, OnProgress, encode
-from tireid.search.metrics import Features, Metric, per_query_table, rank_relevant, summarise, to_numpy
+from tireid.search.metrics import METRICS, Features, Metric, per_query_table, rank_relevant, summarise, to_numpy
 
 if TYPE_CHECKING:
     from tireid.data.dataset import Split
 
-COLUMNS = ["direction", "query", "text", "path", "person_id", "first_rank", "AP", "INP", "relevant"]
-RESERVED = {*COLUMNS, "top1", "top1_person_id", "nearest", "mAP", "mINP"}
+COLUMNS = ["direction", "query", "text", "path", "person_id", "first_rank", *METRICS, "relevant"]
+RESERVED = {*COLUMNS, "top1", "top1_person_id", "nearest", *(f"m{name}" for name in METRICS)}
 DIRECTIONS = {"t2i": "text→image", "i2t": "image→text"}
 
 
@@ -58,7 +57,7 @@ class Score:
         """Write ``metrics.json`` and ``per_query.csv`` (UTF-8) into `directory`, which is made; returns it."""
         directory = Path(directory)
         write_table(directory / "per_query.csv", self.per_query)
-        write_atomically(directory / "metrics.json", json.dumps(self.metrics, indent=2) + "\n")
+        write_json(directory / "metrics.json", self.metrics)
         return directory
 
     def __str__(self) -> str:
