@@ -47,11 +47,9 @@ class CheckReport:
         return "complete" if self.ok else f"{len(self.problems)} problem{'s' if len(self.problems) > 1 else ''}"
 
     def __str__(self) -> str:
-        lines = [f"{self.name} in {self.folder}: {self._verdict()}", self.table.to_string(), *self._lines()]
-        return "\n".join(lines)
-
-    def _lines(self) -> list[str]:
-        return [f"- {problem}" for problem in self.problems] + [f"  note: {note}" for note in self.notes]
+        lines = [f"{self.name} in {self.folder}: {self._verdict()}", self.table.to_string()]
+        lines += [f"- {problem}" for problem in self.problems]
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
         """The same for a notebook; names from disk are escaped."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from math import log
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tireid.basics.files import read_json
 from tireid.pedestrians import words
 from tireid.pedestrians.phrases import HABITS, Habits
 
@@ -57,10 +57,7 @@ def text_ceiling(folder: str | Path, split: str = "test") -> pd.DataFrame:
     Returns a row per caption in the order of the split: `person`, `text`, `hit` (in percent; its mean is R@1) and
     `fit` (people who fit best). Raises FileNotFoundError for data without ground truth.
     """
-    truth, options = (
-        json.loads((Path(folder) / name).read_text(encoding="utf-8"))
-        for name in ("ground_truth.json", "generator.json")
-    )
+    truth, options = (read_json(Path(folder) / name) for name in ("ground_truth.json", "generator.json"))
     habits, images = HABITS[options["style"]], [image for image in truth["images"] if image["split"] == split]
     shown = np.array([image["id"] for image in images])
     people = {person: truth["people"][str(person)] for person in dict.fromkeys(shown.tolist())}

@@ -19,7 +19,7 @@ by the paper's abstract; what is built on it here is inferred:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self, TypedDict, Unpack
 
@@ -266,17 +266,13 @@ def _places(shown: Ints, pictures: int, allowed: Mask | None) -> Ints:
 def _rank_draws(drawn: Float32s, pictures: Float32s, place: Ints) -> tuple[Ints, Ints]:
     """Ranks (S, k) of the pictures `place` and the picture that stands first (S,) for every draw (S, D)."""
     ranks, firsts = np.empty((len(drawn), len(place)), np.int64), np.empty(len(drawn), np.int64)
-    for part in _parts(len(drawn), len(pictures)):
+    size = max(1, _BLOCK_BYTES // (4 * len(pictures)))
+    for part in (slice(begin, begin + size) for begin in range(0, len(drawn), size)):
         scores = drawn[part] @ pictures.T
         firsts[part] = scores.argmax(axis=1)
         for column, picture in enumerate(place):
             ranks[part, column] = 1 + count_above(scores, scores[:, picture])
     return ranks, firsts
-
-
-def _parts(count: int, width: int) -> Iterator[slice]:
-    size = max(1, _BLOCK_BYTES // (4 * width))
-    return (slice(begin, begin + size) for begin in range(0, count, size))
 
 
 def _interval(ranks: Ints, share: float, pictures: int) -> tuple[Ints, Ints]:

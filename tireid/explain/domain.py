@@ -35,7 +35,7 @@ def learn(
     """
     split, given = data.train, images or {}
     held = data.val if held_out is None else held_out
-    trained = Held(_name(data), split.num_people, split.num_images, split.num_captions)
+    trained = _held(_name(data), split)
     some = _evenly(split.num_captions)
     captions = [split.captions[i] for i in some]
     features = _texts(model, captions)
@@ -46,11 +46,15 @@ def learn(
     texts = _texts(model, held.captions)
     return Domain(
         trained,
-        Held(_held_name(data, held), held.num_people, held.num_images, held.num_captions),
+        _held("the validation split" if held is data.val else held.name, held),
         Words.fit(split.captions, features, held.captions, texts),
         Pictures.fit(own, others),
         Presence.fit((texts, held.caption_person_ids), (others[1], held.image_person_ids)),
     )
+
+
+def _held(name: str, split: Split) -> Held:
+    return Held(name, split.num_people, split.num_images, split.num_captions)
 
 
 def _pictures(model: Any, split: Split, images: Any, rows: npt.NDArray[np.int64]) -> tuple[Float32s, Float32s]:
@@ -74,7 +78,3 @@ def _name(data: Dataset) -> str:
     if not note.is_file():
         return data.name
     return f"{data.name}: drawn pedestrians in the style {read_json(note)['style']}"
-
-
-def _held_name(data: Dataset, held: Split) -> str:
-    return "the validation split" if held is data.val else held.name

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from tireid.basics.files import read_json
 from tireid.data.dataset import Split
 from tireid.search.encoder import encode
 from tireid.search.evaluation import Score
@@ -99,5 +99,5 @@ def person_attributes(folder: str | Path) -> dict[int, dict[str, str]]:
     file = Path(folder) / "ground_truth.json"
     if not file.is_file():
         raise FileNotFoundError(f"{file} is missing: only the synthetic data set knows the attributes of its people")
-    people: dict[str, dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))["people"]
+    people: dict[str, dict[str, str]] = read_json(file)["people"]
     return {int(person): attributes for person, attributes in people.items()}

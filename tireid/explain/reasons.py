@@ -64,17 +64,14 @@ def word_ablation(
     rows = np.arange(len(gallery)) if allowed is None else np.flatnonzero(allowed)
     if not len(rows):
         raise ValueError("allowed leaves out every picture")
-    scores = _scores(gallery, rows, _variants(words, switched, _context(gallery)))
+    # At most so many words are read: a word is at least one token.
+    context = getattr(getattr(gallery.model, "tokenizer", None), "context_length", CLIP_CONTEXT)
+    scores = _scores(gallery, rows, _variants(words, switched, context))
     ranks = np.stack([ranks_of(row) for row in scores])
     pictures = _ablated_pictures(gallery, rows, scores[:2], ranks[:2], k)
     influence = _influence(words, switched, scores[1:], ranks[1:], min(k, len(rows)))
     influence["first"] = rows[influence["first"]]
     return Ablation(words, switched, _join(words, switched), pictures, influence)
-
-
-def _context(gallery: Gallery) -> int:
-    """Upper bound of the words that the model reads: a word is at least one token."""
-    return int(getattr(getattr(gallery.model, "tokenizer", None), "context_length", CLIP_CONTEXT))
 
 
 def _variants(words: tuple[str, ...], off: frozenset[int], context: int) -> list[str]:

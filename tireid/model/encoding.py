@@ -42,8 +42,10 @@ def encode_images(backbone: DualEncoder, images: Sequence[Picture] | Tensor, bat
         raise ValueError(f"images must be a (B, 3, H, W) tensor or a list of pictures, got {tuple(images.shape)}")
 
     def features(batch: Sequence[Picture] | Tensor) -> Tensor:
-        pixels = batch if isinstance(batch, Tensor) else _load(batch, backbone.image_size)
-        pixels = pixels.to(_device(backbone))
+        if not isinstance(batch, Tensor):
+            arrays = (np.asarray(picture) if isinstance(picture, Tensor) else picture for picture in batch)
+            batch = torch.stack([load_image(picture, backbone.image_size) for picture in arrays])
+        pixels = batch.to(_device(backbone))
         return backbone.encode_image(normalize(pixels) if pixels.dtype == torch.uint8 else pixels).pooled
 
     return _encode(backbone, images, features, batch_size)
@@ -75,8 +77,3 @@ def _encode(backbone: DualEncoder, items: Any, features: Callable[[Any], Tensor]
 
 def _device(backbone: DualEncoder) -> torch.device:
     return backbone.visual_projection.weight.device  # type: ignore[no-any-return]
-
-
-def _load(pictures: Sequence[Picture], size: tuple[int, int]) -> Tensor:
-    pixels = [load_image(np.asarray(p) if isinstance(p, Tensor) else p, size) for p in pictures]
-    return torch.stack(pixels)

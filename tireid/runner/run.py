@@ -29,7 +29,7 @@ from tireid.basics.files import read_json, write_atomically, write_json
 from tireid.runner.identity import fingerprints
 from tireid.runner.metrics import collect_metrics, metrics_text, rounded
 from tireid.runner.notebook import code_hash, read_notebook, source_hash
-from tireid.runner.parameters import Parameter, check_values, load_profile, read_parameters
+from tireid.runner.parameters import check_values, load_profile, read_parameters
 from tireid.runner.provenance import environment
 
 if TYPE_CHECKING:
@@ -146,7 +146,8 @@ class _Task:
         folder = folder.resolve()
         if folder == source.parent:
             raise ValueError(f"{folder}: the run's folder must not be the notebook's own, it would be overwritten")
-        if "output_dir" not in params and _is_text(declared.get("output_dir")):
+        output = declared.get("output_dir")
+        if "output_dir" not in params and output is not None and output.type == "str":
             changed["output_dir"] = _relative(folder / "files", source.parent)
         parameters = {name: parameter.default for name, parameter in declared.items()} | changed
         parts = fingerprints(parameters, source.parent)
@@ -230,10 +231,6 @@ class _Task:
             "outcome": "done" if error is None else "failed",
             "error": None if error is None else str(error),
         }
-
-
-def _is_text(parameter: Parameter | None) -> bool:
-    return parameter is not None and parameter.type == "str"
 
 
 def _relative(path: Path, start: Path) -> str:

@@ -81,7 +81,9 @@ def index(
     folder, directory, shards = Path(folder).absolute(), Path(directory).absolute(), shards or shards_of(directory)
     launcher = Launcher(directory, **how)
     if shards < 2:
-        return _index_whole(folder, directory, load(), half, graph)
+        with Progress(0, "encode pictures") as bar:
+            gallery = Gallery.of_folder(load(), folder, directory, on_progress=bar.to)
+        return keep(gallery, directory, half=half, graph=graph)
     here = launcher.jobs == 1 and launcher.cluster == "local"
     threads = None if here else launcher.threads
     works = [_Encoding(Share(i, shards), load, folder, directory, half, graph, threads) for i in range(shards)]
@@ -104,9 +106,3 @@ def _merged(folder: Path, directory: Path, outcomes: Sequence[Outcome[Share]]) -
     gallery = merge(folder, directory, sorted(outcome.task.shard for outcome in done), len(outcomes))
     gallery.skipped = [picture for outcome in done for picture in outcome.value]
     return gallery
-
-
-def _index_whole(folder: Path, directory: Path, model: Encoder, half: bool, graph: bool) -> Gallery:
-    with Progress(0, "encode pictures") as bar:
-        gallery = Gallery.of_folder(model, folder, directory, on_progress=bar.to)
-    return keep(gallery, directory, half=half, graph=graph)

@@ -93,16 +93,14 @@ def differences(table: pd.DataFrame, axes: Axes) -> Axes:
     `table` is :func:`~tireid.studies.tables.comparisons`, of one metric. A filled dot is ahead or behind after Holm's
     correction, as in :func:`~tireid.studies.tables.reading`; so a hollow one's interval may still leave out 0.
     """
-    metrics = list(dict.fromkeys(table.index.get_level_values("metric")))
-    if len(metrics) != 1:
-        raise ValueError(f"expected the comparisons of one metric, got {metrics}: take table.loc[[metric]]")
+    metric = tables.only_metric(table)
     rows = table.droplevel("metric").rename(columns={"difference": "estimate"})
     rows["sure"] = rows["p_holm"] < tables.ALPHA
     one = rows["baseline"].nunique() == 1
     pairs = zip(rows.index, rows["baseline"], strict=True)
     rows.index = pd.Index([str(arm) if one else f"{arm}\nagainst {other}" for arm, other in pairs])
     against = f"\nagainst {rows['baseline'].iloc[0]}" if one else ""
-    return interval_plot(rows, axes, f"difference in {tables.label(metrics[0])} (points){against}")
+    return interval_plot(rows, axes, f"difference in {tables.label(metric)} (points){against}")
 
 
 def curves_figure(results: Results, x: str = "step", column: str = VALIDATION) -> Figure:

@@ -116,7 +116,7 @@ class Store:
         return self._key(task) is not None
 
     def __len__(self) -> int:
-        return len(self._packed.keys() | {path.parent.name for path in self._folders()})
+        return len(self._packed.keys() | {path.parent.name for path in self.folder.glob("*/task.json")})
 
     def __getitem__(self, task: Task) -> Record:
         """What is kept of `task`; KeyError where nothing is, ValueError naming a file that is damaged."""
@@ -162,9 +162,6 @@ class Store:
     def _key(self, task: Task) -> str | None:
         """The first of the keys that `task` may go by under which something lies here."""
         return next((k for k in task.keys if (self.folder / k / "task.json").is_file() or k in self._packed), None)
-
-    def _folders(self) -> Iterable[Path]:
-        return self.folder.glob("*/task.json")
 
     @cached_property
     def _file(self) -> Mapping[str, Any]:

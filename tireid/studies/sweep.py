@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Unpack
 
@@ -97,7 +97,8 @@ def sweep(
                 outcomes[outcome.task.key] = outcome
                 if on_outcome:
                     on_outcome(outcome, len(outcomes), len(study.tasks))
-    return Sweep(study, runs, store.folder, tuple(_of(task, outcomes) for task in study.tasks))
+    # Two arms may ask for the same run; each has its row.
+    return Sweep(study, runs, store.folder, tuple(replace(outcomes[task.key], task=task) for task in study.tasks))
 
 
 def collect(
@@ -122,12 +123,6 @@ def collect(
         if not done.ok:
             warnings.warn(str(done), stacklevel=2)
     return load(study, store)
-
-
-def _of(task: Task, outcomes: Mapping[str, Outcome[Task]]) -> Outcome[Task]:
-    """Two arms may ask for the same run; each has its row."""
-    found = outcomes[task.key]
-    return Outcome(task, found.status, found.seconds, found.message)
 
 
 @dataclass(frozen=True)

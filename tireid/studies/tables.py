@@ -169,16 +169,21 @@ def readable_summary(table: pd.DataFrame, digits: int = 1) -> pd.DataFrame:
     return wide.loc[arms, metrics].rename(columns=label).rename_axis(index="arm", columns=None)
 
 
+def only_metric(table: pd.DataFrame) -> str:
+    """The one metric of :func:`comparisons`; ValueError where there are several."""
+    metrics = list(dict.fromkeys(table.index.get_level_values("metric")))
+    if len(metrics) != 1:
+        raise ValueError(f"expected the comparisons of one metric, got {metrics}: take table.loc[[metric]]")
+    return str(metrics[0])
+
+
 def readable_comparisons(table: pd.DataFrame, digits: int = 1) -> pd.DataFrame:
     """:func:`comparisons` with one metric as text, a row per arm.
 
     Raises:
         ValueError: there are several metrics.
     """
-    metrics = list(dict.fromkeys(table.index.get_level_values("metric")))
-    if len(metrics) != 1:
-        raise ValueError(f"expected the comparisons of one metric, got {metrics}: take table.loc[[metric]]")
-    difference = f"difference in {label(metrics[0])}"
+    difference = f"difference in {label(only_metric(table))}"
     rows = {
         row["arm"]: {
             "against": row["baseline"],
