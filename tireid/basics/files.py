@@ -15,7 +15,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 try:
     import fcntl
@@ -140,14 +143,7 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-class Table(Protocol):
-    """What :func:`write_table` writes, such as a pandas table."""
-
-    def to_csv(self, *, index: bool, lineterminator: str) -> str:
-        """As text."""
-
-
-def write_table(path: str | Path, table: Table) -> None:
+def write_table(path: str | Path, table: pd.DataFrame) -> None:
     """Write a table as CSV, without its index; bytes of file names that are no UTF-8 become escapes."""
     write_atomically(path, table.to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace"))
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from tqdm.auto import tqdm
 
-T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -81,18 +79,6 @@ class Progress:
         left = spent / max(1, self.done - self._initial) * (self.total - self.done)
         shown = "".join(f"  {name} {value:.3g}" for name, value in figures.items())
         return f"{self.label}  {self.done}/{self.total}  {_clock(spent)} spent, {_clock(left)} left{shown}"
-
-
-def progress(items: Iterable[T], label: str, total: int) -> Iterator[T]:
-    """Iterate over `items`, counting.
-
-    >>> list(progress("ab", "letters", total=2)) if progress_mode() == "off" else ["a", "b"]
-    ['a', 'b']
-    """
-    with Progress(total, label) as bar:
-        for item in items:
-            yield item
-            bar.update()
 
 
 def _clock(seconds: float) -> str:
