@@ -1,7 +1,8 @@
 """What the core and each extra cost, measured here: `python -m tools.extras_cost` writes `docs/extras.md`.
 
 Sizes are those of the files that pip recorded in this environment, which must hold every extra. An extra is charged
-with what it brings beyond the core. Import times are the best of three fresh processes.
+with what it brings beyond the core. Import times are the least of three fresh processes, in seconds of the processor:
+what else the machine does hardly moves them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ USES = {
     "train": ("training", "import tireid.train, kornia.augmentation"),
     "tensorboard": ("curves for TensorBoard", "import torch.utils.tensorboard"),
     "maps": ("UMAP maps", "import umap"),
+    "approximate": ("approximate search in large galleries", "import usearch.index"),
+    "database": ("searching in a vector database", "import lancedb"),
     "notebooks": ("notebooks, plots, widgets, reports", "import tireid.demo, tireid.runner.export, seaborn"),
     "demo": ("`tireid demo`: the widgets as a local page", "import voila.app"),
     "sweep": ("runs of a study side by side, here or on Slurm", "import submitit, filelock"),
@@ -35,8 +38,8 @@ processors here, several gigabytes with CUDA).
 |---|---|---|---|---|
 {rows}
 
-The seconds are those of `import` in a fresh process, PyTorch and the rest of the core included where they are used;
-`import torch` alone took {torch_seconds:.1f} s in the same run.
+The seconds are those that `import` takes of the processor in a fresh process, PyTorch and the rest of the core included
+where they are used; `import torch` alone took {torch_seconds:.1f} s in the same run.
 """
 
 
@@ -49,8 +52,8 @@ def megabytes(names: set[str]) -> float:
 
 
 def seconds(statement: str) -> float:
-    """How long a fresh process takes for the imports."""
-    timed = f"import time; start = time.perf_counter(); {statement}; print(time.perf_counter() - start)"
+    """What the imports take of the processor in a fresh process."""
+    timed = f"import time; start = time.process_time(); {statement}; print(time.process_time() - start)"
     return min(float(subprocess.check_output([sys.executable, "-c", timed]).split()[-1]) for _ in range(3))
 
 
