@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 
 import matplotlib as mpl
 
@@ -41,6 +42,9 @@ def test_curves_have_ticks_at_whole_epochs() -> None:
     curves(history, {"val": "R@1"}, axes)
     assert all(float(tick).is_integer() for tick in axes.get_xticks())
     np.testing.assert_array_equal(axes.lines[0].get_xdata(), [1.0, 3.0, 4.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert curves(history, {}, Figure().subplots()).get_legend() is None  # as for a loss without weights
 
 
 def test_attention_covers_the_whole_picture_with_the_given_scale() -> None:

@@ -87,7 +87,8 @@ def curves(history: pd.DataFrame, names: Mapping[str, str], axes: Axes, x: str =
         axes.plot(rows[x], rows[column], label=label, marker="o" if len(rows) < 30 else None, markersize=3)
     axes.set(xlabel=x, ylabel=y)
     axes.locator_params(axis="x", integer=True)  # there is no epoch 1.5
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))  # beside the lines, never on them
+    if names:
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))  # beside the lines, never on them
     return axes
 
 
