@@ -18,8 +18,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from tireid.data import ImageCache, MaskedTokens, Split, Tokenizer, normalize, real_token_mask
-from tireid.explain.hidden_words import recover_global
+from tireid.data import ImageCache, MaskedTokens, Split, Tokenizer, normalize
+from tireid.explain.hidden_words import predict_masked, recover_global
 from tireid.model import TIReID
 from tireid.model.encoding import evaluating
 from tireid.pedestrians.words import COLOURS, TYPES
@@ -109,24 +109,18 @@ def guess(model: TIReID, hidden: Hidden, captions: Sequence[str], image_tokens: 
     `image_tokens` (N, M, D): for every caption the tokens of the picture that it may look at, from
     `model.backbone.encode_image`. Raises ValueError if the model has no MLM head.
     """
-    if model.mlm_head is None:
-        raise ValueError("this model has no MLM head: its loss.mlm is 0")
     places = hidden.places.sort_values("row", kind="stable").reset_index(drop=True)
-    first, nats = [], []
-    with evaluating(model):
-        for rows, at in _batches(places, len(hidden.source)):
-            ids = hidden.masked.input_ids[rows].to(model.device)
-            tokens = image_tokens[hidden.source[rows]].to(model.device)
-            real = real_token_mask(ids, model.tokenizer.eos_id)
-            fused = model.interact(model.backbone.encode_text(ids).tokens, tokens, real)
-            line, position = torch.tensor(at["row"].to_numpy()) - rows.start, torch.tensor(at["position"].to_numpy())
-            scores = model.mlm_head(fused[line, position]).float().log_softmax(1).cpu()
-            labels = hidden.masked.labels[rows][line, position]
-            first.append(scores.argmax(1))
-            nats.append(-scores[torch.arange(len(labels)), labels])
+    chosen, first, nats = hidden.masked.chosen, [], []
+    for rows in torch.arange(len(hidden.source)).split(256):
+        masked = MaskedTokens(hidden.masked.input_ids[rows], hidden.masked.labels[rows])
+        scores = predict_masked(model, masked, image_tokens[hidden.source[rows]])
+        first.append(scores.argmax(1))
+        nats.append(-scores[torch.arange(len(scores)), masked.labels[masked.chosen]])
+    number = chosen.flatten().cumsum(0).view_as(chosen) - 1  # of a hidden token among all of them
+    at = number[torch.tensor(places["row"].to_numpy()), torch.tensor(places["position"].to_numpy())]
     places["caption"] = hidden.source.numpy()[places["row"]]
-    places["guess"] = [model.tokenizer.decode([int(id_)]) for id_ in torch.cat(first)]
-    places["cross_entropy"] = torch.cat(nats).numpy()
+    places["guess"] = [model.tokenizer.decode([id_]) for id_ in torch.cat(first)[at].tolist()]
+    places["cross_entropy"] = torch.cat(nats)[at].numpy()
     spelt = [split_words(caption) for caption in captions]
     places["right"] = [
         _same_meaning(LEXICONS[kind], spelt[caption], word, answer)
@@ -135,13 +129,6 @@ def guess(model: TIReID, hidden: Hidden, captions: Sequence[str], image_tokens: 
         )
     ]
     return places
-
-
-def _batches(places: pd.DataFrame, rows: int, size: int = 256) -> Iterator[tuple[slice, pd.DataFrame]]:
-    for start in range(0, rows, size):
-        at = places[(places["row"] >= start) & (places["row"] < start + size)]
-        if len(at):
-            yield slice(start, min(rows, start + size)), at
 
 
 def _same_meaning(lexicon: Lexicon, words: Sequence[str], position: int, guess: str) -> bool:

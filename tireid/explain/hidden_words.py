@@ -13,6 +13,7 @@ from tireid.data.masking import MaskedTokens, eot_positions, real_token_mask
 from tireid.data.text import Tokenizer
 from tireid.model import TIReID
 from tireid.model.encoding import evaluating
+from tireid.model.lengths import by_length
 
 _WORD_END = "</w>"
 
@@ -105,11 +106,16 @@ def _spell(tokenizer: Tokenizer, id_: int) -> str:
 
 
 def _interact(model: TIReID, input_ids: Tensor, image_tokens: Tensor) -> Tensor:
-    ids = input_ids.to(model.device)
-    text = model.backbone.encode_text(ids).tokens
+    """(B, L, D) of captions (B, L) and pictures (B, M, D); what follows a caption's end is not to be read."""
+    ids, tokens = input_ids.to(model.device), image_tokens.to(model.device)
     real = real_token_mask(ids, model.tokenizer.eos_id)
-    fused: Tensor = model.interact(text, image_tokens.to(model.device), real)
-    return fused
+
+    def run(rows: Tensor, longest: int) -> Tensor:
+        text = model.backbone.encode_text(ids[rows, :longest]).tokens
+        fused: Tensor = model.interact(text, tokens[rows], real[rows, :longest])
+        return fused
+
+    return by_length(run, real.sum(dim=1), ids.shape[1])
 
 
 def _parts(input_ids: Tensor, image_tokens: Tensor, batch_size: int) -> list[slice]:

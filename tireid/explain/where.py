@@ -36,8 +36,8 @@ GARMENT_OF = {
 """Type of an upper or lower garment or of shoes to its name in :data:`tireid.pedestrians.GARMENTS`."""
 
 
-def hidden_features(model: TIReID, pixels: Tensor) -> Tensor:
-    """(1 + h w, D), L2-normalised: the feature of a picture (3, H, W), then without a square around each patch.
+def covered(model: TIReID, pixels: Tensor) -> Tensor:
+    """(1 + h w, 3, H, W): a normalised picture (3, H, W), then with a square around each patch of `model` covered.
 
     The square takes the mean colour, 0 in normalised `pixels`, which random erasing paints too.
     """
@@ -46,8 +46,13 @@ def hidden_features(model: TIReID, pixels: Tensor) -> Tensor:
     for place in range(rows * columns):
         top, left = ((index - PATCHES // 2) * size for index in divmod(place, columns))
         views[1 + place, :, max(0, top) : top + PATCHES * size, max(0, left) : left + PATCHES * size] = 0.0
+    return views
+
+
+def hidden_features(model: TIReID, pixels: Tensor) -> Tensor:
+    """(1 + h w, D), L2-normalised: the features of the :func:`covered` views of a picture (3, H, W)."""
     with evaluating(model):
-        features = model.backbone.encode_image(views.to(model.device)).pooled.float().cpu()
+        features = model.backbone.encode_image(covered(model, pixels).to(model.device)).pooled.float().cpu()
     return F.normalize(features, dim=1)
 
 
