@@ -183,6 +183,19 @@ def test_gradient_norms_are_those_of_separate_backward_passes() -> None:
             sum(float(p.grad.double().square().sum()) for p in layer.parameters() if p.grad is not None)
         )
         assert norms[f"gradient_norm/{name}"] == pytest.approx(expected, rel=1e-5)
+    assert gradient_norms(losses, layer.requires_grad_(False)) == {}
+
+
+@pytest.mark.slow
+def test_frozen_towers_stay_as_they_are_while_the_heads_learn(data: Dataset, tmp_path: Path) -> None:
+    model = TIReID.build(small(), data.train.num_people, train_captions=data.train.captions)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    model.backbone.requires_grad_(False)
+    after = weights(train(small(epochs=1), tmp_path, data=data, model=model).last_checkpoint)
+    towers = [name for name in before if name.startswith("backbone.")]
+    assert len(towers) > 50
+    assert all(torch.equal(before[name], after[name]) for name in towers)
+    assert not torch.equal(before["mlm_head.fc.weight"], after["mlm_head.fc.weight"])
 
 
 @pytest.mark.slow

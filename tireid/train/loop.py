@@ -60,7 +60,8 @@ def train(
     """Train, validate, keep the best and the last checkpoint, and test both once.
 
     Run it again with the same arguments and an interrupted training goes on after its last whole epoch as if nothing
-    had happened; a finished one is read back. `data` replaces the data set that `config` names, `model` the backbone.
+    had happened; a finished one is read back. `data` replaces the data set that `config` names, `model` the backbone;
+    what requires no gradient stays as it is (`model.backbone.requires_grad_(False)` trains encoder and heads alone).
     `on_log` receives every row of the history as it is made, `on_score` the model and the number of its epochs whenever
     it is scored, to look at and not to change; `tensorboard` writes them for TensorBoard too, beside
     `history.csv`, and needs the extra of that name.

@@ -57,7 +57,7 @@ def gradient_norms(losses: dict[str, torch.Tensor], module: torch.nn.Module) -> 
     parameters = [p for p in module.parameters() if p.requires_grad]
     norms = {}
     for name, loss in losses.items():
-        if not loss.requires_grad:
+        if not (parameters and loss.requires_grad):
             continue
         gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
         total = sum(float(g.float().square().sum()) for g in gradients if g is not None)
