@@ -85,7 +85,8 @@ class Domain:
 
     def save(self, directory: Path) -> None:
         """Write ``domain.safetensors`` into `directory`, for the weights that lie there and no others."""
-        tensors = {name: _stored(name, value) for name, value in _tensors(self).items()}
+        every = _tensors(self).items()
+        tensors = {name: value.astype(np.float16) if name.endswith(_HALF) else value for name, value in every}
         held = None if self.held_out is None else asdict(self.held_out)
         record = {
             "format": FORMAT,
@@ -147,10 +148,6 @@ def _tensors(domain: Domain) -> dict[str, npt.NDArray[Any]]:
         if getattr(domain, name) is not None:
             add(name, getattr(domain, name))
     return found
-
-
-def _stored(name: str, value: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return value.astype(np.float16) if name.endswith(_HALF) else value
 
 
 def _read(record: Mapping[str, Any], tensors: Mapping[str, Float32s]) -> dict[str, Any]:

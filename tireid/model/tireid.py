@@ -103,7 +103,8 @@ class TIReID(nn.Module):
         processes each brings the same number of pairs, L and generator state; losses and features are global.
         """
         check_inputs(pixel_values, input_ids, person_ids, masked, progress)
-        generator = self._generator(generator)
+        if generator is None:
+            generator = shared_generator(self.device) if self.training else torch.Generator().manual_seed(0)
         views = Views(self, pixel_values, input_ids, masked, generator)
         features = in_chunks(views, self.config.training.chunk) if self.training else views.features()
         ids = gather(person_ids)
@@ -153,11 +154,6 @@ class TIReID(nn.Module):
         return Gaussian(mean, variance, draws)
 
     # What is drawn
-
-    def _generator(self, generator: torch.Generator | None) -> torch.Generator | None:
-        if generator is not None:
-            return generator
-        return shared_generator(self.device) if self.training else torch.Generator().manual_seed(0)
 
     def _alpha(self, progress: float, generator: torch.Generator | None) -> float | Tensor:
         """The noise scale now: 0 for a batch that is not perturbed."""

@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from tireid.basics.hints import nearest
-from tireid.basics.parts import is_part
+from tireid.basics.parts import is_part, is_trusted
 from tireid.basics.section import ConfigError, Section, Variant
 from tireid.basics.yaml import YAMLError, parse_yaml
 from tireid.losses import ALIGNMENTS, RECOVERIES, AlignmentLoss, Recovery
-from tireid.options.outside import UnresolvedLoss, loss_class_or_placeholder
+from tireid.options.outside import UnresolvedLoss, loss_class
 
 Tree = Mapping[str, Any]
 VARIANTS: dict[str, tuple[type[Variant], Mapping[str, type[Variant]]]] = {
@@ -61,7 +61,7 @@ def variant_class(key: str, tree: Tree, stored: bool = False) -> type[Variant]:
     if isinstance(kind, str) and kind in kinds:
         return kinds[kind]
     if key == "loss" and is_part(kind):
-        return loss_class_or_placeholder(kind, stored)
+        return UnresolvedLoss if stored and not is_trusted(kind.partition(":")[0]) else loss_class(kind)
     or_path = " or the import path of one's own (my_losses:MarginLoss)" if key == "loss" else ""
     raise ConfigError(f"{key}.{base.discriminator} is not known: {kind!r}; {nearest(kind, kinds)}{or_path}")
 

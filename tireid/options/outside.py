@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tireid.basics.formats import is_own
 from tireid.basics.hints import nearest
-from tireid.basics.parts import PartError, UntrustedPartError, is_part, resolve, resolve_function
+from tireid.basics.parts import PartError, is_part, resolve, resolve_function
 from tireid.losses import AlignmentLoss
 
 STORED = {"stored": True}
@@ -36,16 +36,6 @@ def loss_class(path: str) -> type[AlignmentLoss]:
     if found.kind():
         raise PartError(f"{path!r} inherits the name {found.kind()!r}; add the line `alignment: str` to the class")
     return found
-
-
-def loss_class_or_placeholder(path: str, stored: bool) -> type[AlignmentLoss]:
-    """:func:`loss_class`, but :class:`UnresolvedLoss` for an untrusted one in a stored file."""
-    try:
-        return loss_class(path)
-    except UntrustedPartError:
-        if stored:
-            return UnresolvedLoss
-        raise
 
 
 def own_or_part(own: Collection[str], kind: str, option: str) -> AfterValidator:

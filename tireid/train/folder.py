@@ -74,7 +74,8 @@ class RunFolder:
         try:
             for name in ("best", "last"):
                 recover_directory(self.path / name)
-            self._clear_drafts()
+            for leftover in self.path.glob(".*.new-*"):  # of killed processes
+                shutil.rmtree(leftover, ignore_errors=True)
             yield
         finally:
             lock.release()
@@ -140,11 +141,6 @@ class RunFolder:
         """Write the result: the last thing that a training does."""
         with _writing(self.path):
             write_json(self.path / "metrics.json", metrics)
-
-    def _clear_drafts(self) -> None:
-        """Remove what killed processes left."""
-        for leftover in self.path.glob(".*.new-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
 
     def result(self) -> tuple[dict[str, Any], pd.DataFrame]:
         """Metrics and history of a finished training."""
