@@ -111,7 +111,7 @@ def guess(model: TIReID, hidden: Hidden, captions: Sequence[str], image_tokens: 
     """
     places = hidden.places.sort_values("row", kind="stable").reset_index(drop=True)
     chosen, first, nats = hidden.masked.chosen, [], []
-    for rows in torch.arange(len(hidden.source)).split(256):
+    for rows in torch.split(torch.arange(len(hidden.source)), 256):
         masked = MaskedTokens(hidden.masked.input_ids[rows], hidden.masked.labels[rows])
         scores = predict_masked(model, masked, image_tokens[hidden.source[rows]])
         first.append(scores.argmax(1))
