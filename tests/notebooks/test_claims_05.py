@@ -47,6 +47,22 @@ def test_what_the_prose_says_of_the_variants_is_in_their_table() -> None:
     assert set(VARIANTS["steps"]) == {1000, 2000, 2992}
 
 
+def test_what_the_prose_says_of_frozen_towers_is_in_their_table() -> None:
+    text, table = prose(NOTEBOOK), pd.read_csv(ROOT / "notebooks/data/frozen_towers.csv")
+    table = table.set_index(["training on frozen towers", "words hidden", "kind"]).sort_index()
+    right, wrong = table["right (%)"], table["wrong (%)"]
+    none, words, telling = "none (as bundled)", "whole words", "words that tell something"
+    places = [("15%", "colour"), ("one word", "colour"), ("one word", "garment")]
+    first, second, third = ([f"{right[(arm, *place)]:.1f}%" for arm in (words, none)] for place in places)
+    assert f"{first[0]} of the colours are right instead of {first[1]}" in text
+    assert f"{second[0]} instead of {second[1]}, and for garments {third[0]} instead of {third[1]}" in text
+    assert (
+        f"{right[(telling, *places[1])]:.1f}% of the colours are right, and {right[(telling, *places[2])]:.1f}%" in text
+    )
+    apart = [f"{right[(arm, *places[2])] - wrong[(arm, *places[2])]:.1f}" for arm in (telling, none)]
+    assert f"garments are {apart[0]} points apart, where they were {apart[1]}" in text
+
+
 def quoted() -> dict[tuple[str, str], list[tuple[float, ...]]]:
     """Right, ahead and saved with their intervals, of every row of the table in the prose."""
     figures = rf"{CELL} \| {CELL} \| {CELL}"
