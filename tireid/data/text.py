@@ -6,7 +6,6 @@ import html
 import json
 import re
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +66,7 @@ class Tokenizer:
         self.vocab_size = self.mask_id + 1
         self.context_length = context_length
         self.cleaning = cleaning
+        self._word_tables = self._tables()  # here, not when first needed: a compiled step would break at it
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int = 1000, context_length: int = 64) -> Tokenizer:
@@ -191,18 +191,16 @@ class Tokenizer:
             generator=generator,
         )
 
-    @cached_property
-    def _word_tables(self) -> dict[Unit, WordTable]:
+    def _tables(self) -> dict[Unit, WordTable]:
         """For whole words, and for those that are neither function words nor punctuation."""
-        ends = torch.ones(self.vocab_size, dtype=torch.bool)
-        skipped = torch.zeros(self.vocab_size, dtype=torch.bool)
+        ends, skipped = [True] * self.vocab_size, [False] * self.vocab_size
         for id_, token in self._token.items():
             word = token.removesuffix(SUFFIX)
-            ends[id_] = token.endswith(SUFFIX)
+            ends[id_] = token.endswith(SUFFIX) or id_ == self.bos_id
             tells = word not in FUNCTION_WORDS and not word.startswith("'") and any(map(str.isalnum, word))
-            skipped[id_] = bool(ends[id_]) and not tells
-        ends[[self.bos_id, self.mask_id]] = True
-        return {"word": WordTable(ends, torch.zeros_like(skipped)), "content": WordTable(ends, skipped)}
+            skipped[id_] = token.endswith(SUFFIX) and not tells
+        last, silent = torch.tensor(ends), torch.tensor(skipped)
+        return {"word": WordTable(last, torch.zeros_like(silent)), "content": WordTable(last, silent)}
 
     def __repr__(self) -> str:
         return f"Tokenizer(vocab_size={self.vocab_size}, context_length={self.context_length})"
