@@ -58,6 +58,16 @@ def test_a_table_becomes_a_data_set(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("between", "encoding"), [(";", "utf-8"), ("\t", "utf-16"), (",", "utf-16"), ("\t", "utf-8-sig")]
+)
+def test_tables_of_spreadsheets_are_read_alike(between: str, encoding: str, tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    rows = [["path", "caption"], ["a.png", '"a man, in red; café"']]
+    data = load_dataset(table(tmp_path, "\r\n".join(map(between.join, rows)).encode(encoding)))
+    assert [record.captions for record in data.test.records] == [("a man, in red; café",)]
+
+
 def test_two_columns_are_enough(tmp_path: Path) -> None:
     for name in ("x.png", "y.png"):
         picture(tmp_path / name)
@@ -99,7 +109,8 @@ REFUSED = {
     ),
     "unknown split": ("path,caption,split\na.png,red,query\n", "expected one of train, val, test, got 'query'"),
     "camera": ("path,caption,camera\na.png,red,left\n", "record 2, field 'camera': expected a number"),
-    "not UTF-8": (b"path,caption\na.png,r\xe9d\n", "half a surrogate pair"),
+    "not UTF-8": (b"path,caption\na.png,r\xe9d\n", "bytes that are no UTF-8"),
+    "open quote": ('path,caption\na.png,"red\nb.png,blue\n', "line 3: unexpected end of data"),
     "huge id": ("path,caption,person\na.png,red,9223372036854775808\n", "expected an integer from 0"),
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -93,12 +95,20 @@ def _read_table(file: Path, folder: Path) -> OwnData:
 
 
 def _rows(file: Path) -> list[list[str]]:
-    """All rows. Names of files need not be UTF-8: their bytes survive as surrogates."""
+    """All rows, as spreadsheets of any country save them: the header tells what is between the cells.
+
+    Names of files need not be UTF-8: their bytes survive as surrogates.
+    """
+    content = file.read_bytes()
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    text = content.decode(encoding, "surrogateescape" if encoding == "utf-8-sig" else "replace")
+    between = max(",;\t", key=text.lstrip().partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, strict=True)
     try:
-        with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-            rows = list(csv.reader(stream, dialect="excel-tab" if file.suffix.lower() == ".tsv" else "excel"))
+        rows = list(reader)
     except csv.Error as error:
-        raise AnnotationError(f"not a table ({error})", file=file, fix="save it as CSV in UTF-8") from None
+        problem, fix = f"not a table (line {reader.line_num}: {error})", 'save it as CSV in UTF-8, every " in pairs'
+        raise AnnotationError(problem, file=file, fix=fix) from None
     rows = [row for row in rows if any(cell.strip() for cell in row)]
     if len(rows) < 2:
         raise AnnotationError("expected a header and at least one row", file=file, fix="add the header path,caption")
@@ -136,7 +146,7 @@ def _people(file: Path, cells: Sequence[str] | None, mended: Mended) -> tuple[di
         return None, ["there is no column 'person': each picture is its own person"]
     for line, cell in enumerate(cells, 2):
         if re.fullmatch(r"\s*([+-]?\d*\.\d*(e[+-]?\d+)?|nan|none|null|)\s*", cell, re.IGNORECASE):
-            fix = "name the person of every picture, or leave the column out: then each picture is its own person"
+            fix = "name the person of every picture, as 7 or anna, or leave the column out: then each is its own person"
             raise AnnotationError(f"{cell!r} names no person", file=file, record=line, field="person", fix=fix)
     names = sorted({cell.strip() for cell in cells})
     if all(name.isascii() and name.isdigit() and str(int(name[:20])) == name for name in names):

@@ -124,8 +124,8 @@ def caption_texts(values: object, field: str, mended: Mended) -> tuple[str, ...]
             raise Fault(f"{field}[{number}]", f"expected a string, got {describe(value)}", fix)
         text = " ".join(value.split())
         if not text.isascii() and _SURROGATE.search(text):
-            problem = f"half a surrogate pair in {describe(text)}"
-            raise Fault(f"{field}[{number}]", problem, "write the character itself, in UTF-8")
+            problem = f"bytes that are no UTF-8, or half a surrogate pair, in {describe(text)}"
+            raise Fault(f"{field}[{number}]", problem, "save the file as UTF-8, with the character itself")
         if text:
             texts.append(text)
     mended["captions are blank and were left out"] += len(values) - len(texts)
