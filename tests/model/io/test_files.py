@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -13,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tireid.model import CheckpointError
-from tireid.model.io.files import read_shapes, read_tensors, to_safetensors, without_prefix
+from tireid.model.io.files import metadata, read_shapes, read_tensors, to_safetensors, without_prefix
 
 ODD = 'it\'s $HOME "quoted" `x`'
 """A folder whose name a careless command breaks at."""
@@ -79,6 +80,30 @@ def test_an_archive_of_something_else(tmp_path: Path) -> None:
         archive.writestr("readme.txt", "hello")
     with pytest.raises(CheckpointError, match=r"an archive of 1 files \(\['readme.txt'\]\), not weights; unpack it"):
         read_tensors(tmp_path / "a.pth")
+
+
+def test_a_wrapper_that_holds_itself_ends(tmp_path: Path) -> None:
+    state: dict[str, object] = {}
+    state["model"] = state
+    torch.save(state, tmp_path / "best.pth")
+    with pytest.raises(CheckpointError, match="holds no weights"):
+        read_tensors(tmp_path / "best.pth")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.timeout(60)
+def test_only_regular_files_are_opened(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "model.safetensors")
+    for read in (read_tensors, read_shapes, metadata):
+        with pytest.raises(FileNotFoundError, match=r"no checkpoint file at .*model\.safetensors"):
+            read(pipe)
+
+
+def test_an_error_of_torch_holds_no_escapes(tmp_path: Path) -> None:
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "best.pth")
+    with pytest.raises(CheckpointError, match="holds more than weights") as error:
+        read_tensors(tmp_path / "best.pth")
+    assert "\x1b" not in str(error.value)
 
 
 def test_prefixes_of_wrappers_go_only_if_every_key_has_them() -> None:

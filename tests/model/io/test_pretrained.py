@@ -116,3 +116,15 @@ def test_unknown_versions_and_damaged_files_are_named(make: Make, tmp_path: Path
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"cannot read a CLIP model from .*nothing"):
         TIReID.from_pretrained(tmp_path / "nothing")
+
+
+def test_a_name_that_is_no_model_says_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "features.npz").write_bytes(b"PK")
+    for name, message in (
+        ("tiny-stret", "it does not exist.*did you mean 'tiny-street'"),
+        ("~/features.npz", f"{tmp_path}/features.npz': it is a file of another kind"),
+        ("~who is this/x", "~who is this/x': it does not exist"),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            TIReID.from_pretrained(name)

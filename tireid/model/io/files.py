@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,9 +14,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tireid.basics.terminal import one_line
 from tireid.model.towers import CheckpointError
 
 WRAPPERS = ("model", "state_dict")
+DEEPEST = 8
+"""Wrappers in wrappers that are opened: one may hold itself."""
 PREFIXES = ("module.", "_orig_mod.", "clip.", "clip_model.", "model.")
 """What wrappers (DDP, compile, a field of another module) put before every key."""
 Container = Literal["safetensors", "torch", "torchscript"]
@@ -33,8 +37,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             f"{path} is a TorchScript archive, which holds code. If you trust it, convert it once: {_unscript(path)}"
         )
     content = _read_safetensors(path) if kind == "safetensors" else _read_torch(path)
-    while isinstance(content, Mapping) and (inner := next((content[k] for k in WRAPPERS if k in content), None)):
-        content = inner
+    for _ in range(DEEPEST):
+        wrapped = [content[name] for name in WRAPPERS if name in content] if isinstance(content, Mapping) else []
+        content = wrapped[0] if wrapped and wrapped[0] else content
     items = content.items() if isinstance(content, Mapping) else ()
     tensors = {str(name): value for name, value in items if isinstance(value, Tensor)}
     if not tensors:
@@ -44,20 +49,23 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Names and shapes of a safetensors file, without its numbers."""
-    if container(path) != "safetensors":
-        raise CheckpointError(f"{path} is no safetensors file")
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise _damaged(path, error) from error
+    with _opened(path) as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
 
 
 def metadata(path: Path) -> dict[str, str]:
     """The notes in a safetensors file."""
+    with _opened(path) as file:
+        return dict(file.metadata() or {})
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    if container(path) != "safetensors":
+        raise CheckpointError(f"{path} is no safetensors file")
     try:
         with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
+            yield file
     except (SafetensorError, OSError) as error:
         raise _damaged(path, error) from error
 
@@ -155,7 +163,7 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
 
 
 def _short(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:160]
+    return one_line(f"{type(error).__name__}: {error}")[:160]
 
 
 def _unscript(path: Path) -> str:

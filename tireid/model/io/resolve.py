@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from tireid.basics.files import read_regular
+from tireid.basics.hints import nearest
 from tireid.basics.hub import is_hub_id
 from tireid.data.text import Tokenizer
 from tireid.model.io import huggingface, irra, openai, openclip, own
@@ -29,7 +31,7 @@ def load(
     tokenizer: Tokenizer | str | Path | None = None,
 ) -> Parts:
     """Find out what `source` is and read it; see :meth:`tireid.TIReID.from_pretrained`."""
-    path = Path(source)
+    path = Path(os.path.expanduser(source))  # noqa: PTH111 (Path's raises for the ~ of nobody)
     if str(source) in BUNDLED:
         path = ASSETS / source
         if not (path / own.CONFIG).is_file():
@@ -75,10 +77,10 @@ def _load_directory(
     found = openclip.weights_file(path)
     if found is not None:
         return load_file(found, config, num_identities, tokenizer)
-    what = "has no config.json" if path.is_dir() else "does not exist"
+    what = "has no config.json" if path.is_dir() else "is a file of another kind" if path.exists() else "does not exist"
     raise CheckpointError(
-        f"cannot read a CLIP model from {str(path)!r}: it {what}. Expected {' or '.join(BUNDLED)}, a directory with "
-        f"config.json and model.safetensors, a file ({', '.join(FILES)}), or a hub id, owner/name"
+        f"cannot read a CLIP model from {str(path)!r}: it {what}. Expected a bundled one ({nearest(path, BUNDLED)}), a "
+        f"directory with config.json and model.safetensors, a file ({', '.join(FILES)}), or a hub id, owner/name"
     )
 
 
