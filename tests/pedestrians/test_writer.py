@@ -143,10 +143,20 @@ def test_complete_is_kept_incomplete_is_rebuilt_and_different_raises(tmp_path: P
     write_dataset(tmp_path, people=PEOPLE, on_progress=lambda done, _: seen.append(done))
     assert seen == [1, 2, 3, 4, 5, 6]
     assert digest(folder) == before
+    (folder / "reid_raw.json").write_text('[{"id": 1', encoding="utf-8")  # as a full disk leaves it
+    write_dataset(tmp_path, people=PEOPLE)
+    assert digest(folder) == before
     with pytest.raises(FileExistsError, match=r"seed=0 \(asked: 1\)"):
         write_dataset(tmp_path, people=PEOPLE, seed=1)
     assert digest(folder) == before
     assert [path.name for path in tmp_path.iterdir()] == ["CUHK-PEDES"]
+
+
+def test_a_damaged_note_is_named(tmp_path: Path) -> None:
+    note = write_dataset(tmp_path, people=PEOPLE) / "generator.json"
+    note.write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match=f"{note} is damaged"):
+        write_dataset(tmp_path, people=PEOPLE)
 
 
 def test_a_real_data_set_is_never_touched(tmp_path: Path) -> None:

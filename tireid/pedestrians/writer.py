@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tireid.basics.files import remove_leftovers, temporary_directory
+from tireid.basics.files import read_json, remove_leftovers, temporary_directory
 from tireid.basics.formats import LAYOUTS, SPLITS, SYNTHETIC_LAYOUT, Layout
 from tireid.basics.processes import end_with_parent, processors, without_script
 from tireid.pedestrians.cameras import CAMERAS, STYLES, Style, sample_conditions
@@ -145,7 +145,7 @@ def _is_complete(folder: Path, options: _Options) -> bool:
             f"{folder} exists but has no {GENERATOR_FILE}, so it was not generated (is it the real {options.layout}?); "
             "choose another root"
         )
-    found, wanted = json.loads(note.read_text(encoding="utf-8")), options.note()
+    found, wanted = read_json(note), options.note()
     if found != wanted:
         names = [key for key in {**wanted, **found} if wanted.get(key) != found.get(key)]
         different = ", ".join(f"{key}={found.get(key)!r} (asked: {wanted.get(key)!r})" for key in names)
@@ -153,8 +153,11 @@ def _is_complete(folder: Path, options: _Options) -> bool:
     annotation = folder / options.format.files[0]
     if not annotation.is_file() or not (folder / TRUTH_FILE).is_file():
         return False
-    records = json.loads(annotation.read_text(encoding="utf-8"))
-    pictures = {folder / "imgs" / record[options.format.path_field]: record["split"] for record in records}
+    try:
+        records = json.loads(annotation.read_text(encoding="utf-8"))
+        pictures = {folder / "imgs" / record[options.format.path_field]: record["split"] for record in records}
+    except (ValueError, TypeError, KeyError):  # damaged
+        return False
     maps = [map_path(path) for path, split in pictures.items() if split in options.masks]
     return all(path.is_file() for path in [*pictures, *maps])
 
