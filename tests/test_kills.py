@@ -61,6 +61,11 @@ def caching(source: Path, folder: Path) -> None:
 
 
 def generation(source: Path, folder: Path) -> None:
+    write_dataset(folder, people=(20, 4, 6), images_per_person=2, captions_per_image=1, processes=1)
+
+
+def generation_by_workers(source: Path, folder: Path) -> None:
+    """Most of its time is the workers' start: a few pictures only."""
     write_dataset(folder, people=(6, 2, 3), images_per_person=2, captions_per_image=1, processes=2)
 
 
@@ -98,7 +103,7 @@ def killed(process: BaseProcess) -> None:
     process.join()
 
 
-@pytest.mark.parametrize("job", [training, evaluation, indexing, caching, generation])
+@pytest.mark.parametrize("job", [training, evaluation, indexing, caching, generation, generation_by_workers])
 def test_kills_and_two_writers(job: Job, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     source, chance = tmp_path / "source", random.Random(0)
