@@ -21,6 +21,8 @@ from tireid.basics.files import (
     temporary_directory,
     write_atomically,
 )
+from tireid.basics.yaml import read_yaml
+from tireid.runner.notebook import read_notebook
 
 
 def hold(folder: Path, queue: Any) -> None:
@@ -173,3 +175,12 @@ def test_a_damaged_record_is_named(tmp_path: Path, text: str) -> None:
     write_atomically(tmp_path / "progress.json", text)
     with pytest.raises(ValueError, match=r"progress\.json"):
         read_json(tmp_path / "progress.json")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.timeout(60)
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe.json")
+    for read in (read_json, read_yaml, read_notebook):
+        with pytest.raises((OSError, ValueError), match=f"no regular file at {pipe}"):
+            read(pipe)

@@ -156,7 +156,7 @@ def write_json(path: str | Path, tree: Mapping[str, Any]) -> None:
 def read_json(path: str | Path) -> dict[str, Any]:
     """Read what :func:`write_json` wrote. Raises ValueError naming a file that holds something else."""
     try:
-        tree = json.loads(Path(path).read_text(encoding="utf-8"))
+        tree = json.loads(read_regular(path).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {error}; delete it, or bring it back from a copy") from None
     if not isinstance(tree, dict):
@@ -239,7 +239,7 @@ def recover_directory(target: str | Path) -> None:
             previous[-1].rename(target)
 
 
-def read_regular(path: str | Path, limit: int) -> bytes:
+def read_regular(path: str | Path, limit: int = 2**30) -> bytes:
     """The bytes of a stranger's file.
 
     Raises OSError if it is absent, not a regular file (reading a pipe would wait for ever) or has more than `limit`

@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 import yaml
 
+from tireid.basics.files import read_regular
+
 LONGEST = 40_000
 """Characters. A study of a hundred arms has half of them; PyYAML needs half a second for so many of the worst kind."""
 DEEPEST = 100
@@ -110,9 +112,9 @@ def read_yaml(path: str | Path) -> Any:
     """:func:`parse_yaml` of a UTF-8 file; the error names the file, also one that cannot be read."""
     path = Path(path)
     try:
-        return parse_yaml(path.read_text(encoding="utf-8"))
+        return parse_yaml(read_regular(path).decode("utf-8"))
     except OSError as error:
-        raise YAMLError(f"{path} cannot be read: {error.strerror}") from error
+        raise YAMLError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise YAMLError(f"{path} is not UTF-8 text: {error}") from None
     except YAMLError as error:

@@ -11,13 +11,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tireid.basics.files import read_json
 from tireid.basics.hints import nearest
 from tireid.basics.section import ConfigError
 from tireid.basics.yaml import YAMLError
@@ -96,7 +96,7 @@ def is_tiny(backbone: str) -> bool:
         return True
     image = tiny_recipe()["options"]["image"]
     try:
-        saved = json.loads((Path(backbone) / "config.json").read_text(encoding="utf-8"))
+        saved = read_json(Path(backbone) / "config.json")
         return bool(saved.get("image_size") == [image["height"], image["width"]])
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError):
         return False
