@@ -374,7 +374,7 @@ def test_a_gallery_of_one_without_identities(tmp_path: Path) -> None:
     for panel in ("why", "sure", "map", "failures"):
         demo.drawer.open(panel)
     assert "a map needs three" in demo.map.static()[0]
-    assert "failures need one split" in demo.failures.static()[0]
+    assert "These pictures have no captions" in demo.failures.static()[0]
     demo.drawer.open("why")
     demo.grid.buttons[0].click()
     demo.why.closer.finish()

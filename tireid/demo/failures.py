@@ -101,6 +101,8 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
 
     def _split(self) -> Split:
         gallery = self._source.gallery
+        if not self._source.splits:
+            raise ValueError("These pictures have no captions, so nobody knows which description fails.")
         whole = [split for split in self._source.splits if list(split.image_paths) == gallery.paths]
         if len(self._source.splits) != 1 or not whole:
             raise ValueError("failures need one split whose pictures are the gallery: Gallery.from_split(model, split)")

@@ -109,7 +109,7 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _nearest(self, gallery: Gallery, place: int) -> str:
         if not self._source.captions:
-            return "<p>Without a split there are no captions to compare with.</p>"
+            return "<p>This gallery has no captions to compare with.</p>"
         person = None if gallery.person_ids is None else int(gallery.person_ids[place])
         table = self._source.nearest_captions(gallery, feature_of(gallery, place), CAPTIONS, person).table
         return table_html(
