@@ -187,12 +187,12 @@ def read(directory: Path) -> Stored:
     if not file.is_file():
         return _read_old(directory)
     try:
-        before = file.stat()
-        with safe_open(file, framework="pt") as opened:
+        # safe_open opens by name twice: what was replaced in between is read again. A file that is held keeps its number.
+        with file.open("rb") as held, safe_open(file, framework="pt") as opened:
             header = Header.model_validate_json((opened.metadata() or {})[KEY])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no dict)
-        if not os.path.samestat(before, file.stat()):  # safe_open opens by name twice: replaced in between, read again
-            return read(directory)
+            if not os.path.samestat(os.fstat(held.fileno()), file.stat()):
+                return read(directory)
         if header.format != FORMAT:
             raise GalleryError(f"{file} has the format {header.format}, this version reads {FORMAT}")
         names = Packed(tensors["text"], tensors["ends"])
