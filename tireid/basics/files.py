@@ -246,9 +246,9 @@ def read_regular(path: str | Path, limit: int = 2**30) -> bytes:
     bytes; the message names it.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no regular file at {path}")
     size = path.stat().st_size
+    if not path.is_file():
+        raise OSError(f"{path} is no regular file")
     if size > limit:
         raise OSError(f"{path} has {size:,} bytes, expected at most {limit:,}; it is not the file it should be")
     return path.read_bytes()
