@@ -33,6 +33,7 @@ PEERS = "notebooks/11_peers.ipynb"
 ABLATION = "notebooks/10_ablation.ipynb"
 HIDDEN = "image token, masked patches"
 FIFTH, HALF = "tuned, caption_noise 0.2", "tuned, caption_noise 0.5"
+BOUNDED = "paper-strong, bounded"
 CLAIMS = [
     Claim("README.md", "converged", "paper-strong", "irra, tuned", R1, "`paper-strong` with `irra`, tuned | {} R@1"),
     Claim("README.md", "converged", "everything (paper)", "circle", R1, "`paper` with its circle loss alone | {} R@1"),
@@ -173,6 +174,11 @@ CLAIMS = [
         R1,
         "the captions wrong, `paper-strong, tuned` is {} R@1",
     ),
+    Claim(PEERS, "wrong", BOUNDED, "irra, tuned", R1, "its bounded form is {} R@1 from `irra, tuned`."),
+    Claim(PEERS, "wrong", "paper-strong", "irra, tuned", R1, "`paper-strong` is {} R@1 from `irra, tuned`. With the"),
+    Claim(PEERS, "wrong", BOUNDED, "irra, tuned", R1, "With the bounded loss it is {} R@1 and"),
+    Claim(PEERS, "wrong", BOUNDED, "irra, tuned", MAP, "R@1 and {} mAP from it. The two"),
+    Claim(PEERS, "wrong", BOUNDED, "paper-strong", R1, "The two options alone change R@1 by {}."),
     Claim(PEERS, "noise", f"clip, {HALF}", f"irra, {HALF}", R1, "With half of them InfoNCE is {} and"),
     Claim(PEERS, "noise", f"tal, {HALF}", f"irra, {HALF}", R1, "−21.9 (−24.0 to −19.7) and TAL {}, as"),
 ]
@@ -194,6 +200,18 @@ def test_the_prose_says_what_was_measured(claim: Claim) -> None:
     figure = table.loc[claim.arm].iloc[1]
     assert FIGURE.fullmatch(figure)
     assert claim.words.format(figure) in prose(claim.where)
+
+
+def test_the_shares_of_wrong_pairs_are_those_that_the_notebook_prints() -> None:
+    notebook = nbformat.read(ROOT / PEERS, as_version=4)
+    printed = next(cell for cell in notebook.cells if cell["id"] == "11-w5").outputs[-1]["data"]["text/plain"]
+    rows = {row[:16].strip(): row[16:].split() for row in printed.splitlines()[1:]}
+    for words, form in (
+        ("circle loss spends {}% of its pull on the wrong pairs at the start, and {}% after", "circle"),
+        ("SDM spends {}% and {}%.", "SDM"),
+        ("bounded circle loss, with {}% and {}%, is near SDM.", "circle, bounded"),
+    ):
+        assert words.format(*rows[form]) in prose(PEERS)
 
 
 @pytest.mark.parametrize("where", ["README.md", *PAGES, ABLATION, PEERS])
