@@ -187,7 +187,7 @@ def read(directory: Path) -> Stored:
     if not file.is_file():
         return _read_old(directory)
     try:
-        # safe_open opens by name twice: what was replaced in between is read again. A file that is held keeps its number.
+        # safe_open opens by name twice: what was replaced in between is read again. A held file keeps its number.
         with file.open("rb") as held, safe_open(file, framework="pt") as opened:
             header = Header.model_validate_json((opened.metadata() or {})[KEY])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no dict)
