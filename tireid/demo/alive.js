@@ -16,7 +16,10 @@ function render({ model, el }) {
     timers = [setTimeout(say, SIGN, "Working …"), setTimeout(check, SERVER), setTimeout(say, KERNEL, SILENT)];
   }
   async function check() {
-    try { await fetch(location.href, { method: "HEAD" }); } catch { forget(); say(STOPPED); }
+    // A file of the server's: the page itself may not be asked for by its head alone.
+    const own = [...document.scripts].find((script) => script.src.startsWith(location.origin));
+    if (!own) return;
+    try { await fetch(own.src, { method: "HEAD", cache: "no-store" }); } catch { forget(); say(STOPPED); }
   }
   model.on("msg:custom", (told) => {
     if (told.answered !== asked) return;
