@@ -105,7 +105,7 @@ def test_typing_shows_pictures(seen: Seen) -> None:
     text.press_sequentially("a man in a yellow shirt and blue jeans", delay=15)
     _until_names_differ(seen, before)
     seen.until(
-        "() => document.querySelector('.tireid-root [role=status]').innerText.startsWith('10 of')"
+        "() => document.querySelector('.tireid-root span[role=status]').innerText.startsWith('10 of')"
         " && document.querySelectorAll('.tireid-root .tireid-grids img').length == 10"
     )
     assert [alt.split(",")[0] for alt in seen.alts()] == [f"rank {rank}" for rank in range(1, 11)]
