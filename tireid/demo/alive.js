@@ -16,10 +16,10 @@ function render({ model, el }) {
     timers = [setTimeout(say, SIGN, "Working …"), setTimeout(check, SERVER), setTimeout(say, KERNEL, SILENT)];
   }
   async function check() {
-    // A file of the server's: the page itself may not be asked for by its head alone.
+    // A file of the server: a page may refuse its head. Read to its end: what is cut short counts as a failed request.
     const own = [...document.scripts].find((script) => script.src.startsWith(location.origin));
     if (!own) return;
-    try { await fetch(own.src, { method: "HEAD", cache: "no-store" }); } catch { forget(); say(STOPPED); }
+    try { await (await fetch(own.src, { method: "HEAD", cache: "no-store" })).text(); } catch { forget(); say(STOPPED); }
   }
   model.on("msg:custom", (told) => {
     if (told.answered !== asked) return;
