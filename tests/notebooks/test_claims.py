@@ -174,7 +174,7 @@ CLAIMS = [
         R1,
         "the captions wrong, `paper-strong, tuned` is {} R@1",
     ),
-    Claim("docs/studies.md", "wrong", "paper-strong", "irra, tuned", R1, "picture, `paper-strong` is {} R@1 from `irra`"),
+    Claim("docs/studies.md", "wrong", "paper-strong", "irra, tuned", R1, "`paper-strong` is {} R@1 from `irra` (study"),
     Claim("docs/studies.md", "wrong", BOUNDED, "irra, tuned", R1, "With it the difference is {} R@1, which two"),
     Claim(PEERS, "wrong", BOUNDED, "irra, tuned", R1, "its bounded form is {} R@1 from `irra, tuned`."),
     Claim(PEERS, "wrong", "paper-strong", "irra, tuned", R1, "`paper-strong` is {} R@1 from `irra, tuned`. With the"),
