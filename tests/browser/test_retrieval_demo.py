@@ -106,7 +106,7 @@ def test_typing_shows_pictures(seen: Seen) -> None:
     _until_names_differ(seen, before)
     seen.until(
         "() => document.querySelector('.tireid-root span[role=status]').innerText.startsWith('10 of')"
-        " && document.querySelectorAll('.tireid-root .tireid-grids img').length == 10"
+        " && document.querySelector('.tireid-root').querySelectorAll('.tireid-grids img').length == 10"
     )
     assert [alt.split(",")[0] for alt in seen.alts()] == [f"rank {rank}" for rank in range(1, 11)]
     assert all(re.search(r"score \d\.\d{3}, person \d+", alt) for alt in seen.alts())
