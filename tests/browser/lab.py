@@ -18,6 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.runner.books import book, code, save
+
 START_SECONDS = 120
 CANDIDATES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -105,3 +109,27 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
                 break
             time.sleep(0.3)
     raise RuntimeError(f"JupyterLab does not answer at {url}:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def marks(seconds: int) -> list[pytest.MarkDecorator]:
+    """Of a file whose tests need Chromium and may take so long."""
+    missing = pytest.mark.skipif(chromium() is None, reason="no Chromium here: install it, or set CHROMIUM to its path")
+    return [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(seconds), missing]
+
+
+@contextmanager
+def executed(cell: str, folder: Path, settings: dict[str, Any] | None = None, **options: Any) -> Iterator[Any]:
+    """A page of Chromium with a notebook of one cell, whose kernel has run it; `options` are those of the page."""
+    from playwright.sync_api import sync_playwright
+
+    notebook = save(book(code(cell)), folder)
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as started:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        with jupyterlab(notebook.parent, folder, settings) as lab:
+            browser = started.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+            page = browser.new_page(**options)
+            page.goto(lab.address(notebook.name))
+            page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=120_000)
+            run_all(page)
+            yield page
+            browser.close()

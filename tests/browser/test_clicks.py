@@ -5,21 +5,14 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.lab import chromium, jupyterlab, run_all
-from tests.runner.books import book, code, save
+from tests.browser.lab import executed, marks
 
-playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright (extra `dev`)")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(chromium() is None, reason="no Chromium here: install it, or set CHROMIUM to its path"),
-]
+pytest.importorskip("playwright.sync_api", reason="browser tests need playwright (extra `dev`)")
+pytestmark = marks(600)
 SLOW_DEMO = """import json, time
 import ipywidgets
 from tests.benchmarks.test_demo_latency import large_gallery
@@ -52,20 +45,11 @@ MOVE = """() => { document.querySelector('.tireid-results').style.marginTop = '4
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A demo of 300 pictures whose every answer takes 0.3 s longer."""
-    folder = tmp_path_factory.mktemp("clicks")
-    notebook = save(book(code(SLOW_DEMO)), folder)
-    with pytest.MonkeyPatch.context() as patch, playwright.sync_playwright() as started:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-        with jupyterlab(notebook.parent, folder) as lab:
-            browser = started.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1900, "height": 1600})
-            page.goto(lab.address(notebook.name))
-            page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=120_000)
-            run_all(page)
-            page.locator(".tireid-root figure img").first.wait_for(timeout=120_000)
-            page.evaluate(WATCH)
-            yield page
-            browser.close()
+    size = {"width": 1900, "height": 1600}
+    with executed(SLOW_DEMO, tmp_path_factory.mktemp("clicks"), viewport=size) as page:
+        page.locator(".tireid-root figure img").first.wait_for(timeout=120_000)
+        page.evaluate(WATCH)
+        yield page
 
 
 def _press(page: Any, result: int, wait: int, meanwhile: str = "") -> None:

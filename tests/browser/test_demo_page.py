@@ -22,7 +22,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.browser.lab import chromium
+from tests.browser.lab import chromium, marks
 from tests.browser.test_retrieval_demo import SHOTS, Seen, _nothing_is_cut_off, _until_names_differ
 from tireid.demo.first_page import HOST, FirstPage
 from tireid.demo.serve import free_port
@@ -37,12 +37,7 @@ GIVE = """async ([content, kind, event, name]) => {
     given.items.add(new File([blob], name, {type: 'image/png'}));
     const how = {bubbles: true, cancelable: true, dataTransfer: given, clipboardData: given};
     document.querySelector('.tireid-search input').dispatchEvent(new window[kind](event, how)) }"""
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(chromium() is None, reason="no Chromium here: install it, or set CHROMIUM to its path"),
-]
+pytestmark = marks(900)
 
 
 @contextmanager

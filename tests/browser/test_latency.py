@@ -8,15 +8,10 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.test_demo_latency import LIMIT, PICTURES, SENTENCE
-from tests.browser.lab import chromium, jupyterlab, run_all
-from tests.runner.books import book, code, save
+from tests.browser.lab import executed, marks
 
-playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright (extra `dev`)")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium here: install it, or set CHROMIUM to its path"),
-]
+pytest.importorskip("playwright.sync_api", reason="browser tests need playwright (extra `dev`)")
+pytestmark = marks(600)
 CELL = f"""from tests.benchmarks.test_demo_latency import large_gallery
 from tireid.interactive import RetrievalDemo
 demo = RetrievalDemo(large_gallery({PICTURES}), state={{"text": "a man"}})
@@ -34,18 +29,9 @@ WATCH = """() => {
 }"""
 
 
-def test_pictures_follow_a_key_press_in_the_browser(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pictures_follow_a_key_press_in_the_browser(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From `keydown` to the frame after the new cards are in the page; a press that changes nothing is not counted."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    notebook = save(book(code(CELL)), tmp_path)
-    with jupyterlab(notebook.parent, tmp_path) as lab, playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.goto(lab.address(notebook.name))
-        page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=120_000)
-        run_all(page)
+    with executed(CELL, tmp_path, viewport={"width": 1280, "height": 1000}) as page:
         page.locator(".tireid-root figure img").first.wait_for(timeout=120_000)
         page.get_by_text("| Idle").wait_for(timeout=120_000)
         text = page.get_by_label("Description")
@@ -54,7 +40,6 @@ def test_pictures_follow_a_key_press_in_the_browser(
         text.press_sequentially(SENTENCE, delay=300)
         page.wait_for_timeout(1000)
         waits = page.evaluate("() => window.waits")
-        browser.close()
     middle, late = np.percentile(waits, [50, 95]) / 1000
     with capsys.disabled():
         print(f"\nkey press to the frame with the pictures: median {1e3 * middle:.0f} ms, 95% {1e3 * late:.0f} ms")

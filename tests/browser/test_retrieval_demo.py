@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.lab import chromium, jupyterlab, run_all
+from tests.browser.lab import chromium, jupyterlab, marks, run_all
 from tireid.runner.parameters import load_profile
 from tireid.runner.refresh import workspace
 
@@ -29,12 +29,7 @@ CONTROLS = (
     "Search in",
     "Cite view",
 )
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(chromium() is None, reason="no Chromium here: install it, or set CHROMIUM to its path"),
-]
+pytestmark = marks(900)
 
 
 class Seen:

@@ -6,16 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.lab import chromium, jupyterlab, run_all
-from tests.runner.books import book, code, save
+from tests.browser.lab import executed, marks
 
-playwright = pytest.importorskip("playwright.sync_api", reason="browser tests need playwright (extra `dev`)")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(chromium() is None, reason="no Chromium here: install it, or set CHROMIUM to its path"),
-]
+pytest.importorskip("playwright.sync_api", reason="browser tests need playwright (extra `dev`)")
+pytestmark = marks(600)
 CELL = """import matplotlib.pyplot as plt
 from tireid.interactive import FigureSliders
 
@@ -29,16 +23,8 @@ WIDTH = "() => document.querySelector('.widget-image').naturalWidth"
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_the_arrow_keys_move_the_figure(theme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    notebook = save(book(code(CELL)), tmp_path)
-    settings = {"apputils-extension/themes": {"theme": theme}}
-    with jupyterlab(notebook.parent, tmp_path, settings) as lab, playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto(lab.address(notebook.name))
-        page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=120_000)
-        run_all(page)
+def test_the_arrow_keys_move_the_figure(theme: str, tmp_path: Path) -> None:
+    with executed(CELL, tmp_path, {"apputils-extension/themes": {"theme": theme}}) as page:
         page.locator(".widget-image").wait_for(timeout=120_000)
         page.wait_for_function(f"() => ({WIDTH})() > 0")
         before = page.evaluate(WIDTH)
@@ -53,4 +39,3 @@ def test_the_arrow_keys_move_the_figure(theme: str, tmp_path: Path, monkeypatch:
         assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
         ink, paper = (readout.evaluate(f"e => getComputedStyle(e).{name}") for name in ("color", "backgroundColor"))
         assert ink != paper
-        browser.close()
