@@ -227,6 +227,27 @@ def test_the_page_is_closed_to_those_without_the_token(address: tuple[str, float
     assert "login" in page.url
 
 
+def kernels() -> list[psutil.Process]:
+    """The kernels of the servers that this process started."""
+    return [child for child in psutil.Process().children(recursive=True) if "ipykernel_launcher" in child.cmdline()]
+
+
+def test_a_kernel_that_dies_before_anybody_looks(browser: Any) -> None:
+    """It was started ahead, its page was made: the one that is started in its place knows nothing of that page."""
+    page = browser.new_page()
+    with demo_page() as (url, _):
+        while "login" not in page.url:  # the live page asks for the token
+            page.goto(url.partition("?")[0])
+            page.wait_for_timeout(0.2 * SECONDS)
+        (kernel,) = kernels()
+        kernel.kill()
+        kernel.wait(timeout=30)
+        while not kernels():
+            time.sleep(0.1)
+        page.goto(url, wait_until="commit")
+        page.locator(".tireid-root figure img").first.wait_for(timeout=120 * SECONDS)
+
+
 def test_a_dead_kernel_and_a_stopped_server_are_told(browser: Any) -> None:
     """The page says so after the next click, and what to do."""
     seen = Page(browser.new_page(viewport={"width": 1280, "height": 800}))
@@ -234,9 +255,8 @@ def test_a_dead_kernel_and_a_stopped_server_are_told(browser: Any) -> None:
     with demo_page() as (url, _):
         seen.page.goto(url, wait_until="commit")
         seen.demo.locator("figure img").first.wait_for(timeout=240 * SECONDS)
-        for child in psutil.Process().children(recursive=True):
-            if "ipykernel_launcher" in child.cmdline():
-                child.kill()
+        (kernel,) = kernels()
+        kernel.kill()
         seen.button("Cite").click()
         sign.get_by_text("No answer for 20 seconds").wait_for(timeout=60 * SECONDS)
         seen.page.reload(wait_until="commit")

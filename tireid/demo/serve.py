@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
@@ -61,6 +62,7 @@ def serve(found: Collection, port: int, *, browser: bool = True) -> None:
 def _run(notebook: Path, port: int, token: str, first: FirstPage) -> None:
     with extra("demo"):
         from tornado.httpserver import HTTPServer
+        from tornado.ioloop import IOLoop
         from traitlets.config import Config
         from voila.app import Voila
 
@@ -68,8 +70,17 @@ def _run(notebook: Path, port: int, token: str, first: FirstPage) -> None:
         def listen(self) -> None:
             # One kernel is started before it is asked for; a page that is loaded again starts its own.
             self.kernel_manager.kernel_pools_config = {"default": {"pool_size": 0}}
-            self.app.listen = lambda *_: HTTPServer(self.app).add_socket(first.hand_over())
+            self.app.listen = lambda *_: IOLoop.current().add_callback(self._open)
             super().listen()
+
+        async def _open(self) -> None:
+            pools = self.kernel_manager._pools
+            ahead = [task for pool in pools.values() for task in pool]
+            await asyncio.wait(ahead)  # who asks earlier starts a second kernel, and waits for it
+            for kernel in (task.result()["kernel_id"] for task in ahead if not task.exception()):
+                # What died and was started again knows nothing of the page that was made.
+                self.kernel_manager.add_restart_callback(kernel, pools.clear)
+            HTTPServer(self.app).add_socket(first.hand_over())
 
     own: dict[str, Any] = {
         "ip": HOST,
