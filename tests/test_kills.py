@@ -1,7 +1,8 @@
 """Kill -9 at random moments, and two writers at once: nothing is lost, and the next start ends with the same files.
 
-`TIREID_KILLS=50 python -m pytest --slow --timeout=0 tests/test_kills.py tests/studies/test_sweep.py` is the long run.
-Children are forked, so that a kill meets the work and not the imports.
+`TIREID_KILLS=50 python -m pytest --slow -s --timeout=0 tests/test_kills.py tests/studies/test_sweep.py -k kill` is the
+long run, and prints what the kills met; `TIREID_PAIRS` sets how many pairs of writers come after them. Children are
+forked, so that a kill meets the work and not the imports.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from tireid.train import TrainingError, train
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 KILLS = int(os.environ.get("TIREID_KILLS", "4"))
+PAIRS = int(os.environ.get("TIREID_PAIRS", KILLS))
 REFUSED = 3
 """Exit status of a training that says that another one is writing its folder."""
 Job = Callable[[Path, Path], None]
@@ -113,7 +115,7 @@ def test_kills_and_two_writers(job: Job, tmp_path: Path) -> None:
     started(job, source, tmp_path / "alone").join()
     whole, alone = time.monotonic() - begun, content(tmp_path / "alone")
     assert alone
-    ended = 0
+    ended, met = 0, set()
     for _ in range(KILLS):
         process = started(job, source, tmp_path / "killed")
         time.sleep(chance.uniform(0, whole))
@@ -121,6 +123,8 @@ def test_kills_and_two_writers(job: Job, tmp_path: Path) -> None:
             ended += 1
             assert content(tmp_path / "killed") == alone
             shutil.rmtree(tmp_path / "killed")
+        else:
+            met.add(frozenset(path.name for path in tmp_path.glob("*killed*/**/*") if path.name[0] != "."))
         killed(process)
     assert ended < KILLS
     process = started(job, source, tmp_path / "killed")
@@ -130,7 +134,7 @@ def test_kills_and_two_writers(job: Job, tmp_path: Path) -> None:
         remove_leftovers(folder)
     assert content(tmp_path / "killed") == alone
 
-    for number in range(KILLS):
+    for number in range(PAIRS):
         folder = tmp_path / f"two{number}"
         two = [started(job, source, folder) for _ in range(2)]
         if number % 2:
@@ -145,4 +149,5 @@ def test_kills_and_two_writers(job: Job, tmp_path: Path) -> None:
         for place in (folder, *folder.rglob("*/")):
             remove_leftovers(place)
         assert content(folder) == alone
-    print(f"{job.__name__}: {KILLS - ended} of {KILLS} kills met the work, {KILLS} pairs of writers, nothing lost")
+    kills = f"{KILLS - ended} of {KILLS} kills met the work, with {len(met)} different lists of files"
+    print(f"{job.__name__}: {kills}; {PAIRS} pairs of writers; nothing lost")
