@@ -11,7 +11,7 @@ from argparse import Namespace as Options
 from collections.abc import Sequence
 from pathlib import Path
 
-from tireid.basics.commands import JOBS, PAIRS, Commands, argument, name_or_path, path, say, values
+from tireid.basics.commands import JOBS, PAIRS, Commands, argument, name_or_path, out_dir, out_file, path, say, values
 from tireid.basics.formats import DATASETS, LAYOUTS
 from tireid.basics.parts import trust
 from tireid.basics.terminal import one_line
@@ -140,7 +140,7 @@ def _generate(options: Options) -> None:
     argument("--dataset", type=name_or_path, nargs="+", default=["synthetic"], help=DATASET_HELP),
     ROOT,
     argument("--split", default="test", choices=("train", "val", "test"), help="whose people"),
-    argument("--output-dir", type=path, help="write metrics.json and the per-query table here; of several, cross.csv"),
+    argument("--output-dir", type=out_dir, help="write metrics.json, per-query table here; of several, cross.csv"),
 )
 def _evaluate(options: Options) -> None:
     from tireid.data import load_dataset
@@ -192,7 +192,7 @@ def _index(options: Options) -> None:
     TOKENIZER,
     argument("-k", type=int, default=10, metavar="K", help="how many pictures"),
     argument("--approximate", action="store_true", help="walk the graph that `tireid index --graph` made: faster"),
-    argument("--html", type=path, help="write the ranked pictures as one self-contained page"),
+    argument("--html", type=out_file, help="write the ranked pictures as one self-contained page"),
 )
 def _search(options: Options) -> None:
     from tireid.model import TIReID
@@ -256,7 +256,7 @@ def _sweep(options: Options) -> int:
     "tables and figures of a study's finished runs",
     STUDY,
     RESULTS,
-    argument("--output-dir", type=path, help="folder to write (default: runs/reports/NAME)"),
+    argument("--output-dir", type=out_dir, help="folder to write (default: runs/reports/NAME)"),
     argument("--baseline", metavar="ARM", help="what the other arms are compared with (default: the first)"),
     argument("--metrics", nargs="+", metavar="METRIC", help="default: test/best/t2i/R@1 test/best/t2i/mAP"),
     *SOME,
@@ -303,7 +303,7 @@ def _clean(options: Options) -> None:
 @COMMANDS.add(
     "pretrain",
     "make the bundled models again",
-    argument("--output-dir", type=path, required=True, help="folder of the runs"),
+    argument("--output-dir", type=out_dir, required=True, help="folder of the runs"),
     argument("--people", type=int, default=24_000, help="drawn people to train with"),
     argument("--epochs", type=int, default=16, help="passes over them"),
     argument("--install", action="store_true", help="put tiny, and tiny-street fine-tuned from it, into the package"),

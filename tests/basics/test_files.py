@@ -19,6 +19,7 @@ from tireid.basics.files import (
     remove_leftovers,
     replace_directory,
     temporary_directory,
+    writable,
     write_atomically,
 )
 from tireid.basics.yaml import read_yaml
@@ -33,6 +34,26 @@ def hold(folder: Path, queue: Any) -> None:
         (directory / "deep" / "c.bin").write_bytes(b"y" * 2000)
         queue.put("written")
         signal.pause()
+
+
+def test_what_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("precious")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    before = sorted(tmp_path.rglob("*"))
+    told = {"file": "file is no folder", "file/deep/below": "file is no folder", "gone": "gone is no folder"}
+    told |= {"x" * 300: "name too long", f"a/b/{'x' * 300}": "name too long"}
+    for name, reason in told.items():
+        with pytest.raises(OSError, match=f"(?i)cannot be written: .*{reason}; name another place$"):
+            writable(tmp_path / name)
+    for name in ("file/below", "gone/below", "x" * 250):  # as a temporary file's name, the last is too long
+        with pytest.raises(OSError, match="cannot be written: "):
+            writable(tmp_path / name, folder=False)
+    with pytest.raises(OSError, match="it is a folder, expected a file"):
+        writable(tmp_path, folder=False)
+    for path, folder in ((tmp_path, True), (tmp_path / "a/b", True), (tmp_path / "file", False), (Path("new"), True)):
+        assert writable(path, folder=folder) == path
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "file").read_text() == "precious"
 
 
 @pytest.fixture

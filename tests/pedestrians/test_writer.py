@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -166,6 +167,20 @@ def test_a_real_data_set_is_never_touched(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match="not generated"):
         write_dataset(tmp_path, people=PEOPLE)
     assert [path.name for path in real.iterdir()] == ["reid_raw.json"]
+
+
+def test_every_file_reaches_the_disk_before_the_folder_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: set[int] = set()
+
+    def fsync(handle: int) -> None:
+        assert not (tmp_path / "CUHK-PEDES").exists()
+        flushed.add(os.fstat(handle).st_ino)
+
+    monkeypatch.setattr("tireid.basics.files.os.fsync", fsync)
+    folder = write_dataset(tmp_path, people=(2, 1, 1), images_per_person=1, masks=["test"], processes=1)
+    assert {path.stat().st_ino for path in folder.rglob("*")} <= flushed
 
 
 def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:

@@ -66,6 +66,30 @@ def test_the_command_makes_shards_and_keeps_their_number(
     assert "shards: expected 1 or more" in capsys.readouterr().err
 
 
+def test_shards_without_a_picture_cost_nothing(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = tmp_path / "many"
+    assert main(["index", str(folder), str(many), "--shards", str(2**40)]) == 0
+    assert "24/24 done: shard " in capsys.readouterr().out
+    near(Gallery.load(many), index_street(folder, tmp_path / "whole"))
+    assert shards.shards_of(many) == 2**40
+
+
+@pytest.mark.parametrize("command", [["index", "crops"], ["index", "crops", "--shards", "2"], ["generate"]])
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    command: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    monkeypatch.setattr(TIReID, "encode_images", lambda *_, **__: pytest.fail("the work has begun"))
+    monkeypatch.setattr("tireid.pedestrians.writer._build", lambda *_: pytest.fail("the work has begun"))
+    Path("file").write_text("precious")
+    for place in ("file", "file/below"):
+        assert main([*command[:2], place, *command[2:]]) == 2
+        assert "cannot be written" in capsys.readouterr().err
+    assert Path("file").read_text() == "precious"
+
+
 def test_after_an_accident_only_its_shard_is_made_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

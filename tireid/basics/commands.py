@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tireid.basics.extras import MissingExtraError
+from tireid.basics.files import writable
 from tireid.basics.terminal import one_line, say_anything
 
 Function = Callable[[argparse.Namespace], int | None]
@@ -86,6 +87,16 @@ def argument(*names: str, **options: Any) -> Argument:
 def path(text: str) -> Path:
     """A path, with `~` for the home folder."""
     return Path(text).expanduser()
+
+
+def out_dir(text: str) -> Path:
+    """A folder to write, which can be written."""
+    return writable(path(text))
+
+
+def out_file(text: str) -> Path:
+    """A file to write, which can be written."""
+    return writable(path(text), folder=False)
 
 
 def name_or_path(text: str) -> str:

@@ -131,6 +131,31 @@ def _remove_if_abandoned(path: Path, dry_run: bool) -> int:
             os.close(handle)
 
 
+def writable(path: str | Path, *, folder: bool = True) -> Path:
+    """`path`, a folder or a file to be written: to be asked before the work, not after it. Nothing is left there.
+
+    Raises OSError naming what is in the way: a file where a folder should be, or the reverse, a name that is too long,
+    a place that cannot be written.
+
+    >>> writable("/dev/null/runs")
+    Traceback (most recent call last):
+        ...
+    OSError: /dev/null/runs cannot be written: /dev/null is no folder; name another place
+    """
+    path = Path(path)
+    try:
+        if not folder and path.is_dir():
+            raise IsADirectoryError(None, "it is a folder, expected a file")
+        places = (path, *path.absolute().parents)[not folder :]
+        there = next(place for place in places if place.is_symlink() or place.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(None, f"{there} is no folder")
+        with temporary_file(there / ("new" if there == path else path.name)):
+            return path
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror}; name another place") from None
+
+
 def write_atomically(path: str | Path, content: str | bytes) -> None:
     """Write text (UTF-8) or bytes.
 

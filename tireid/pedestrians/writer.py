@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tireid.basics.files import read_json, remove_leftovers, temporary_directory
+from tireid.basics.files import flush_tree, read_json, remove_leftovers, temporary_directory, writable
 from tireid.basics.formats import LAYOUTS, SPLITS, SYNTHETIC_LAYOUT, Layout
 from tireid.basics.processes import end_with_parent, processors, without_script
 from tireid.pedestrians.cameras import CAMERAS, STYLES, Style, sample_conditions
@@ -127,10 +127,11 @@ def write_dataset(
     folder = Path(root) / wanted.layout
     if _is_complete(folder, wanted):
         return folder
-    remove_leftovers(folder.parent)
+    remove_leftovers(writable(folder).parent)
     with temporary_directory(folder) as building:
         building.chmod(0o755)
         _build(building, wanted, processes, on_progress)
+        flush_tree(building)
         _move(building, folder, wanted)
     return folder
 

@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from tireid.basics.files import read_json, write_atomically, write_json
+from tireid.basics.files import read_json, writable, write_atomically, write_json
 from tireid.runner.identity import fingerprints
 from tireid.runner.metrics import collect_metrics, metrics_text, rounded
 from tireid.runner.notebook import code_hash, read_notebook, source_hash
@@ -156,7 +156,7 @@ class _Task:
     def execute(self, *, timeout: float | None = None, html: bool = True, log: bool = True) -> RunResult:
         from tireid.runner.execution import NotebookError, execute  # needs the notebooks extra
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        writable(self.folder).mkdir(parents=True, exist_ok=True)
         for stale in (DONE, "metrics.json", "provenance.json", f"{self.source.stem}.html"):
             (self.folder / stale).unlink(missing_ok=True)
         before = environment(self.source.parent)

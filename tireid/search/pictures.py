@@ -64,7 +64,7 @@ def find_pictures(
             relative = path.relative_to(root).as_posix()
             if path.suffix.lower() not in EXTENSIONS or _ignored(name):
                 continue
-            if of > 1 and _number(os.fsencode(relative)) % of != shard:
+            if of > 1 and share_of(relative, of) != shard:
                 continue
             if any(fnmatchcase(relative, pattern) or fnmatchcase(name, pattern) for pattern in wanted):
                 found.append((relative, path))
@@ -73,6 +73,11 @@ def find_pictures(
         matching = "" if wanted == ["*"] else f" that match {wanted}"
         raise FileNotFoundError(f"no pictures{matching} in {root}{below}; accepted are {', '.join(EXTENSIONS)}")
     return [path for _, path in sorted(found)]
+
+
+def share_of(name: str, of: int) -> int:
+    """Which of so many shares, from 0, the picture of that name, relative to its folder, belongs to."""
+    return _number(os.fsencode(name)) % of
 
 
 @dataclass

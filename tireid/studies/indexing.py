@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Unpack
 
+from tireid.basics.files import writable
 from tireid.basics.progress import Progress
 from tireid.search import Encoder, Gallery
+from tireid.search.evaluation import relative_names
+from tireid.search.pictures import find_pictures, share_of
 from tireid.search.shards import index_shard, keep, merge, shards_of
 from tireid.studies.launcher import How, Launcher, Outcome, Work
 
@@ -65,7 +69,7 @@ def index(
         folder: of the pictures.
         directory: of the gallery.
         load: gives the model, in each job anew, such as ``partial(TIReID.from_pretrained, "tiny-street")``.
-        shards: how many; as many as the gallery has where it is 0.
+        shards: how many; as many as the gallery has where it is 0. Those without a picture are not made.
         half: keep features in float16.
         graph: make the graph of approximate search too.
         on_outcome: called after each shard with what became of it, how many are over, and how many there are.
@@ -73,12 +77,13 @@ def index(
             there is not made again: after any accident, the same call goes on.
 
     Raises:
+        OSError: nothing can be written at `directory`, or there is no picture in `folder`.
         RuntimeError: a shard could not be made; the gallery is as before.
         ValueError: less than one shard or job; from :meth:`Gallery.from_folder`.
     """
     if shards < 0:
         raise ValueError(f"shards: expected 1 or more, got {shards}")
-    folder, directory, shards = Path(folder).absolute(), Path(directory).absolute(), shards or shards_of(directory)
+    folder, directory, shards = Path(folder).absolute(), writable(directory).absolute(), shards or shards_of(directory)
     launcher = Launcher(directory, **how)
     if shards < 2:
         with Progress(0, "encode pictures") as bar:
@@ -86,16 +91,18 @@ def index(
         return keep(gallery, directory, half=half, graph=graph)
     here = launcher.jobs == 1 and launcher.cluster == "local"
     threads = None if here else launcher.threads
-    works = [_Encoding(Share(i, shards), load, folder, directory, half, graph, threads) for i in range(shards)]
+    load = functools.cache(load) if here else load
+    filled = sorted({share_of(name, shards) for name in relative_names(find_pictures(folder), folder)})
+    works = [_Encoding(Share(i, shards), load, folder, directory, half, graph, threads) for i in filled]
     outcomes = []
     for over, outcome in enumerate((work() for work in works) if here else launcher.run(works), start=1):
         outcomes.append(outcome)
         if on_outcome is not None:
-            on_outcome(outcome, over, shards)
-    return _merged(folder, directory, outcomes)
+            on_outcome(outcome, over, len(works))
+    return _merged(folder, directory, outcomes, shards)
 
 
-def _merged(folder: Path, directory: Path, outcomes: Sequence[Outcome[Share]]) -> Gallery:
+def _merged(folder: Path, directory: Path, outcomes: Sequence[Outcome[Share]], shards: int) -> Gallery:
     """The gallery of all shards, if none failed."""
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     if failed:
@@ -103,6 +110,6 @@ def _merged(folder: Path, directory: Path, outcomes: Sequence[Outcome[Share]]) -
             f"{len(failed)} of {len(outcomes)} shards failed, the others are kept: index again; {failed[0]}"
         )
     done = [outcome for outcome in outcomes if outcome.status == "done"]
-    gallery = merge(folder, directory, sorted(outcome.task.shard for outcome in done), len(outcomes))
+    gallery = merge(folder, directory, sorted(outcome.task.shard for outcome in done), shards)
     gallery.skipped = [picture for outcome in done for picture in outcome.value]
     return gallery

@@ -17,6 +17,7 @@ from typing import Unpack
 
 import pandas as pd
 
+from tireid.basics.files import writable
 from tireid.studies.launcher import How, Launcher, Outcome, Work
 from tireid.studies.results import Results, load
 from tireid.studies.store import Store
@@ -75,6 +76,7 @@ def sweep(
         how: see :class:`How`.
 
     Raises:
+        OSError: `runs` or `results` cannot be written, and something is to be run.
         StudyError: before anything runs. A task that fails does not raise: see :attr:`Sweep.failed`.
         ValueError: likewise, for more jobs than this machine has processors, or no time at all.
 
@@ -88,6 +90,8 @@ def sweep(
     outcomes = {task.key: Outcome(task, "skipped") for task in study.tasks if task in store}
     todo = {task.key: task for task in study.tasks if task.key not in outcomes}
     launcher = Launcher(runs, **how)
+    for place in (runs, store.folder) if todo else ():
+        writable(place)
     for attempt in range(1, ATTEMPTS + 1):
         works = [_Run(task, runs, store.folder, launcher.threads, launcher.timeout) for task in todo.values()]
         for outcome in launcher.run(works):
