@@ -117,6 +117,13 @@ def marks(seconds: int) -> list[pytest.MarkDecorator]:
     return [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(seconds), missing]
 
 
+def settle(page: Any, seconds: int = 120) -> None:
+    """Wait until the kernel has answered whatever was clicked or typed in the demo, and the page has drawn it."""
+    heard = "document.querySelector('.tireid-root .tireid-alive')?.dataset.busy == 'false'"
+    page.wait_for_function(f"() => {heard}", timeout=1000 * seconds)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 @contextmanager
 def executed(cell: str, folder: Path, settings: dict[str, Any] | None = None, **options: Any) -> Iterator[Any]:
     """A page of Chromium with a notebook of one cell, whose kernel has run it; `options` are those of the page."""

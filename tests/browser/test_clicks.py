@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.lab import executed, marks
+from tests.browser.lab import executed, marks, settle
 
 pytest.importorskip("playwright.sync_api", reason="browser tests need playwright (extra `dev`)")
 pytestmark = marks(600)
@@ -63,7 +63,8 @@ def _press(page: Any, result: int, wait: int, meanwhile: str = "") -> None:
 
 
 def _opened(page: Any, count: int) -> list[str]:
-    page.wait_for_function(f"() => JSON.parse(document.querySelector('.opened').innerText).length >= {count}")
+    opened = "JSON.parse(document.querySelector('.opened').innerText)"
+    page.wait_for_function(f"() => {opened}.length >= {count}", timeout=120_000)
     return list(json.loads(page.locator(".opened").inner_text()))
 
 
@@ -78,6 +79,7 @@ def test_every_click_opens_the_picture_that_was_pressed(page: Any) -> None:
     pressed = page.evaluate("() => window.pressed")
     assert len(pressed) == 18
     assert _opened(page, 18) == pressed
+    settle(page)
     name = page.locator(".closer figure img").first.get_attribute("alt")
     assert name == pressed[-1]
 
@@ -95,9 +97,11 @@ def test_work_that_takes_long_has_a_sign(page: Any) -> None:
 
 
 def test_a_press_that_is_dragged_away_opens_nothing(page: Any) -> None:
+    settle(page)
     before = _opened(page, 0)
     page.mouse.down()
     page.mouse.move(5, 5)
     page.mouse.up()
     page.get_by_role("button", name="Open result 2", exact=True).press("Enter")
+    settle(page)
     assert len(_opened(page, len(before) + 1)) == len(before) + 1

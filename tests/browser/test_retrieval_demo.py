@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.lab import chromium, jupyterlab, marks, run_all
+from tests.browser.lab import chromium, jupyterlab, marks, run_all, settle
 from tireid.runner.parameters import load_profile
 from tireid.runner.refresh import workspace
 
@@ -56,6 +56,9 @@ class Seen:
     def button(self, name: str) -> Any:
         return self.demo.get_by_role("button", name=name, exact=True)
 
+    def settled(self) -> None:
+        settle(self.page)
+
     def until(self, script: str, argument: Any = None) -> None:
         self.page.wait_for_function(script, arg=argument, timeout=120 * SECONDS)
 
@@ -99,6 +102,7 @@ def test_typing_shows_pictures(seen: Seen) -> None:
     text.fill("")
     text.press_sequentially("a man in a yellow shirt and blue jeans", delay=15)
     _until_names_differ(seen, before)
+    seen.settled()
     seen.until(
         "() => document.querySelector('.tireid-root span[role=status]').innerText.startsWith('10 of')"
         " && document.querySelector('.tireid-root').querySelectorAll('.tireid-grids img').length == 10"
@@ -111,6 +115,7 @@ def test_typing_shows_pictures(seen: Seen) -> None:
 
 def test_a_word_switched_off_changes_the_order(seen: Seen) -> None:
     seen.button("Why").click()
+    seen.settled()
     before = seen.names()
     word = seen.demo.locator(".tireid-word").get_by_text("yellow", exact=True)
     word.wait_for(timeout=120 * SECONDS)
@@ -121,18 +126,20 @@ def test_a_word_switched_off_changes_the_order(seen: Seen) -> None:
     seen.demo.get_by_role("status").get_by_text("1 word left out").wait_for(timeout=120 * SECONDS)
     word.click()
     seen.until(
-        "names => names.every((name, i) => document.querySelectorAll('.tireid-grids figure')[i].title == name)",
+        "names => names.every((name, i) => document.querySelectorAll('.tireid-grids figure')[i]?.title == name)",
         before[:3],
     )
 
 
 def test_a_click_looks_closer_and_the_keyboard_does_too(seen: Seen) -> None:
+    seen.settled()
     name = seen.names()[1]
     seen.button("Open result 2").click()
     seen.demo.get_by_text(f"Captions nearest to {name}").wait_for(timeout=120 * SECONDS)
     seen.demo.locator(f".closer img[alt^='Regions of {name}']").wait_for(timeout=120 * SECONDS)
     _nothing_is_cut_off(seen)
     seen.shoot(_named(seen, "why"))
+    seen.settled()
     third = seen.names()[2]
     seen.button("Open result 3").press("Enter")
     seen.demo.get_by_text(f"Captions nearest to {third}").wait_for(timeout=120 * SECONDS)
@@ -141,6 +148,7 @@ def test_a_click_looks_closer_and_the_keyboard_does_too(seen: Seen) -> None:
 def test_a_suggestion_adds_its_words(seen: Seen) -> None:
     seen.button("How sure").click()
     seen.demo.get_by_label("Description").fill("a woman")  # a description that leaves much open is asked about
+    seen.settled()
     suggestion = seen.demo.get_by_role("button", name=re.compile(r"^\+ ")).first
     suggestion.wait_for(timeout=120 * SECONDS)
     _nothing_is_cut_off(seen)
@@ -166,10 +174,12 @@ def test_a_field_shows_more_results(seen: Seen) -> None:
 def test_the_map_follows_and_shows_a_region(seen: Seen) -> None:
     seen.button("Map").click()
     seen.demo.get_by_text(re.compile("^PCA ")).first.wait_for(timeout=120 * SECONDS)
+    seen.settled()
     star = seen.demo.locator(".tireid-map g path").first
     at = star.get_attribute("d")
     seen.demo.get_by_label("Description").fill("a woman with a green bag")
     seen.until("at => document.querySelector('.tireid-map g path').getAttribute('d') != at", at)
+    seen.settled()
     touch_the_map(seen)
     _nothing_is_cut_off(seen)
     seen.shoot(_named(seen, "map"))
@@ -178,12 +188,13 @@ def test_the_map_follows_and_shows_a_region(seen: Seen) -> None:
 def touch_the_map(seen: Seen) -> None:
     """The arrow keys show a picture, a drag surrounds several."""
     plot = seen.demo.locator(".tireid-map")
+    seen.page.mouse.move(2, 2)  # a pointer over the map would point at another picture
     plot.focus()
     seen.page.keyboard.press("ArrowRight")
     shown = plot.get_by_role("status")
     shown.wait_for(timeout=120 * SECONDS)
     assert re.search(r"\.(jpg|png)$", shown.inner_text())
-    assert shown.locator("img").evaluate("image => image.naturalWidth") > 0
+    seen.until("() => document.querySelector('.tireid-map [role=status] img').naturalWidth > 0")
     plot.scroll_into_view_if_needed()
     box = plot.locator("svg").bounding_box()
     corners = [(0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7)]
@@ -210,7 +221,7 @@ def test_tab_alone_reaches_every_control(seen: Seen) -> None:
     reached = []
     for section in ("Filters", "Cite"):
         seen.button(section).click()
-        seen.page.wait_for_timeout(SECONDS)
+        seen.settled()
         seen.demo.get_by_label("Description").focus()
         for _ in range(70):
             reached.append(
@@ -232,7 +243,7 @@ def test_the_accessibility_tree_names_everything(seen: Seen) -> None:
     for section in ("Filters", "Cite"):
         if not _pressed(seen.button(section)):
             seen.button(section).click()
-        seen.page.wait_for_timeout(SECONDS)
+        seen.settled()
         tree += seen.demo.aria_snapshot()
     roles = {
         "textbox": [CONTROLS[0], *CONTROLS[4:6], CONTROLS[7]],
@@ -251,7 +262,6 @@ def test_narrow_pages_wrap(seen: Seen) -> None:
     seen.page.set_viewport_size({"width": 800, "height": 2600})
     for panel in ("Why", "How sure", "Map", "Filters"):
         seen.button(panel).click()
-        seen.page.wait_for_timeout(SECONDS)
         _nothing_is_cut_off(seen)
         seen.shoot(_named(seen, f"800_{panel.lower().replace(' ', '_')}"))
 
@@ -280,7 +290,7 @@ def _named(seen: Seen, name: str) -> str:
 
 def _nothing_is_cut_off(seen: Seen) -> None:
     """No control or card reaches over the demo's right edge, and no button's words over the button's."""
-    seen.page.wait_for_timeout(SECONDS // 2)
+    seen.settled()
     cut = seen.demo.evaluate(
         """root => { const right = root.getBoundingClientRect().right + 1;
         const shown = [...root.querySelectorAll('input, select, textarea, button, figure, label')]

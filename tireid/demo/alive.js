@@ -7,12 +7,13 @@ function render({ model, el }) {
   el.className = "tireid-alive";
   el.setAttribute("role", "status");
   const controller = new AbortController();
-  let asked = 0, timers = [];
+  let asked = 0, again = false, timers = [];
   const forget = () => { timers.forEach(clearTimeout); timers = []; };
   const say = (said) => { el.textContent = said; };
-  function ask() {
+  function ask(number) {
     forget();
-    model.send({ asked: ++asked });
+    again = true;
+    model.send({ asked: number });
     timers = [setTimeout(say, SIGN, "Working …"), setTimeout(check, SERVER), setTimeout(say, KERNEL, SILENT)];
   }
   async function check() {
@@ -23,14 +24,19 @@ function render({ model, el }) {
   }
   model.on("msg:custom", (told) => {
     if (told.answered !== asked) return;
+    // What is typed while the kernel works is kept until it is idle: asked for after this question, not before it.
+    if (again) { again = false; return model.send({ asked }); }
     forget();
     say("");
+    el.dataset.busy = false;
   });
   requestAnimationFrame(() => {
     const root = el.closest(".tireid-root");
     // After what the click itself asks for: the answer to this comes when that is done.
     for (const kind of ["click", "input", "change"])
-      root.addEventListener(kind, () => setTimeout(ask), { capture: true, signal: controller.signal });
+      root.addEventListener(kind, () => { el.dataset.busy = true; setTimeout(ask, 0, ++asked); },
+        { capture: true, signal: controller.signal });
+    el.dataset.busy = false;
   });
   return () => { forget(); controller.abort(); };
 }

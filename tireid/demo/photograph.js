@@ -23,6 +23,7 @@ function render({ model, el }) {
     if (!file) return;
     event.preventDefault();
     model.send({ name: file.name || "pasted.png" }, undefined, [await bytes(file)]);
+    el.dispatchEvent(new Event("change", { bubbles: true }));  // heard by what says that work is under way
   };
   button.onclick = () => input.click();
   input.onchange = async (event) => {
