@@ -12,6 +12,7 @@ from typing import Any
 
 from docutils import nodes
 from latex2mathml.converter import convert
+from pydantic import BaseModel
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
@@ -40,7 +41,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "imported-members": True, "show-inheritance": True}
 
-html_theme = "furo"
+html_theme, pygments_dark_style = "furo", "github-dark"
 html_title = "tireid"
 html_favicon = "icon.svg"
 html_extra_path = ["front"]
@@ -64,7 +65,13 @@ def show_formulas(app: Sphinx, what: str, name: str, thing: Any, options: Any, l
             lines[at:at] = ["::", ""]
 
 
+def leave_fields_below(app: Sphinx, what: str, name: str, thing: Any, *_: Any) -> tuple[str, None] | None:
+    """The signature of a validated class repeats its fields, which follow one by one, with what validates them."""
+    return ("", None) if isinstance(thing, type) and issubclass(thing, BaseModel) else None
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))
+    app.connect("autodoc-process-signature", leave_fields_below)
     app.connect("autodoc-process-docstring", show_formulas, priority=400)  # before napoleon
