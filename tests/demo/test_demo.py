@@ -331,7 +331,8 @@ def test_controls_complain_and_the_state_stays(demo: RetrievalDemo) -> None:
     before = demo.state
     for control, value, message in (
         (demo.bar.people, "ten", "is not a number"),
-        (demo.bar.people, "99", "must be a list out of 10, 11, 12, 13"),
+        (demo.bar.people, "99", "Only people: it takes a list of numbers out of 10, 11, 12, 13, not 99"),
+        (demo.map.region, "0.5, 0.4, 0, 1", "Region: it takes left, right, bottom, top (left before right"),
         (demo.bar.cameras, "1 x", "is not a number"),
     ):
         control.value = value

@@ -16,7 +16,7 @@ import tireid
 from tests.search.fakes import Crops, make_crops
 from tireid.cli import main
 from tireid.demo import collection
-from tireid.demo.collection import STAMP, Collection, find, index
+from tireid.demo.collection import STAMP, Collection, find, index, open_demo
 from tireid.demo.first_page import HOST, WAIT, FirstPage
 from tireid.demo.serve import TEMPLATE, _written, free_port
 from tireid.demo.style import STYLE
@@ -54,6 +54,20 @@ def test_a_folder_is_indexed_once_and_again_when_it_changed(crops: Crops, capsys
     assert again.gallery == first.gallery
     assert "another.png" in Gallery.load(again.gallery).names
     assert prepare(first.gallery) == Collection(first.gallery.resolve(), None), "a saved gallery is shown as it is"
+
+
+def test_files_that_were_left_out_are_named_with_their_reason(crops: Crops) -> None:
+    folder = folder_of(crops)
+    (folder / "a<b>.jpg").write_bytes(b"no picture")
+    with pytest.warns(UserWarning, match="cannot be read"):
+        found = prepare(folder, "tiny")
+    demo = open_demo(str(found.gallery), "tiny", False, str(Path.cwd()))
+    told = demo.bar.left_out.value
+    assert "1 file could not be read and cannot be found" in told
+    assert "a&lt;b&gt;.jpg: not a readable picture" in told
+    (folder / "a<b>.jpg").unlink()
+    again = open_demo(str(prepare(folder, "tiny").gallery), "tiny", False, str(Path.cwd()))
+    assert "file" not in again.bar.left_out.value
 
 
 def test_pictures_that_changed_are_not_shown_before_they_are_read(crops: Crops) -> None:

@@ -80,7 +80,7 @@ class Basket(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             card = Card(number, Path(path), name)
             address = self._source.thumbnails.now([card.path])[card.path] if card.path else None
             picture = picture_html(address, name, f"picture cannot be read: {name}", "", "font-size:11px")
-            head = f'<span class="name">{safe(name)}</span><br>'
+            head = f'<span class="name">{safe(name).replace("/", "/<wbr>")}</span><br>'
             made.append(card_html(card, f'<div class="picture">{picture}</div>', head=head))
         return made
 

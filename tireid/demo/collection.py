@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tireid.search import Gallery
 
 SAVED, MODEL = ("gallery.safetensors", "gallery.json"), "tiny-street"
-STAMP, PREVIEW, DATASET = "indexed_from.json", "first.html", "synthetic"
+STAMP, PREVIEW, SKIPPED, DATASET = "indexed_from.json", "first.html", "skipped.json", "synthetic"
 FIRST = "a woman in a red coat with a black backpack"
 ASSETS = Path(__file__).parents[1] / "assets"
 
@@ -104,6 +104,7 @@ def index(found: Collection, say: Callable[[str], None] = lambda said: None) -> 
     kept = found.gallery
     (kept / STAMP).unlink(missing_ok=True)
     gallery.save(kept)
+    write_json(kept / SKIPPED, {str(path): reason for path, reason in gallery.skipped})
     write_atomically(kept / PREVIEW, RetrievalDemo(gallery, state={"text": FIRST}).preview())
     write_json(kept / STAMP, found.stamp or {})
 
@@ -115,6 +116,8 @@ def open_demo(gallery: str, model: str | None, drawn: bool, folder: str) -> Retr
 
     os.chdir(folder)
     loaded = _load(gallery, model)
+    if (told := Path(gallery, SKIPPED)).is_file():
+        loaded.skipped = [(Path(path), reason) for path, reason in read_json(told).items()]
     if not drawn:
         return RetrievalDemo(loaded, state={"text": FIRST})
     test = load_dataset(DATASET).test

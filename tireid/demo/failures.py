@@ -73,6 +73,7 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
             found = self.failures
         except ValueError as error:
             self.said.value, self.list.children = block(f"<p>{safe(error)}</p>"), ()
+            self.children = (self.said,)  # nothing to sort or to write
             return
         pages = max(1, -(-len(found) // PAGE))
         page = min(view.page, pages)

@@ -15,7 +15,7 @@ from tireid.demo.touch_map import TouchMap
 from tireid.show.cards import safe
 from tireid.show.picture_map import PictureMap, background, map_html, map_words, marks
 
-SHOWN = 12
+SHOWN, RINGED = 12, " Ellipses: the pictures of each result's person."
 
 
 class MapPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -67,7 +67,8 @@ class MapPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         inside = places.inside(view.region)
         shown = f", the {SHOWN} most similar are shown" if len(inside) > SHOWN else ""
         number = f"{len(inside)} picture{'' if len(inside) == 1 else 's'} in the region{shown}."
-        note = number if view.region else "Point at a picture to see it, click to look closer, draw around several."
+        touch = "Point at a picture to see it, click to look closer, draw around several."
+        note = number if view.region else touch + (RINGED if "<ellipse" in self.plot.marks else "")
         self.plot.alt = map_words(places, query, rows)
         self.words = f"{self.plot.alt}. {note}"
         self.note.value = block(f"<p>{safe(self.words)}</p>")

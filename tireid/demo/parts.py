@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tireid.basics.extras import require
-from tireid.demo.state import Store
+from tireid.demo.state import Refused, Store
 from tireid.show.cards import safe
 
 widgets: Any = require("ipywidgets", "notebooks")
@@ -60,9 +60,14 @@ def bind(
     `ask` asks for the change, where more than the value is to change.
     """
 
-    def wanted(change: Any) -> None:
-        value = change["new"]
-        store.attempt(lambda: ask(value) if ask is not None else store.change(**{key: parse(value)}))
+    def change(value: Any) -> None:
+        try:
+            store.change(**{key: parse(value)})
+        except Refused as error:
+            raise ValueError(f"{control.description}: it takes {error.expected}, not {value}") from None
+
+    def wanted(told: Any) -> None:
+        store.attempt(lambda: (ask or change)(told["new"]))
 
     control.value = show(getattr(store.view, key))
     control.observe(wanted, names="value")

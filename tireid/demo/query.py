@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tireid.demo.answer import Answer
@@ -15,6 +16,7 @@ from tireid.demo.source import Source
 from tireid.demo.state import ALL, FIND, MOST, Store, View
 from tireid.demo.uploads import strange
 from tireid.explain.phrases import BANK, add_phrase, label
+from tireid.search.evaluation import relative_names
 from tireid.show.cards import picture_html, safe
 
 CHOICES, LABEL, NOTHING, RECENT = 200, 90, -1, 8
@@ -57,7 +59,8 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.upload.layout.width = "auto"
         self.compare = widgets.Checkbox(description="Compare two models", indent=False)
         self.compare.layout.width = "auto"
-        self.status = html()
+        self.status, self.left_out = html(), html(left_out_html(source.gallery.skipped, source.gallery.root))
+        self.left_out.layout.display = "" if source.gallery.skipped else "none"
         self.message = ""
         self._recent: list[str] = []
         wanted = [control for control, wanted in self._optional() if wanted]
@@ -67,7 +70,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         search = row(self.text, self.photograph, self.add, self.recent)
         search.add_class("tireid-search")
         self._picture_row = row(self.queried, self.together, self.text_only)
-        super().__init__([search, self._picture_row, self.status], layout=widgets.Layout(width="100%"))
+        super().__init__([search, self._picture_row, self.status, self.left_out], layout=widgets.Layout(width="100%"))
         self._bind()
 
     def say(self, view: View, answer: Answer) -> None:
@@ -166,6 +169,21 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             (f"{number}, person {people[number]}: {shortened(captions[number], LABEL)}", number) for number in numbers
         ]
         return [("free text", NOTHING), *named]
+
+
+def left_out_html(skipped: Sequence[tuple[Path, str]], root: Path | None) -> str:
+    """How many files of the folder `root` are no readable pictures, and in a fold their names and why.
+
+    >>> left_out_html([], None)
+    ''
+    """
+    if not skipped:
+        return ""
+    names = relative_names([path for path, _ in skipped[:CHOICES]], root)
+    items = [f"<li>{safe(name)}: {safe(reason)}</li>" for name, (_, reason) in zip(names, skipped, strict=False)]
+    more = [f"<li>and {len(skipped) - CHOICES:,} more</li>"] if len(skipped) > CHOICES else []
+    number = f"{len(skipped):,} file{'' if len(skipped) == 1 else 's'} could not be read"
+    return f"<details><summary>{number} and cannot be found</summary><ul>{''.join(items + more)}</ul></details>"
 
 
 def remembered(recent: Sequence[str], text: str) -> list[str]:

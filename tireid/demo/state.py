@@ -211,7 +211,7 @@ def check(view: View, known: Known) -> View:
     _expect("off", view.off, _ints(view.off), "a list of places of words, from 0")
     for key, allowed in (("people", known.people), ("cameras", known.cameras)):
         value = getattr(view, key)
-        _expect(key, value, _ints(value) and set(value) <= set(allowed), f"a list out of {_some(allowed)}")
+        _expect(key, value, _ints(value) and set(value) <= set(allowed), f"a list of numbers out of {_some(allowed)}")
     choices = {"find": FIND, "panel": known.panels, "plane": PLANES, "sort": SORTS, "gallery": known.galleries}
     for key, options in (choices | {"split": (ALL, *known.splits)}).items():
         value = getattr(view, key)
@@ -220,15 +220,24 @@ def check(view: View, known: Known) -> View:
     needs = "True or False" if known.compare else "False: there is no second model"
     _expect("compare", view.compare, isinstance(view.compare, bool) and known.compare >= view.compare, needs)
     _expect("level", view.level, _within_float(view.level, 0.5, 0.95), "a number in 0.5..0.95")
-    _expect("region", view.region, _is_region(view.region), "[], [left, right, bottom, top] or corners x, y, in 0..1")
+    sides = "left, right, bottom, top (left before right, bottom before top) or corners x, y, all in 0..1"
+    _expect("region", view.region, _is_region(view.region), sides)
     return view
+
+
+class Refused(ValueError):
+    """A value that the state does not take; `expected` says what it takes, to who knows no `key`."""
+
+    def __init__(self, key: str, value: Any, expected: str) -> None:
+        self.expected = expected
+        shown = repr(value)
+        shown = shown if len(shown) <= SHOWN_TEXT else shown[:SHOWN_TEXT] + "…"
+        super().__init__(f"state[{key!r}] must be {expected}, got {shown}")
 
 
 def _expect(key: str, value: Any, holds: bool, expected: str) -> None:
     if not holds:
-        shown = repr(value)
-        shown = shown if len(shown) <= SHOWN_TEXT else shown[:SHOWN_TEXT] + "…"
-        raise ValueError(f"state[{key!r}] must be {expected}, got {shown}")
+        raise Refused(key, value, expected)
 
 
 def _is_int(value: Any) -> bool:

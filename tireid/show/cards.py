@@ -169,7 +169,8 @@ def card_html(
         badge = f"background:{COLOURS[card.correct]};color:#fff;padding:0 6px;border-radius:3px;white-space:nowrap"
         verdict = f'{line}<b style="{badge}">{card.mark} {WORDS[card.correct]}</b>'
     person = f"{dot}{card.person}" if card.person else ""
-    told = f"{head}<b>{card.rank}</b> · {card.shown_score}{f' {note}' if note else ''}{verdict}{person}{foot}"
+    score = "" if card.score is None else f" · {card.shown_score}"
+    told = f"{head}<b>{card.rank}</b>{score}{f' {note}' if note else ''}{verdict}{person}{foot}"
     border = f"margin:0;padding:4px;border:3px solid {COLOURS[card.correct]};border-radius:6px"
     # break-word, not anywhere: JupyterLab strips the latter from a notebook that it does not trust yet.
     style = f"{border};text-align:{'center' if card.path is not None else 'left'};overflow-wrap:break-word"
