@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +110,16 @@ def _changed(change):
         _changed(lambda record, _: record.update(words={"a": "many"})),
         _changed(lambda record, _: record.update(held_out={"people": 3})),
         _changed(lambda record, _: record["trained"].update(people="many")),
-        _changed(lambda record, _: record.update(pictures_per_person=None)),
+        *(
+            _changed(lambda record, _, value=value: record.update(pictures_per_person=value))
+            for value in (None, math.inf, math.nan, 0, 10**400)
+        ),
+        *(
+            _changed(lambda record, _, value=value: record.update(words={"a": value}))
+            for value in (math.inf, -1, 1.5, True, 10**30)
+        ),
+        *(_changed(lambda record, _, value=value: record["trained"].update(people=value)) for value in (10**30, -1)),
+        _changed(lambda record, _: record["trained"].update(name=["a"])),
         _changed(lambda record, tensors: tensors.pop("pictures.statistics.rows")),
         _changed(lambda record, tensors: tensors.update({"pictures.features.rows": np.zeros(3, np.float32)})),
         _changed(lambda record, tensors: tensors.update({"presence.present": np.zeros((2, 3), np.float32)})),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,46 @@ def test_a_damaged_pack_is_named(kept: tuple[Path, list[Task]], end: int) -> Non
     (folder / PACK).write_bytes(whole[:end])
     with pytest.raises(ValueError, match=PACK):
         Store(folder)[tasks[0]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task": {}},
+        {"task": {"notebook": 3, "parameters": {}}},
+        {"task": None},
+        {"metrics": [1]},
+        {"history": {"step": [1], "loss": [1, 2]}},
+        {"history": {"arm": [1]}},
+        {"per_query": [99, 0]},
+        {"per_query": [0, 99]},
+        {"per_query": "ab"},
+        {"key": None},
+        None,
+    ],
+)
+def test_a_strangers_pack_is_named(change: dict[str, object] | None, kept: tuple[Path, list[Task]]) -> None:
+    folder, tasks = kept
+    Store(folder).pack(tasks)
+    arrays = dict(np.load(folder / PACK))
+    first, *others = arrays["runs"].tobytes().splitlines()
+    row = json.loads(first)
+    changed = [row | change, *map(json.loads, others)] if change is not None else [{}]
+    lines = "\n".join(json.dumps(line) for line in changed)
+    np.savez(folder / PACK, **arrays | {"runs": np.frombuffer(lines.encode(), np.uint8)})
+    with pytest.raises(ValueError, match=f"{PACK} is damaged: "):
+        [Store(folder)[task] for task in tasks]
+
+
+@pytest.mark.parametrize("drop", ["runs", "0/query", "0/first_rank"])
+def test_a_pack_that_lacks_an_array_is_named(drop: str, kept: tuple[Path, list[Task]]) -> None:
+    folder, tasks = kept
+    Store(folder).pack(tasks)
+    arrays = dict(np.load(folder / PACK))
+    del arrays[drop]
+    np.savez(folder / PACK, **arrays)
+    with pytest.raises(ValueError, match=f"{PACK} is damaged: .*{drop}"):
+        [Store(folder)[task] for task in tasks]
 
 
 FLOATS = st.floats(allow_infinity=False) | st.integers(0, 10_000).map(lambda n: n / 10_000)

@@ -181,7 +181,7 @@ def write_json(path: str | Path, tree: Mapping[str, Any]) -> None:
 def read_json(path: str | Path) -> dict[str, Any]:
     """Read what :func:`write_json` wrote. Raises ValueError naming a file that holds something else."""
     try:
-        tree = json.loads(read_regular(path).decode("utf-8-sig"))
+        tree = json.loads(read_regular(path))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {error}; delete it, or bring it back from a copy") from None
     if not isinstance(tree, dict):
@@ -277,3 +277,13 @@ def read_regular(path: str | Path, limit: int = 2**30) -> bytes:
     if size > limit:
         raise OSError(f"{path} has {size:,} bytes, expected at most {limit:,}; it is not the file it should be")
     return path.read_bytes()
+
+
+def utf8_json(content: bytes) -> bytes:
+    """JSON as pydantic reads it: without the byte order mark that editors add, and from UTF-16.
+
+    >>> utf8_json("{}".encode("utf-16")), utf8_json("{}".encode("utf-8-sig"))
+    (b'{}', b'{}')
+    """
+    encoding = json.detect_encoding(content)
+    return content if encoding == "utf-8" else content.decode(encoding, "replace").encode()

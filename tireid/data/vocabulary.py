@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from tokenizers import pre_tokenizers
 
-from tireid.basics.files import read_regular
+from tireid.basics.files import read_regular, utf8_json
 from tireid.basics.hub import hub_folder, is_hub_id
 from tireid.basics.section import Strict, explain
 
@@ -175,6 +175,6 @@ def _read(path: Path) -> bytes:
 
 def _parse(model: type[Model], path: Path) -> Model:
     try:
-        return model.model_validate_json(_read(path))
+        return model.model_validate_json(utf8_json(_read(path)))
     except ValidationError as error:
         raise VocabularyError(f"{path} is not CLIP's byte-pair encoding: {explain(error)}") from error

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from tireid.basics.files import atomic_path, file_digest
+from tireid.basics.section import Strict, explain
 from tireid.domain.conformal import FALSE_ALARMS, Float32s, Neighbours
 from tireid.domain.pictures import Pictures
 from tireid.domain.presence import Presence
@@ -33,6 +35,9 @@ _HALF = ("rows",)
 """Large tables that are stored in half precision; their values were rounded to it before anything was measured."""
 
 
+Count = Annotated[int, Field(ge=0, le=2**53)]
+
+
 @dataclass(frozen=True)
 class Held:
     """How much a part of a data set holds, and in words what it is.
@@ -42,9 +47,9 @@ class Held:
     """
 
     name: str
-    people: int
-    pictures: int
-    captions: int
+    people: Count
+    pictures: Count
+    captions: Count
 
     def __post_init__(self) -> None:
         if not all(isinstance(count, int) for count in (self.people, self.pictures, self.captions)):
@@ -52,6 +57,18 @@ class Held:
 
     def __str__(self) -> str:
         return f"{self.name} ({self.people:,} people, {self.pictures:,} pictures, {self.captions:,} captions)"
+
+
+class _Record(Strict):
+    """What the file says beside its arrays."""
+
+    format: int
+    weights: str
+    trained: Held
+    held_out: Held | None
+    words: dict[str, Count]
+    followers: dict[str, list[str]]
+    pictures_per_person: Annotated[float, Field(gt=0, le=2**53)] | None
 
 
 @dataclass(frozen=True)
@@ -87,18 +104,17 @@ class Domain:
         """Write ``domain.safetensors`` into `directory`, for the weights that lie there and no others."""
         every = _tensors(self).items()
         tensors = {name: value.astype(np.float16) if name.endswith(_HALF) else value for name, value in every}
-        held = None if self.held_out is None else asdict(self.held_out)
-        record = {
-            "format": FORMAT,
-            "weights": file_digest(directory / WEIGHTS),
-            "trained": asdict(self.trained),
-            "held_out": held,
-            "words": dict(self.words.counts),
-            "followers": {word: sorted(behind) for word, behind in self.words.followers.items()},
-            "pictures_per_person": None if self.presence is None else self.presence.pictures_per_person,
-        }
+        record = _Record(
+            format=FORMAT,
+            weights=file_digest(directory / WEIGHTS),
+            trained=self.trained,
+            held_out=self.held_out,
+            words=dict(self.words.counts),
+            followers={word: sorted(behind) for word, behind in self.words.followers.items()},
+            pictures_per_person=None if self.presence is None else self.presence.pictures_per_person,
+        )
         with atomic_path(directory / FILE) as temporary:
-            save_file(tensors, temporary, metadata={"domain": json.dumps(record, sort_keys=True)})
+            save_file(tensors, temporary, metadata={"domain": json.dumps(record.model_dump(), sort_keys=True)})
 
     @classmethod
     def load(cls, directory: Path) -> Self | None:
@@ -112,17 +128,18 @@ class Domain:
             return None
         try:
             with safe_open(file, framework="numpy") as content:
-                record = json.loads((content.metadata() or {})["domain"])
+                record = _Record.model_validate_json((content.metadata() or {})["domain"])
                 tensors = {name: np.asarray(content.get_tensor(name), np.float32) for name in content.keys()}  # noqa: SIM118
-            if record["format"] != FORMAT:
-                raise ValueError(f"format {record['format']}, this version reads {FORMAT}")
-            if record["weights"] != file_digest(directory / WEIGHTS):
+            if record.format != FORMAT:
+                raise ValueError(f"format {record.format}, this version reads {FORMAT}")
+            if record.weights != file_digest(directory / WEIGHTS):
                 warnings.warn(f"{file} is of other weights than {WEIGHTS} beside it, so it is not used", stacklevel=2)
                 return None
             return cls(**_read(record, tensors))
         except (SafetensorError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+            reason = explain(error) if isinstance(error, ValidationError) else repr(error)
             raise ValueError(
-                f"{file} cannot be read ({error!r}): expected what training writes beside the weights; delete it to "
+                f"{file} cannot be read ({reason}): expected what training writes beside the weights; delete it to "
                 "use the weights without their domain"
             ) from error
 
@@ -150,7 +167,7 @@ def _tensors(domain: Domain) -> dict[str, npt.NDArray[Any]]:
     return found
 
 
-def _read(record: Mapping[str, Any], tensors: Mapping[str, Float32s]) -> dict[str, Any]:
+def _read(record: _Record, tensors: Mapping[str, Float32s]) -> dict[str, Any]:
     """The arguments of :class:`Domain`."""
     tree: dict[str, Any] = {}
     for name, value in tensors.items():
@@ -166,15 +183,16 @@ def _read(record: Mapping[str, Any], tensors: Mapping[str, Float32s]) -> dict[st
         for part, fields in tree.items()
     }
 
-    counts = {str(word): int(count) for word, count in record["words"].items()}
-    followers = {str(word): frozenset(map(str, behind)) for word, behind in record["followers"].items()}
+    followers = {word: frozenset(behind) for word, behind in record.followers.items()}
     presence = None
     if "presence" in parts:
-        presence = Presence(**parts["presence"], pictures_per_person=float(record["pictures_per_person"]))
+        if record.pictures_per_person is None:
+            raise ValueError("pictures_per_person is missing")
+        presence = Presence(**parts["presence"], pictures_per_person=record.pictures_per_person)
     return {
-        "trained": Held(**record["trained"]),
-        "held_out": None if record["held_out"] is None else Held(**record["held_out"]),
-        "words": Words(counts, followers, **parts["words"]),
+        "trained": record.trained,
+        "held_out": record.held_out,
+        "words": Words(record.words, followers, **parts["words"]),
         "pictures": Pictures(**parts["pictures"]) if "pictures" in parts else None,
         "presence": presence,
     }

@@ -23,7 +23,8 @@ from __future__ import annotations
 import json
 import shutil
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,8 +34,10 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import ValidationError
 
 from tireid.basics.files import atomic_path, read_json, replace_directory, write_json
+from tireid.basics.section import Strict, explain
 from tireid.studies.study import Task, key_of
 
 if TYPE_CHECKING:
@@ -60,6 +63,14 @@ class Record:
     history: pd.DataFrame | None = None
     per_query: pd.DataFrame | None = None
 
+    def __post_init__(self) -> None:
+        if not (isinstance(self.task.get("notebook"), str) and isinstance(self.task.get("parameters"), dict)):
+            raise ValueError("its task has no notebook and parameters")
+        for name, needed in (("history", set[str]()), ("per_query", {*SHARED, *UNITS})):
+            table = getattr(self, name)
+            if table is not None and (not needed <= set(table.columns) or {"arm", "seed"} & set(table.columns)):
+                raise ValueError(f"the columns of its {name} are {list(table.columns)}")
+
     @classmethod
     def of(cls, task: Task, result: RunResult) -> Record:
         """The small part of a finished run."""
@@ -80,7 +91,9 @@ class Record:
         task, metrics, provenance = (read_json(folder / f"{name}.json") for name in ("task", "metrics", "provenance"))
         config = folder / "config.json"
         tables = (_read_table(folder / f"{name}.csv") for name in ("history", "per_query"))
-        return cls(task, metrics, provenance, read_json(config) if config.is_file() else None, *tables)
+        options = read_json(config) if config.is_file() else None
+        with _naming(folder):
+            return cls(task, metrics, provenance, options, *tables)
 
     def write(self, folder: Path) -> None:
         """Write the files that the module names into an empty folder."""
@@ -98,6 +111,30 @@ class Record:
         return key_of(
             Path(self.task["notebook"]).stem, self.task["parameters"], source, self.provenance.get("parts", {})
         )
+
+
+class _Row(Strict):
+    """A line of `runs` in the file."""
+
+    key: str
+    task: dict[str, Any]
+    metrics: dict[str, Any]
+    provenance: dict[str, Any]
+    config: dict[str, Any] | None
+    history: dict[str, list[Any]] | None
+    per_query: tuple[int, int] | None
+    """Number of the shared table, and the row in it."""
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """What goes wrong with a stranger's file becomes a ValueError that names it."""
+    try:
+        yield
+    except ValidationError as error:
+        raise ValueError(f"{path} is damaged: {explain(error)}") from error
+    except (ValueError, LookupError, TypeError, AttributeError, OSError, EOFError, BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
 
 
 class Store:
@@ -168,37 +205,35 @@ class Store:
         path = self.folder / PACK
         if not path.is_file():
             return {}
-        try:
-            loaded: Mapping[str, Any] = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError, BadZipFile) as error:
-            raise ValueError(f"{path} is not a file of packed results, or damaged: {error}") from error
+        with _naming(path):
+            loaded = np.load(path, allow_pickle=False)
+            if not isinstance(loaded, Mapping):
+                raise ValueError("it is no archive")
         return loaded
 
     @cached_property
-    def _packed(self) -> dict[str, dict[str, Any]]:
-        if "runs" not in self._file:
+    def _packed(self) -> dict[str, _Row]:
+        if not self._file:
             return {}
-        rows = [json.loads(line) for line in self._array("runs").tobytes().decode().splitlines()]
-        return {row["key"]: row for row in rows}
+        with _naming(self.folder / PACK):
+            rows = [_Row.model_validate_json(line) for line in self._array("runs").tobytes().splitlines()]
+        return {row.key: row for row in rows}
 
     def _array(self, name: str) -> npt.NDArray[Any]:
         if name not in self._read:
-            try:
-                self._read[name] = self._file[name]
-            except (ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
-                raise ValueError(f"{self.folder / PACK} is damaged: {name}: {error}") from error
+            self._read[name] = self._file[name]
         return self._read[name]
 
-    def _unpacked(self, row: Mapping[str, Any]) -> Record:
-        history, place = row["history"], row["per_query"]
+    def _unpacked(self, row: _Row) -> Record:
         queries = None
-        if place is not None:
-            table, number = place
-            columns = {name: self._array(f"{table}/{name}").tolist() for name in SHARED}
-            columns |= {name: _decoded(self._array(f"{table}/{name}")[number], unit) for name, unit in UNITS.items()}
-            queries = pd.DataFrame(columns)
-        tables = (None if history is None else pd.DataFrame(history), queries)
-        return Record(row["task"], row["metrics"], row["provenance"], row["config"], *tables)
+        with _naming(self.folder / PACK):
+            if row.per_query is not None:
+                table, number = row.per_query
+                columns = {name: self._array(f"{table}/{name}").tolist() for name in SHARED}
+                ranks = {name: self._array(f"{table}/{name}")[number] for name in UNITS}
+                queries = pd.DataFrame(columns | {name: _decoded(ranks[name], unit) for name, unit in UNITS.items()})
+            tables = (None if row.history is None else pd.DataFrame(row.history), queries)
+            return Record(row.task, row.metrics, row.provenance, row.config, *tables)
 
 
 def _arrays(records: Mapping[str, Record]) -> dict[str, npt.NDArray[Any]]:

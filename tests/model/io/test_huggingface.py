@@ -124,6 +124,15 @@ def test_config_json_is_validated_before_anything_is_built(change: dict[str, Any
     assert time.process_time() - start < 1
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_json_may_begin_with_a_byte_order_mark(encoding: str, folder: Path, clip: CLIPModel) -> None:
+    before = TIReID.from_pretrained(folder, OPTIONS)
+    for file in folder.glob("*.json"):
+        file.write_bytes(file.read_text(encoding="utf-8").encode(encoding))
+    after = TIReID.from_pretrained(folder, OPTIONS)
+    assert torch.equal(after.encode_texts(CAPTIONS), before.encode_texts(CAPTIONS))
+
+
 def test_code_and_kernels_that_a_config_names_are_not_looked_at(folder: Path) -> None:
     file = folder / "config.json"
     tree = json.loads(file.read_text())

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from transformers import CLIPConfig
 
-from tireid.basics.files import read_regular
+from tireid.basics.files import read_regular, utf8_json
 from tireid.basics.section import Strict, explain
 from tireid.model.towers import CheckpointError
 
@@ -112,7 +112,7 @@ class ClipDescription(Strict):
 def parse(model: type[Model], file: Path) -> Model:
     """Read and validate a JSON file; :class:`CheckpointError` naming it and each field that is wrong."""
     try:
-        return model.model_validate_json(read_regular(file, CONFIG_LIMIT))
+        return model.model_validate_json(utf8_json(read_regular(file, CONFIG_LIMIT)))
     except ValidationError as error:
         raise CheckpointError(f"{file} cannot be used: {explain(error)}") from error
     except OSError as error:
