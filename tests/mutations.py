@@ -19,8 +19,8 @@ MUTATIONS = [
     Mutation(
         "negated similarity",
         "losses/common.py",
-        "return F.normalize(image, dim=-1) @",
-        "return -F.normalize(image, dim=-1) @",
+        "image, text = F.normalize(image, dim=1),",
+        "image, text = -F.normalize(image, dim=1),",
         "model/test_tireid.py::test_alignment_in_eval_mode_is_on_the_means",
     ),
     Mutation(
@@ -117,8 +117,8 @@ MUTATIONS = [
     Mutation(
         "temperature ignored by SDM",
         "losses/sdm.py",
-        "text_features) / temperature",
-        "text_features)",
+        "similarity / temperature",
+        "similarity",
         "losses/test_matching.py::test_sdm_equals_loops",
     ),
     Mutation(
@@ -181,8 +181,8 @@ MUTATIONS = [
     Mutation(
         "recovery knows only the paired positive",
         "losses/recovery.py",
-        "same = same_person(person_ids)",
-        "same = same_person(person_ids.new_ones(len(g)).cumsum(0))",
+        "logits, same = similarity / temperature, same_person(person_ids[rows], person_ids)",
+        "logits, same = similarity / temperature, same_person(rows, person_ids.new_ones(len(g)).cumsum(0) - 1)",
         "losses/test_masked.py::test_recovery_with_several_positives_equals_loops",
     ),
     Mutation(

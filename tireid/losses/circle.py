@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tireid.losses.alignment import AlignmentLoss, risen
-from tireid.losses.common import check_mask, check_matrix, cosines, full_precision, same_person
+from tireid.losses.common import both_ways, check_mask, check_matrix, full_precision, same_person
 
 
 class CircleForm(NamedTuple):
@@ -73,10 +73,14 @@ class CircleLoss(AlignmentLoss):
 
     def compute(self, image: Tensor, text: Tensor, person_ids: Tensor, progress: float = 1.0) -> Tensor:
         """:func:`bidirectional_circle_loss` of features (B, D), see :meth:`AlignmentLoss.compute`."""
-        same = same_person(person_ids)
-        positives = same if self.positives == "identity" else torch.eye(len(same), device=same.device).bool()
-        similarity, gamma = cosines(image, text), self.gamma_at(progress)
-        return bidirectional_circle_loss(similarity, positives, self.margin, gamma, ~same, self.form)
+        gamma = self.gamma_at(progress)
+        positive_ids = person_ids if self.positives == "identity" else torch.arange(len(image), device=image.device)
+
+        def loss(similarity: Tensor, rows: Tensor) -> Tensor:
+            positives, same = (same_person(ids[rows], ids) for ids in (positive_ids, person_ids))
+            return circle_terms(similarity, positives, self.margin, gamma, ~same, self.form)
+
+        return both_ways(image, text, loss)
 
     @property
     def form(self) -> CircleForm:
@@ -128,10 +132,15 @@ def circle_loss(
     >>> round(circle_loss(s, torch.eye(2, dtype=torch.bool), margin=0.25, gamma=16).item(), 4)
     0.2837
     """
+    return circle_terms(similarity, positives, margin, gamma, negatives, form).mean()
+
+
+def circle_terms(
+    similarity: Tensor, positives: Tensor, margin: float, gamma: float, negatives: Tensor | None, form: CircleForm
+) -> Tensor:
+    """What each anchor adds to :func:`circle_loss`, (N,)."""
     z = circle_exponents(similarity, positives, margin, gamma, negatives, form)
-    if form.bound:
-        return -torch.expm1(-form.bound * F.softplus(z)).mean() / form.bound
-    return F.softplus(z).mean()
+    return -torch.expm1(-form.bound * F.softplus(z)) / form.bound if form.bound else F.softplus(z)
 
 
 @full_precision

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tireid.losses.alignment import AlignmentLoss
-from tireid.losses.common import full_precision, matches_of, row_divergence
+from tireid.losses.common import check_batch, full_precision, one_way, row_divergence, same_person
 
 
 class CMPMLoss(AlignmentLoss):
@@ -30,10 +30,14 @@ def cmpm_loss(image_features: Tensor, text_features: Tensor, person_ids: Tensor)
     for images x projected on normalised texts z, and the reverse. Source: Zhang & Lu, ECCV 2018, equations 1-6. The
     length of the projected feature is its temperature, so pass features that are *not* normalised.
 
+    >>> import torch
     >>> round(cmpm_loss(torch.eye(2), torch.eye(2), torch.tensor([0, 1])).item(), 3)
     8.744
     """
-    matches = matches_of(image_features, text_features, person_ids)
-    image_on_text = image_features @ F.normalize(text_features, dim=1).T
-    text_on_image = text_features @ F.normalize(image_features, dim=1).T
-    return row_divergence(image_on_text, matches) + row_divergence(text_on_image, matches)
+    check_batch(image_features, text_features, person_ids)
+
+    def loss(projections: Tensor, rows: Tensor) -> Tensor:
+        return row_divergence(projections, same_person(person_ids[rows], person_ids))
+
+    image_on_text = one_way(image_features, F.normalize(text_features, dim=1), loss)
+    return image_on_text + one_way(text_features, F.normalize(image_features, dim=1), loss)

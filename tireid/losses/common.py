@@ -9,10 +9,13 @@ from typing import Any, ParamSpec, TypeVar
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+CELLS = 2**20
+"""Scores of rows with columns that a loss holds at a time: a batch of up to 1,024 pairs is one block."""
 EPSILON = 1e-8
 """Inside the logarithm of a target distribution that is 0 in places."""
 HALF_TYPES = (torch.float16, torch.bfloat16)
@@ -63,11 +66,10 @@ def check_pairs(first: str, second: str, a: Tensor, b: Tensor) -> None:
         raise ValueError(f"{first} {tuple(a.shape)} and {second} {tuple(b.shape)} must have the same shape")
 
 
-def matches_of(image_features: Tensor, text_features: Tensor, person_ids: Tensor) -> Tensor:
-    """Bool (B, B), same person, of B pairs with features (B, D) and integers (B,); ValueError where they do not fit."""
+def check_batch(image_features: Tensor, text_features: Tensor, person_ids: Tensor) -> None:
+    """Features (B, D) and integers (B,) of B pairs fit together, else ValueError naming them."""
     check_pairs("image_features", "text_features", image_features, text_features)
     check_ids("person_ids", person_ids, len(image_features))
-    return same_person(person_ids)
 
 
 def check_ids(name: str, ids: Tensor, count: int) -> None:
@@ -87,9 +89,43 @@ def cosines(image: Tensor, text: Tensor) -> Tensor:
     return F.normalize(image, dim=-1) @ F.normalize(text, dim=-1).transpose(-1, -2)
 
 
+def by_rows(part: Callable[..., Tensor], columns: int, *given: Tensor) -> list[Tensor]:
+    """`part` of some rows of the `given` tensors at a time, each compared with so many columns.
+
+    What a block computes is forgotten, and done again for its gradient, so that memory does not grow with the square of
+    the batch. Rows that are one block (:data:`CELLS`) are computed once, as if this were not here.
+    """
+    blocks = list(zip(*(torch.split(rows, max(1, CELLS // columns)) for rows in given), strict=True))
+    if len(blocks) == 1:
+        return [part(*given)]
+    return [checkpoint(part, *block, use_reentrant=False) for block in blocks]
+
+
+RowLoss = Callable[[Tensor, Tensor], Tensor]
+"""From the scores (n, M) of some anchors, and which of the batch they are (n,), to a loss of each (n,)."""
+
+
+@full_precision
+def one_way(anchors: Tensor, others: Tensor, loss: RowLoss) -> Tensor:
+    """Mean over the anchors (N, D) of `loss`, which scores them by their products with the others (M, D)."""
+    numbers = torch.arange(len(anchors), device=anchors.device)
+    sums = by_rows(lambda own, rows: loss(own @ others.T, rows).sum(), len(others), anchors, numbers)
+    return torch.stack(sums).sum() / len(anchors)
+
+
+@full_precision
+def both_ways(image: Tensor, text: Tensor, loss: RowLoss) -> Tensor:
+    """:func:`one_way` of the images' directions (B, D) against the texts', plus the reverse."""
+    image, text = F.normalize(image, dim=1), F.normalize(text, dim=1)
+    if len(image) * len(text) > CELLS:
+        return one_way(image, text, loss) + one_way(text, image, loss)
+    scores, numbers = image @ text.T, torch.arange(len(image), device=image.device)
+    return loss(scores, numbers).mean() + loss(scores.T, numbers).mean()
+
+
 def row_divergence(logits: Tensor, matches: Tensor) -> Tensor:
-    """Mean over rows of KL(softmax(logits) || matches / row count), for logits and bool matches (N, M)."""
+    """KL(softmax(logits) || matches / row count) of each row (N,), for logits and bool matches (N, M)."""
     log_p = logits.log_softmax(dim=1)
     q = matches.to(logits.dtype)
     q = q / q.sum(dim=1, keepdim=True)
-    return (log_p.exp() * (log_p - (q + EPSILON).log())).sum(dim=1).mean()
+    return (log_p.exp() * (log_p - (q + EPSILON).log())).sum(dim=1)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
 from tireid.losses.alignment import AlignmentLoss
-from tireid.losses.common import check_pairs, cosines, full_precision
+from tireid.losses.common import both_ways, check_pairs, full_precision
 
 
 class InfoNCELoss(AlignmentLoss):
@@ -31,10 +30,13 @@ def infonce_loss(image_features: Tensor, text_features: Tensor, temperature: flo
 
     Source: Radford et al., CLIP, ICML 2021, figure 3. Items of the same person count as negatives.
 
+    >>> import torch
     >>> round(infonce_loss(torch.eye(2), torch.eye(2), temperature=1.0).item(), 4)
     0.3133
     """
     check_pairs("image_features", "text_features", image_features, text_features)
-    logits = cosines(image_features, text_features) / temperature
-    own = torch.arange(len(logits), device=logits.device)
-    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+
+    def loss(similarity: Tensor, own: Tensor) -> Tensor:
+        return F.cross_entropy(similarity / temperature, own, reduction="none")
+
+    return both_ways(image_features, text_features, loss) / 2

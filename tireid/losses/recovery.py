@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from tireid.basics.section import Variant, by_kind
 from tireid.losses.alignment import risen
-from tireid.losses.circle import circle_loss
-from tireid.losses.common import check_ids, check_pairs, full_precision, same_person
+from tireid.losses.circle import PUBLISHED, circle_terms
+from tireid.losses.common import check_ids, check_pairs, full_precision, one_way, same_person
 
 
 class Recovery(Variant):
@@ -117,15 +117,20 @@ def recovery_loss(
     check_pairs("recovered", "target", recovered, target)
     check_ids("person_ids", person_ids, len(recovered))
     g, r = F.normalize(recovered, dim=1), F.normalize(target.detach(), dim=1)
-    same = same_person(person_ids)
-    if kind == "infonce":
-        logits = g @ r.T / temperature
+
+    def softmax(similarity: Tensor, rows: Tensor) -> Tensor:
+        logits, same = similarity / temperature, same_person(person_ids[rows], person_ids)
         positive = logits.masked_fill(~same, float("-inf"))  # never a whole row: every item is its own positive
-        return (logits.logsumexp(1) - positive.logsumexp(1)).mean()
+        return logits.logsumexp(1) - positive.logsumexp(1)
+
+    def circle(similarity: Tensor, rows: Tensor) -> Tensor:
+        same = same_person(person_ids[rows], person_ids)
+        return circle_terms(similarity, same, margin, gamma, ~same, PUBLISHED)
+
+    if kind in ("infonce", "circle"):
+        return one_way(g, r, softmax if kind == "infonce" else circle)
     if kind == "cosine":
         return (1 - (g * r).sum(1)).mean()
     if kind == "mse":
         return F.mse_loss(g, r)
-    if kind == "circle":
-        return circle_loss(g @ r.T, same, margin, gamma)
     raise ValueError(f"kind must be one of {', '.join(RECOVERIES)}, got {kind!r}")

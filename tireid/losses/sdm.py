@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from tireid.losses.alignment import AlignmentLoss
-from tireid.losses.common import cosines, full_precision, matches_of, row_divergence
+from tireid.losses.common import both_ways, check_batch, full_precision, row_divergence, same_person
 
 
 class SDMLoss(AlignmentLoss):
@@ -33,9 +33,13 @@ def sdm_loss(image_features: Tensor, text_features: Tensor, person_ids: Tensor, 
     Source: Jiang & Ye, IRRA, CVPR 2023, equations 6-9, with the epsilon of its released code. Features (B, D) need not
     be normalised; `person_ids` (B,) are integers. Returns a scalar; raises ValueError for wrong shapes or types.
 
+    >>> import torch
     >>> round(sdm_loss(torch.eye(2), torch.eye(2), torch.tensor([0, 1]), temperature=1.0).item(), 3)
     8.744
     """
-    matches = matches_of(image_features, text_features, person_ids)
-    logits = cosines(image_features, text_features) / temperature
-    return row_divergence(logits, matches) + row_divergence(logits.T, matches)
+    check_batch(image_features, text_features, person_ids)
+
+    def loss(similarity: Tensor, rows: Tensor) -> Tensor:
+        return row_divergence(similarity / temperature, same_person(person_ids[rows], person_ids))
+
+    return both_ways(image_features, text_features, loss)

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from tireid.losses.alignment import AlignmentLoss
-from tireid.losses.common import cosines, full_precision, matches_of
+from tireid.losses.common import both_ways, check_batch, full_precision, same_person
 
 
 class TALLoss(AlignmentLoss):
@@ -40,10 +40,12 @@ def tal_loss(
     >>> round(tal_loss(torch.eye(2), torch.eye(2), torch.tensor([0, 1]), margin=1.5, temperature=1.0).item(), 4)
     1.0
     """
-    matches = matches_of(image_features, text_features, person_ids)
-    similarity = cosines(image_features, text_features)
-    images, texts = (_soft_triplet(s, matches, margin, temperature) for s in (similarity, similarity.T))
-    return images + texts
+    check_batch(image_features, text_features, person_ids)
+
+    def loss(similarity: Tensor, rows: Tensor) -> Tensor:
+        return _soft_triplet(similarity, same_person(person_ids[rows], person_ids), margin, temperature)
+
+    return both_ways(image_features, text_features, loss)
 
 
 def _soft_triplet(similarity: Tensor, matches: Tensor, margin: float, temperature: float) -> Tensor:
@@ -52,4 +54,4 @@ def _soft_triplet(similarity: Tensor, matches: Tensor, margin: float, temperatur
     positive = (weights * similarity).sum(dim=1)
     # The lowest number instead of -inf: an anchor without a negative then has a loss and a gradient of 0, not NaN.
     negative = temperature * logits.masked_fill(matches, torch.finfo(logits.dtype).min).logsumexp(dim=1)
-    return (margin - positive + negative).clamp(min=0).mean()
+    return (margin - positive + negative).clamp(min=0)

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tireid.basics.parts import is_part, resolve_function
-from tireid.losses.common import check_ids, check_matrix, full_precision, same_person
+from tireid.losses.common import by_rows, check_ids, check_matrix, full_precision, same_person
 from tireid.losses.fusion import EPSILON, FUSIONS, Fusion
 
 
@@ -77,10 +77,16 @@ def identity_variance(features: Tensor, person_ids: Tensor, unbiased: bool = Fal
     """
     check_matrix("features", features)
     check_ids("person_ids", person_ids, len(features))
-    same = same_person(person_ids).to(features.dtype)
-    count = same.sum(dim=1, keepdim=True)
-    centred = features - same @ features / count
-    return same @ centred.square() / (count - float(unbiased)).clamp(min=1)
+
+    def summed(values: Tensor) -> Tensor:
+        """(B, D): over the items of the same person."""
+        return torch.cat(
+            by_rows(lambda ids: same_person(ids, person_ids).to(values.dtype) @ values, len(values), person_ids)
+        )
+
+    count = summed(torch.ones_like(features[:, :1]))
+    centred = features - summed(features) / count
+    return summed(centred.square()) / (count - float(unbiased)).clamp(min=1)
 
 
 @full_precision

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from tireid.losses import AlignmentLoss, CircleLoss
-from tireid.losses.common import cosines, same_person
+from tireid.losses.common import by_rows, cosines, same_person
 from tireid.model.gaussian import Gaussian
 
 
@@ -39,28 +41,28 @@ def diagnostics(
     loss is another; `pull`: how hard its anchors still pull, see :meth:`CircleLoss.pull`; `std_image`, `std_text`: the
     features' standard deviation. A mean over no pairs is 0.
     """
-    similarity = cosines(image.draws, text.draws)
-    positives = same_person(person_ids).expand_as(similarity)
-    rows, mask = similarity.flatten(0, 1), positives.flatten(0, 1)
     circle = loss if isinstance(loss, CircleLoss) else CircleLoss()
-    a_p, a_n = circle.weights(rows, mask)
-    pulls = [
-        circle.pull(s, same, progress).mean()
-        for d in similarity
-        for s, same in ((d, positives[0]), (d.T, positives[0].T))
-    ]
+
+    def sums(anchors: Tensor, ids: Tensor, others: Tensor) -> Tensor:
+        similarity, same = cosines(anchors, others), same_person(ids, person_ids)
+        pairs = (similarity * same, similarity * ~same, *circle.weights(similarity, same), same)
+        return torch.stack([*(values.sum() for values in pairs), circle.pull(similarity, same, progress).sum()])
+
+    def total(draws: Tensor, others: Tensor) -> Tensor:
+        """(6,) sums over all pairs, the mean over the draws (S, B, D)."""
+        rows = [by_rows(partial(sums, others=t), len(t), v, person_ids) for v, t in zip(draws, others, strict=True)]
+        return torch.stack([torch.stack(blocks).sum(dim=0) for blocks in rows]).mean(dim=0)
+
+    positive, negative, weight_positive, weight_negative, matches, pull = total(image.draws, text.draws)
+    matches, others = matches.clamp(min=1), (len(person_ids) ** 2 - matches).clamp(min=1)
     return {
         "cos_image_sample_mean": F.cosine_similarity(image.draws, image.mean, dim=-1).mean(),
         "cos_text_sample_mean": F.cosine_similarity(text.draws, text.mean, dim=-1).mean(),
-        "positive_similarity": _mean_where(rows, mask),
-        "negative_similarity": _mean_where(rows, ~mask),
-        "weight_positive": _mean_where(a_p, mask),
-        "weight_negative": _mean_where(a_n, ~mask),
-        "pull": torch.stack(pulls).mean(),
+        "positive_similarity": positive / matches,
+        "negative_similarity": negative / others,
+        "weight_positive": weight_positive / matches,
+        "weight_negative": weight_negative / others,
+        "pull": (pull + total(text.draws, image.draws)[-1]) / (2 * len(person_ids)),
         "std_image": image.std.mean(),
         "std_text": text.std.mean(),
     }
-
-
-def _mean_where(values: Tensor, mask: Tensor) -> Tensor:
-    return (values * mask).sum() / mask.sum().clamp(min=1)
