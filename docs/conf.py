@@ -45,7 +45,7 @@ html_theme, pygments_dark_style = "furo", "github-dark"
 html_title = "tireid"
 html_favicon = "icon.svg"
 html_extra_path = ["front"]
-html_static_path, html_js_files = ["static"], ["accessible.js"]
+html_static_path, html_js_files, html_css_files = ["static"], ["accessible.js"], ["wide.css"]
 html_show_sphinx = False
 html_math_renderer = "mathml"
 html_copy_source = False
@@ -65,6 +65,12 @@ def show_formulas(app: Sphinx, what: str, name: str, thing: Any, options: Any, l
             lines[at:at] = ["::", ""]
 
 
+def keep_sentences(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Napoleon takes what stands before a colon in the first line on an attribute for its type, but for a comment."""
+    if what in ("attribute", "property"):
+        lines[:0] = ["..", ""]
+
+
 def leave_fields_below(app: Sphinx, what: str, name: str, thing: Any, *_: Any) -> tuple[str, None] | None:
     """The signature of a validated class repeats its fields, which follow one by one, with what validates them."""
     return ("", None) if isinstance(thing, type) and issubclass(thing, BaseModel) else None
@@ -74,4 +80,5 @@ def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))
     app.connect("autodoc-process-signature", leave_fields_below)
-    app.connect("autodoc-process-docstring", show_formulas, priority=400)  # before napoleon
+    for mend in (show_formulas, keep_sentences):
+        app.connect("autodoc-process-docstring", mend, priority=400)  # before napoleon
