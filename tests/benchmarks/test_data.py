@@ -124,3 +124,20 @@ def test_a_new_process_starts_at_once(capsys: pytest.CaptureFixture[str]) -> Non
     for what, ours in costs.items():
         show(capsys, f"{what}, beside Python alone", empty, ours)
     assert max(costs.values()) - empty < 0.5
+
+
+SEARCH = "import tireid; print(tireid.Gallery.load({!r}).search('a man in a red coat', k=5))"
+
+
+@pytest.mark.slow
+def test_the_first_search_of_a_saved_gallery_follows_the_imports(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a new process: the gallery, the bundled model that it names and one query, beside importing what it needs."""
+    model = tireid.TIReID.from_pretrained("tiny-street")
+    features = np.random.default_rng(0).standard_normal((10_000, model.backbone.width), dtype=np.float32)
+    tireid.Gallery(model, features, [f"{i}.jpg" for i in range(len(features))], root="").save(tmp_path)
+    imports = child("-c", "import torch; from transformers import CLIPModel")
+    ours = child("-c", SEARCH.format(str(tmp_path)))
+    show(capsys, "first search of a saved gallery, beside importing torch and transformers' CLIP", imports, ours)
+    assert ours - imports < 4
