@@ -68,6 +68,13 @@ def test_tables_of_spreadsheets_are_read_alike(between: str, encoding: str, tmp_
     assert [record.captions for record in data.test.records] == [("a man, in red; café",)]
 
 
+@pytest.mark.parametrize(("name", "root"), [("", None), (".csv", None), (None, "")])
+def test_a_name_that_is_too_long_is_told_as_such(name: str | None, root: str | None, tmp_path: Path) -> None:
+    long = str(tmp_path / ("x" * 300))
+    with pytest.raises(AnnotationError, match=r"x+(\.csv)?: File name too long\. Fix: "):
+        load_dataset("CUHK-PEDES" if name is None else long + name, None if root is None else long)
+
+
 def test_two_columns_are_enough(tmp_path: Path) -> None:
     for name in ("x.png", "y.png"):
         picture(tmp_path / name)

@@ -17,7 +17,7 @@ from typing import Any
 
 from tireid.basics.formats import LAYOUTS, Layout
 from tireid.data import rows as read
-from tireid.data.rows import AnnotationError, Fault, Mended, Record, describe
+from tireid.data.rows import AnnotationError, Fault, Mended, Record, describe, findable
 
 _EARLY_RSTPREID = {"train": 3901, "val": 100, "test": 100}
 
@@ -40,7 +40,7 @@ def read_annotations(name: str, root: str | Path, mended: Mended | None = None) 
     if name not in LAYOUTS:
         raise ValueError(f"unknown layout {name!r}; known: {', '.join(LAYOUTS)}")
     layout = LAYOUTS[name]
-    file = annotation_file(layout, Path(root))
+    file = annotation_file(layout, findable(Path(root)))
     with _collector_paused():
         rows = _read_list(file, layout)
         records = _records(rows, file, layout, Counter() if mended is None else mended)

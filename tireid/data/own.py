@@ -54,7 +54,7 @@ def read_own(source: str | Path, root: str | Path | None = None) -> OwnData:
         ...
     tireid.data.rows.AnnotationError: /nowhere.csv: no such file or folder. Fix: pass the path of a table or folder
     """
-    source = Path(source).expanduser()
+    source = read.findable(Path(source).expanduser())
     if source.is_dir():
         return _read_folder(source)
     if not source.is_file():

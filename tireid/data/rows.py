@@ -41,6 +41,15 @@ class AnnotationError(ValueError):
         super().__init__(f"{', '.join(where)}: {problem}" + (f". Fix: {fix}" if fix else ""))
 
 
+def findable(path: Path) -> Path:
+    """`path`, if the system can look for it, which it cannot for a name that is too long."""
+    try:
+        path.exists()
+    except OSError as error:
+        raise AnnotationError(error.strerror or str(error), file=path, fix="pass the path of what is there") from None
+    return path
+
+
 class Fault(Exception):
     """What is wrong with a field (None: with the whole row), and how to mend it."""
 

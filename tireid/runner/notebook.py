@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tireid.basics.extras import require
-from tireid.basics.files import read_regular, write_atomically
+from tireid.basics.files import read_regular, utf8_json, write_atomically
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def read_notebook(path: Path) -> NotebookNode:
     """The notebook at `path`, of format 4; raises ValueError naming a file that is not one, or OSError."""
     nbformat = require("nbformat", "notebooks")
-    text = read_regular(path)
+    text = utf8_json(read_regular(path))
     try:
         nb: NotebookNode = nbformat.reads(text.decode(), as_version=4)
         nbformat.validate(nb, relax_add_props=True)

@@ -36,6 +36,12 @@ def test_round_trip_is_bitwise(token: str, make: Make, batch: Batch, tmp_path: P
     ]
 
 
+def test_a_name_that_is_too_long_is_told_as_such(tmp_path: Path) -> None:
+    for name in ("x" * 300, "x" * 300 + ".pth", "x/" * 3000):
+        with pytest.raises(CheckpointError, match=r"File name too long$"):
+            TIReID.from_pretrained(tmp_path / name)
+
+
 def test_saving_over_a_model_replaces_it(make: Make, tmp_path: Path) -> None:
     make().save_pretrained(tmp_path)
     other = make()

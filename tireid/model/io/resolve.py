@@ -32,6 +32,10 @@ def load(
 ) -> Parts:
     """Find out what `source` is and read it; see :meth:`tireid.TIReID.from_pretrained`."""
     path = Path(os.path.expanduser(source))  # noqa: PTH111 (Path's raises for the ~ of nobody)
+    try:
+        path.exists()
+    except OSError as error:  # a name that is too long
+        raise CheckpointError(f"cannot read a CLIP model from {str(path)!r}: {error.strerror}") from None
     if str(source) in BUNDLED:
         path = ASSETS / source
         if not (path / own.CONFIG).is_file():
