@@ -14,7 +14,7 @@ from pathlib import Path
 from tireid.basics.commands import JOBS, PAIRS, Commands, argument, name_or_path, out_dir, out_file, path, say, values
 from tireid.basics.formats import DATASETS, LAYOUTS
 from tireid.basics.parts import trust
-from tireid.basics.terminal import one_line
+from tireid.basics.terminal import one_line, printable
 from tireid.demo import command as demo
 
 COMMANDS = Commands("tireid", "Text-to-image person re-identification.")
@@ -181,6 +181,8 @@ def _index(options: Options) -> None:
     given = {name: getattr(options, name) for name in ("half", "graph", "shards", "jobs", "threads", "cluster")}
     gallery = index(options.folder, options.gallery, load, on_outcome=say, options=values(options.option), **given)
     print(f"{len(gallery)} pictures indexed, {len(gallery.skipped)} skipped: {options.gallery}")
+    for picture, reason in gallery.skipped:
+        print(f"  {printable(picture)}: {one_line(reason)}")
 
 
 @COMMANDS.add(

@@ -61,7 +61,9 @@ def test_the_command_makes_shards_and_keeps_their_number(
     near(Gallery.load(gallery), index_street(folder, tmp_path / "whole", half=True))
     (folder / "bad.png").write_bytes(b"no picture")
     assert main(["index", "crops", gallery]) == 0
-    assert "24 pictures indexed, 1 skipped" in capsys.readouterr().out
+    first, named = capsys.readouterr().out.splitlines()[-2:]
+    assert "24 pictures indexed, 1 skipped" in first
+    assert "bad.png: " in named
     assert main(["index", str(folder), gallery, "--shards", "-1"]) == 2
     assert "shards: expected 1 or more" in capsys.readouterr().err
 
