@@ -154,9 +154,9 @@ def _evaluate(options: Options) -> None:
         print(cross_evaluate(models, splits, table=file).to_string(float_format="{:.2f}".format))
         return
     score = evaluate(models[options.model[0]], splits[options.dataset[0]])
+    print(score)
     if options.output_dir is not None:
         score.save(options.output_dir)
-    print(score)
 
 
 @COMMANDS.add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import SafetensorError
 
 from tireid.basics import files
 from tireid.basics.files import (
@@ -94,6 +96,24 @@ def test_an_error_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> Non
         interrupted()
     assert (tmp_path / "a.txt").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        SafetensorError("I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_what_does_not_fit_is_named(tmp_path: Path, error: Exception) -> None:
+    """Neither a write nor safetensors tells the name of what they could not write."""
+    path = tmp_path / "features"
+    path.write_bytes(b"before")
+    with pytest.raises(OSError, match="No space left on device; free some") as told, atomic_path(path):
+        raise error
+    assert told.value.filename == str(path)
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_content_reaches_the_disk_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

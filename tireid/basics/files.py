@@ -6,6 +6,7 @@ another one is still writing, and :func:`remove_leftovers` removes only the form
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -26,6 +27,8 @@ except ImportError:  # not on Windows: there, what is older than a day counts as
     fcntl = None  # type: ignore[assignment]
 
 _SUFFIX = ".part"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""No space left on the disk, or of what the user may have."""
 
 
 def _make_locked(path: Path, make: Callable[[Path], Path]) -> tuple[Path, int | None]:
@@ -46,11 +49,25 @@ def _make_locked(path: Path, make: Callable[[Path], Path]) -> tuple[Path, int | 
 
 
 @contextmanager
+def _names_what_is_full(path: Path) -> Iterator[None]:
+    """A write that fails tells no name: of a full disk, it is the file or folder that could not be made."""
+    try:
+        yield
+    except Exception as error:  # safetensors has its own kind
+        full = next((code for code in FULL if os.strerror(code) in str(error)), None)
+        if full is None or getattr(error, "filename", None) == str(path):
+            raise
+        raise OSError(full, f"{os.strerror(full)}; free some and do the same again", str(path)) from error
+
+
+@contextmanager
 def _held(path: Path, make: Callable[[Path], Path]) -> Iterator[Path]:
     """A temporary file or directory, locked until the block ends, and then gone, unless renamed."""
-    temporary, handle = _make_locked(path, make)
+    with _names_what_is_full(path):
+        temporary, handle = _make_locked(path, make)
     try:
-        yield temporary
+        with _names_what_is_full(path):
+            yield temporary
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
