@@ -50,24 +50,31 @@ def address(site: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def page(address: str) -> Iterator[Any]:
-    """A page that notes what goes wrong in `page.wrong`, requests to other machines included."""
+def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        page: Any = browser.new_page()
-        wrong: list[str] = []
-        page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
-        page.on(
-            "response", lambda answer: wrong.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None
-        )
-        page.on("request", lambda request: None if _here(request.url, address) else wrong.append(request.url))
-        page.wrong = wrong
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """A page that notes what goes wrong in `page.wrong`, requests to other machines included.
+
+    Every test has its own: what the page of another was still asking for fails when that page goes.
+    """
+    page: Any = browser.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+    page.on("response", lambda answer: wrong.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None)
+    page.on("request", lambda request: None if _here(request.url, address) else wrong.append(request.url))
+    page.wrong = wrong
+    yield page
+    page.close()
 
 
 def _here(url: str, address: str) -> bool:
@@ -81,7 +88,6 @@ def pages() -> list[str]:
 
 
 def test_the_front_page_leads_to_every_page(page: Any, address: str) -> None:
-    page.wrong.clear()
     page.goto(f"{address}/index.html")
     page.wait_for_url("**/docs/index.html")
     links = page.evaluate("[...document.querySelectorAll('.sidebar-tree a')].map(link => link.href.split('#')[0])")
@@ -91,7 +97,6 @@ def test_the_front_page_leads_to_every_page(page: Any, address: str) -> None:
 
 @pytest.mark.parametrize("name", pages())
 def test_a_page_opens_without_a_failed_request_or_an_error(page: Any, address: str, name: str) -> None:
-    page.wrong.clear()
     page.goto(f"{address}/{name}.html", wait_until="networkidle")
     assert page.locator("h1").count() >= 1
     broken = page.evaluate("[...document.images].filter(i => i.loading != 'lazy' && !i.naturalWidth).map(i => i.src)")
