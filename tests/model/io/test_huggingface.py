@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -90,6 +91,13 @@ def test_weights_that_do_not_match_are_named_and_never_random(folder: Path) -> N
         with pytest.raises(CheckpointError, match=message) as error:
             TIReID.from_pretrained(folder, OPTIONS)
         assert str(folder) in str(error.value)
+
+
+def test_the_folder_of_a_training_leads_to_its_checkpoints(folder: Path) -> None:
+    (folder / "best").mkdir()
+    (folder / "model.safetensors").rename(folder / "best/model.safetensors")
+    with pytest.raises(CheckpointError, match=f"the folder of a training: give {re.escape(str(folder / 'best'))}$"):
+        TIReID.from_pretrained(folder, OPTIONS)
 
 
 def test_some_prefixed_keys_are_refused(folder: Path) -> None:

@@ -83,7 +83,9 @@ def read_directory(path: Path) -> dict[str, Tensor]:
             f"{path} has no {WEIGHTS}, only {pickled.name}, a pickle. Convert it once: "
             + to_safetensors(pickled, path / WEIGHTS)
         )
-    raise CheckpointError(f"{path} has a config.json but no {WEIGHTS}; copy it there")
+    trained = " or ".join(str(path / name) for name in ("best", "last") if (path / name / WEIGHTS).is_file())
+    fix = f"it is the folder of a training: give {trained}" if trained else "copy it there"
+    raise CheckpointError(f"{path} has a config.json but no {WEIGHTS}; {fix}")
 
 
 def _files(index: Path) -> list[str]:
