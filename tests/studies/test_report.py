@@ -119,7 +119,8 @@ def store(results: Results, folder: Path) -> Path:
         if (task.arm, task.seed) in results.runs.index:
             target = folder / "results" / task.key
             target.mkdir(parents=True)
-            for name, tree in (("task", {}), ("metrics", results.runs.loc[(task.arm, task.seed)].to_dict())):
+            asked = {"notebook": task.notebook.name, "parameters": dict(task.parameters)}
+            for name, tree in (("task", asked), ("metrics", results.runs.loc[(task.arm, task.seed)].to_dict())):
                 (target / f"{name}.json").write_text(json.dumps(tree), encoding="utf-8")
             (target / "provenance.json").write_text("{}", encoding="utf-8")
             own = (results.per_query["arm"] == task.arm) & (results.per_query["seed"] == task.seed)
