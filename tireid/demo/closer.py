@@ -80,7 +80,7 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 raise ValueError(f"{type(model).__name__} has no patches that could be hidden")
             if word:
                 return regions_html(gallery, place, hiding_heat(model, path, text, word - 1), OF_WORD)
-            pixels = normalize(load_image(path, model.backbone.image_size)[None])[0]
+            pixels = normalize(load_image(path, model.backbone.image_size, upright=True)[None])[0]
             cosines = hidden_features(model, pixels).double().numpy() @ self._source.query(view, gallery)
             return regions_html(gallery, place, (cosines[0] - cosines[1:]).reshape(model.backbone.grid), MEANING)
         except ValueError as error:
@@ -101,7 +101,9 @@ def regions_html(gallery: Gallery, place: int, lost: Floats, meaning: str) -> st
     down, across = np.unravel_index(int(heat.argmax()), heat.shape)
     where = f"row {down + 1} of {heat.shape[0]} from above, column {across + 1} of {heat.shape[1]}"
     told = f"Regions of {gallery.names[place]}: the score owes {heat.max():.3f} to {where}, its strongest"
-    return _figure(f'<img alt="{safe(told)}" src="{_overlay(open_image(gallery.paths[place]), heat)}">', meaning)
+    return _figure(
+        f'<img alt="{safe(told)}" src="{_overlay(open_image(gallery.paths[place], upright=True), heat)}">', meaning
+    )
 
 
 def large(path: Any, name: str, caption: str = "", look: str = "") -> str:

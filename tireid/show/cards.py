@@ -142,7 +142,7 @@ def thumbnail(source: Any, size: tuple[int, int] = (160, 320)) -> str | None:
     'data:image/jpeg;base64,'
     """
     try:
-        picture = source.convert("RGB") if isinstance(source, Image.Image) else open_image(source)
+        picture = source.convert("RGB") if isinstance(source, Image.Image) else open_image(source, upright=True)
     except ImageError:
         return None
     picture.thumbnail(size)
@@ -236,7 +236,7 @@ def figure(title: str, cards: Sequence[Card], *, columns: int = 5, width: float 
 
 def _draw_card(axis: Any, card: Card) -> None:
     try:
-        axis.imshow(np.asarray(open_image(str(card.path))), interpolation="bilinear")
+        axis.imshow(np.asarray(open_image(str(card.path), upright=True)), interpolation="bilinear")
     except ImageError:
         axis.set_box_aspect(3)
         axis.text(0.5, 0.5, "picture\nmissing", ha="center", va="center", transform=axis.transAxes, fontsize=7)
