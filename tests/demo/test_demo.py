@@ -413,17 +413,24 @@ class Painted(TIReID):
         return SimpleNamespace(pooled=torch.stack([shares, torch.ones_like(shares)], dim=1))
 
     def encode_texts(self, texts: list[str], *, batch_size: int = 64) -> torch.Tensor:
-        return torch.tensor([[1.0, 0.0]] * len(texts))
+        return torch.tensor([[1.0, 0.0] if "red" in text else [0.0, 1.0] for text in texts])
 
 
-def test_the_regions_that_decided_are_those_whose_hiding_costs_most(tmp_path: Path) -> None:
-    """Red lies in the lower right corner: only squares around the last two rows of patches hide it."""
-    path = tmp_path / "man.png"
+@pytest.mark.parametrize("word", [0, 1], ids=["of the description", "of a word"])
+@pytest.mark.parametrize("turned", [False, True], ids=["upright", "on its side"])
+def test_the_regions_that_decided_are_those_whose_hiding_costs_most(tmp_path: Path, turned: bool, word: int) -> None:
+    """Red lies in the lower right corner: only squares around the last two rows of patches hide it.
+
+    Also of a photograph that is stored on its side, with the EXIF orientation that turns it.
+    """
+    path, exif = tmp_path / "man.png", Image.Exif()
     pixels = np.zeros((96, 32, 3), np.uint8)
     pixels[80:, 16:] = 255, 0, 0
-    Image.fromarray(pixels).save(path)
+    exif[0x0112] = 6 if turned else 1
+    Image.fromarray(np.rot90(pixels).copy() if turned else pixels).save(path, exif=exif)
     demo = RetrievalDemo(Gallery(Painted(), np.eye(2, dtype=np.float32)[:1], [path]), state={"text": "red"})
     demo.grid.buttons[0].click()
+    demo.why.closer.word.value = word
     demo.why.closer.finish()
     told = re.search(r"to row (\d) of 6 from above, column \d of 2", demo.why.closer.pictures.value)
     assert told

@@ -78,9 +78,10 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         try:
             if not isinstance(model, TIReID):
                 raise ValueError(f"{type(model).__name__} has no patches that could be hidden")
+            picture = open_image(path, model.backbone.image_size, upright=True)  # as galleries encode it
             if word:
-                return regions_html(gallery, place, hiding_heat(model, path, text, word - 1), OF_WORD)
-            pixels = normalize(load_image(path, model.backbone.image_size, upright=True)[None])[0]
+                return regions_html(gallery, place, hiding_heat(model, picture, text, word - 1), OF_WORD)
+            pixels = normalize(load_image(picture, model.backbone.image_size)[None])[0]
             cosines = hidden_features(model, pixels).double().numpy() @ self._source.query(view, gallery)
             return regions_html(gallery, place, (cosines[0] - cosines[1:]).reshape(model.backbone.grid), MEANING)
         except ValueError as error:
