@@ -207,6 +207,17 @@ def test_another_number_of_people_gets_a_fresh_classifier(tokenizer: Tokenizer, 
     assert model.classifier.weight.shape == (9, 64)
 
 
+def test_what_a_training_reads_of_a_caption_starts_no_encoder_anew() -> None:
+    plain = TIReID.from_pretrained("tiny")
+    for preset in ("irra", "paper"):  # IRRA's masked captions attend to their padding, which changes no weight
+        model = TIReID.from_pretrained("tiny", Config.preset(preset))
+        for name, weight in plain.interaction.state_dict().items():
+            torch.testing.assert_close(model.interaction.state_dict()[name], weight, rtol=0, atol=0)
+    with pytest.warns(UserWarning, match="start fresh"):
+        other = TIReID.from_pretrained("tiny", Config.preset("paper").override(["interaction.residual=false"]))
+    assert not torch.equal(other.interaction.ln_post.weight, plain.interaction.ln_post.weight)
+
+
 def test_a_wrong_shape_names_key_and_shapes(tokenizer: Tokenizer, tmp_path: Path) -> None:
     state = oracle.random_checkpoint(words=WORDS)
     state["mlm_head.fc.weight"] = torch.zeros(12, 64)

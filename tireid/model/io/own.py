@@ -130,7 +130,8 @@ def load(
 def _wanted(heads: dict[str, Tensor], config: Config, saved: Config) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Without the interaction encoder and its heads where `config` wants them anew, or built in another way."""
     kept = {name: value for name, value in heads.items() if not name.startswith(INTERACTION)}
-    alike = [c.interaction.model_copy(update={"fresh": False}) for c in (config, saved)]
+    # What says how to start and what to read changes no weight.
+    alike = [c.interaction.model_copy(update={"fresh": False, "attend_padding": False}) for c in (config, saved)]
     if config.interaction.fresh or len(kept) == len(heads):
         return kept, ()
     if alike[0] == alike[1]:
