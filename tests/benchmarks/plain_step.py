@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-MASK, PROBABILITY = 49408, 0.15
+WORDS, PROBABILITY = 49_408, 0.15
 
 
 class QuickGELU(nn.Module):
@@ -35,7 +35,7 @@ class Block(nn.Module):
 class PlainIRRA(nn.Module):
     """ViT-B/16 at 384x128, the text tower, fusion of width 512 with four layers, SDM + MLM + identities."""
 
-    def __init__(self, people: int, words: int = MASK + 1, context: int = 77, layers: int = 12) -> None:
+    def __init__(self, people: int, words: int = WORDS, context: int = 77, layers: int = 12) -> None:
         super().__init__()
         self.patches = nn.Conv2d(3, 768, 16, 16, bias=False)
         self.first = nn.Parameter(0.02 * torch.randn(768))
@@ -43,7 +43,7 @@ class PlainIRRA(nn.Module):
         self.image_norms = nn.ModuleList([nn.LayerNorm(768), nn.LayerNorm(768)])
         self.image_blocks = nn.ModuleList([Block(768, 12) for _ in range(layers)])
         self.image_projection = nn.Linear(768, 512, bias=False)
-        self.words = nn.Embedding(words, 512)
+        self.words = nn.Embedding(words + 1, 512)  # the last is the mask
         self.text_positions = nn.Parameter(0.02 * torch.randn(context, 512))
         self.text_blocks = nn.ModuleList([Block(512, 8) for _ in range(layers)])
         self.text_norm = nn.LayerNorm(512)
@@ -51,7 +51,7 @@ class PlainIRRA(nn.Module):
         self.cross = nn.MultiheadAttention(512, 8, batch_first=True)
         self.cross_norms = nn.ModuleList([nn.LayerNorm(512) for _ in range(3)])
         self.fusion = nn.ModuleList([Block(512, 8) for _ in range(4)])
-        self.head = nn.Sequential(nn.Linear(512, 512), QuickGELU(), nn.LayerNorm(512), nn.Linear(512, words))
+        self.head = nn.Sequential(nn.Linear(512, 512), QuickGELU(), nn.LayerNorm(512), nn.Linear(512, words + 1))
         self.classifier = nn.Linear(512, people)
 
     def image(self, pixels: Tensor) -> Tensor:
@@ -64,23 +64,23 @@ class PlainIRRA(nn.Module):
 
     def text(self, ids: Tensor) -> Tensor:
         x = self.words(ids) + self.text_positions
-        later = torch.full((ids.shape[1], ids.shape[1]), -torch.inf).triu(1)
+        later = torch.full((ids.shape[1], ids.shape[1]), -torch.inf, dtype=x.dtype, device=x.device).triu(1)
         for block in self.text_blocks:
             x = block(x, later)
         return self.text_projection(self.text_norm(x))
 
     def forward(self, pixels: Tensor, ids: Tensor, people: Tensor) -> Tensor:
         """The loss of (B, 3, 384, 128), (B, 77) that end with the highest id, and (B,)."""
-        chosen = (torch.rand(ids.shape) < PROBABILITY) & (ids > 0) & (ids < ids.max())
+        chosen = (torch.rand(ids.shape, device=ids.device) < PROBABILITY) & (ids > 0) & (ids < ids.max())
         image, clean = self.image(pixels), self.text(ids)
-        masked = self.text(torch.where(chosen, MASK, ids))
-        v, t = image[:, 0], clean[torch.arange(len(ids)), ids.argmax(dim=1)]
+        masked = self.text(torch.where(chosen, self.words.num_embeddings - 1, ids))
+        v, t = image[:, 0], clean[torch.arange(len(ids), device=ids.device), ids.argmax(dim=1)]
         x = self.cross(*(norm(y) for norm, y in zip(self.cross_norms, (masked, image, image), strict=True)))[0]
         for block in self.fusion:
             x = block(x)
         hidden = F.cross_entropy(self.head(x).flatten(0, 1), ids.masked_fill(~chosen, -100).flatten())
         identity = (F.cross_entropy(self.classifier(v), people) + F.cross_entropy(self.classifier(t), people)) / 2
-        return sdm(v, t, people) + hidden + identity
+        return sdm(v.float(), t.float(), people) + hidden + identity
 
 
 def sdm(v: Tensor, t: Tensor, people: Tensor) -> Tensor:

@@ -16,44 +16,69 @@ from torch import Tensor, nn
 from transformers import CLIPConfig
 
 import tireid
-from tests.benchmarks.plain_step import PlainIRRA
+from tests.benchmarks.plain_step import WORDS, PlainIRRA
 from tireid.data.text import Tokenizer
 from tireid.data.vocabulary import BOS, EOS
 from tireid.model.towers import DualEncoder
 
+Loss = Callable[..., Tensor]
 PAIRS, PEOPLE = 8, 11_003
 LENGTHS = torch.tensor([14, 19, 22, 25, 28, 31, 38, 63])
 """Place of each caption's end: 30 on average, which is near that of CUHK-PEDES; the longest is more than twice that."""
 
 
-def batch() -> tuple[Tensor, Tensor, Tensor]:
-    """Pixels (8, 3, 384, 128), ids (8, 77) and people (8,), four of them."""
+def batch(pairs: int = PAIRS, device: str = "cpu", words: int = WORDS) -> tuple[Tensor, Tensor, Tensor]:
+    """Pixels (pairs, 3, 384, 128), ids (pairs, 77) and people (pairs,), two pairs each."""
     draws = torch.Generator().manual_seed(0)
-    places, end = torch.arange(77), LENGTHS[:, None]
-    ids = torch.randint(1, 49_000, (PAIRS, 77), generator=draws).masked_fill(places > end, 0)
-    ids = ids.masked_fill(places == end, 49_407).masked_fill(places == 0, 49_406)
-    return torch.randn(PAIRS, 3, 384, 128, generator=draws), ids, torch.arange(PAIRS) // 2
+    places, end = torch.arange(77), LENGTHS.repeat(-(-pairs // PAIRS))[:pairs, None]
+    ids = torch.randint(1, words - 2, (pairs, 77), generator=draws).masked_fill(places > end, 0)
+    ids = ids.masked_fill(places == end, words - 1).masked_fill(places == 0, words - 2)
+    pixels = torch.randn(pairs, 3, 384, 128, generator=draws)
+    return pixels.to(device), ids.to(device), (torch.arange(pairs) // 2).to(device)
 
 
-def plain() -> tuple[nn.Module, Callable[..., Tensor], torch.optim.Optimizer]:
+def plain() -> tuple[nn.Module, Loss, torch.optim.Optimizer]:
     model = PlainIRRA(PEOPLE)
-    return model, model, torch.optim.Adam(model.parameters(), lr=1e-5, foreach=False)
+    return model, model, torch.optim.Adam(model.parameters(), lr=1e-5)
 
 
-def ours(precision: str) -> tuple[nn.Module, Callable[..., Tensor], torch.optim.Optimizer]:
-    config = tireid.Config.preset("irra", backbone="tiny-untrained").override(["image.height=384", "image.width=128"])
-    vision = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
-    words = {"vocab_size": 49_408, "eos_token_id": 49_407, "bos_token_id": 49_406}
-    clip = CLIPConfig(text_config=words, vision_config={**vision, "patch_size": 16, "image_size": 224})
-    tokenizer = Tokenizer({f"w{i}</w>": i for i in range(49_406)} | {BOS: 49_406, EOS: 49_407}, [], 77)
-    model = tireid.TIReID(DualEncoder(clip, (384, 128), 49_409, 49_407), tokenizer, config, PEOPLE).train()
+def clip_model(preset: str = "irra", layers: int = 12, tokenizer: Tokenizer | None = None) -> tireid.TIReID:
+    """CLIP ViT-B/16 at 384x128 with random weights, and the heads of `preset`; `layers` in each tower."""
+    config = tireid.Config.preset(preset, backbone="tiny-untrained").override(["image.height=384", "image.width=128"])
+    tokenizer = vocabulary() if tokenizer is None else tokenizer
+    vision = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": layers, "num_attention_heads": 12}
+    words = {"vocab_size": tokenizer.mask_id, "eos_token_id": tokenizer.eos_id, "bos_token_id": tokenizer.bos_id}
+    clip = CLIPConfig(
+        text_config=words | {"num_hidden_layers": layers},
+        vision_config={**vision, "patch_size": 16, "image_size": 224},
+    )
+    towers = DualEncoder(clip, (384, 128), tokenizer.vocab_size, tokenizer.eos_id)
+    return tireid.TIReID(towers, tokenizer, config, PEOPLE).train()
+
+
+def vocabulary(words: int = WORDS) -> Tokenizer:
+    """So many ids without meaning, start and end of text last."""
+    return Tokenizer({f"w{i}</w>": i for i in range(words - 2)} | {BOS: words - 2, EOS: words - 1}, [], 77)
+
+
+def objective(model: nn.Module, precision: str) -> Loss:
+    """The loss of a batch under autocast or without."""
 
     def loss(*given: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        with torch.autocast(given[0].device.type, torch.bfloat16, enabled=precision == "bf16"):
             return model(*given).loss
 
-    groups = model.parameter_groups(config.optimizer)
-    return model, loss, torch.optim.Adam(groups, lr=1e-5, fused=True)
+    return loss
+
+
+def adam(model: tireid.TIReID) -> torch.optim.Optimizer:
+    """The optimizer of the training loop."""
+    return torch.optim.Adam(model.parameter_groups(model.config.optimizer), lr=1e-5, fused=True)
+
+
+def ours(precision: str) -> tuple[nn.Module, Loss, torch.optim.Optimizer]:
+    model = clip_model()
+    return model, objective(model, precision), adam(model)
 
 
 def measure(kind: str, steps: int) -> str:
