@@ -29,9 +29,11 @@ from tireid.runner.notebook import read_notebook
 
 
 def hold(folder: Path, queue: Any) -> None:
-    """Write a file and a directory, and never finish."""
+    """Write a file as safetensors does, by a name of its own, and a directory, and never finish."""
     with atomic_path(folder / "a.bin") as file, temporary_directory(folder / "b") as directory:
-        file.write_bytes(b"x" * 1000)
+        file.with_name(".tmpXYZ").write_bytes(b"x" * 1000)
+        file.with_name(".tmpXYZ").rename(file)
+        file.with_name(".tmpZYX").write_bytes(b"x" * 1000)
         (directory / "deep").mkdir()
         (directory / "deep" / "c.bin").write_bytes(b"y" * 2000)
         queue.put("written")
@@ -77,10 +79,11 @@ def test_leftovers_of_a_killed_writer_are_removed_and_those_of_a_living_one_are_
     assert len(held) == 2
     assert remove_leftovers(tmp_path) == 0
     assert {path.name for path in tmp_path.iterdir()} == held
+    assert all((path / name).exists() for path, name in zip(sorted(tmp_path.iterdir()), ("a.bin", "deep"), strict=True))
     os.kill(writer.pid, signal.SIGKILL)
     writer.join()
     (tmp_path / ".bashrc").write_text("somebody else's")
-    assert remove_leftovers(tmp_path) >= 3000
+    assert remove_leftovers(tmp_path) >= 4000
     assert [path.name for path in tmp_path.iterdir()] == [".bashrc"]
 
 
@@ -128,7 +131,7 @@ def test_content_reaches_the_disk_before_the_name(tmp_path: Path, monkeypatch: p
 def test_a_cleaner_that_comes_between_makes_the_writer_start_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make, names = files._make_file, []
+    make, names = files._make_directory, []
 
     def made_and_removed(path: Path) -> Path:
         temporary = make(path)
@@ -137,7 +140,7 @@ def test_a_cleaner_that_comes_between_makes_the_writer_start_again(
             remove_leftovers(tmp_path)
         return temporary
 
-    monkeypatch.setattr(files, "_make_file", made_and_removed)
+    monkeypatch.setattr(files, "_make_directory", made_and_removed)
     write_atomically(tmp_path / "a.txt", "new")
     assert (tmp_path / "a.txt").read_text() == "new"
     assert len(names) == 2

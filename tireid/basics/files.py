@@ -105,8 +105,12 @@ def put_in_place(temporary: Path, path: Path) -> None:
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path`; what was written there takes its name when the block ends without an error."""
-    with temporary_file(path) as temporary:
+    """A temporary path near `path`; what was written there takes its name when the block ends without an error.
+
+    It lies in a locked directory of its own: safetensors writes under a name that it invents, and renames that.
+    """
+    with temporary_directory(path) as folder:
+        temporary = folder / Path(path).name
         yield temporary
         put_in_place(temporary, Path(path))
 
