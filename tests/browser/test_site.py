@@ -15,6 +15,7 @@ import pytest
 
 from tests import house
 from tests.browser.lab import chromium
+from tireid.experiments import export_html
 
 pytestmark = [
     pytest.mark.slow,
@@ -105,12 +106,43 @@ def test_a_page_opens_without_a_failed_request_or_an_error(page: Any, address: s
     assert page.wrong == []
 
 
-@pytest.mark.parametrize("name", ["README", "docs/api", "docs/search", "notebooks/04_circle_loss"])
-def test_axe_finds_nothing_serious(page: Any, address: str, name: str) -> None:
+def serious(page: Any) -> list[tuple[str, str]]:
+    """What axe finds on the open page."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe comes with the extra `dev`").Axe()
-    page.goto(f"{address}/{name}.html", wait_until="networkidle")
     found = axe.run(page).response["violations"]
-    assert [(item["id"], item["help"]) for item in found if item["impact"] in ("serious", "critical")] == []
+    return [(item["id"], item["help"]) for item in found if item["impact"] in ("serious", "critical")]
+
+
+AXED = ["README", "docs/api", "docs/search", "notebooks/04_circle_loss", "notebooks/09_retrieval_demo"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", AXED)
+def test_axe_finds_nothing_serious(page: Any, address: str, name: str, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{address}/{name}.html", wait_until="networkidle")
+    assert serious(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["01_data_and_captions", "09_retrieval_demo", "12_report_template"])
+def test_a_report_can_be_read(page: Any, tmp_path: Path, name: str, scheme: str) -> None:
+    """In both themes, on a phone, with the answers folded and words in one piece."""
+    report = export_html(house.ROOT / f"notebooks/{name}.ipynb", tmp_path / "report.html")
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    page.goto(report.as_uri())
+    assert serious(page) == []
+    answers = page.locator("details", has_text="Answers").last
+    assert answers.locator("ol").is_hidden()
+    answers.locator("summary").click()
+    assert answers.locator("ol").is_visible()
+    output = page.locator("div.output_area pre").first
+    assert output.evaluate("e => getComputedStyle(e).wordBreak") == "normal"
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert all(page.locator("[role=list].cards").evaluate_all("lists => lists.map(e => e.scrollHeight < 2000)"))
+    bright = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g)[0] > 128")
+    assert bright == (scheme == "light")
 
 
 def test_equations_are_mathml_and_names_have_their_shapes(page: Any, address: str) -> None:

@@ -86,6 +86,18 @@ def test_shows_fallbacks_and_provenance_but_no_code(page: str) -> None:
     assert '<th scope="row">name</th><td>&lt;b&gt;</td>' in page
 
 
+def test_html_that_spans_blocks_stays_whole(tmp_path: Path) -> None:
+    prose = '<details><summary>Answers <img alt="1 > 0" src="a.png"></summary>\n\n1. Four.\n</details>\n\nNext'
+    path = save(book(v4.new_markdown_cell(prose)), tmp_path)
+    (path.parent / "a.png").write_bytes(b"\x89PNG a")
+    target = export_html(path, tmp_path / "a.html")
+    soup = BeautifulSoup(target.read_text(encoding="utf-8"), "html.parser")
+    assert soup.details.li.get_text() == "Four."
+    assert soup.details.find(string="Next") is None
+    assert soup.img["alt"] == "1 > 0"
+    assert str(soup.img["src"]).startswith("data:image/png")
+
+
 def test_code_on_request(tmp_path: Path) -> None:
     path = save(book(code("visible = 1")), tmp_path)
     assert "visible" in export_html(path, tmp_path / "a.html", code=True).read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import time
+from importlib.resources import read_text
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,13 @@ def test_cleaning_twice_changes_nothing_more() -> None:
     for attack in HOSTILE:
         once = clean_html(attack)
         assert clean_html(once) == once
+
+
+def test_the_demo_keeps_its_own_style_sheet() -> None:
+    """Without it, an export shows each card of a result in a row of its own."""
+    assert harmless_style(read_text("tireid.demo", "style.css"))
+    assert not harmless_style("b { background: linear-gradient(red, red), url(x) }")
+    assert not harmless_style("@layer a { b { color: red } }")
 
 
 @pytest.mark.parametrize("text", ["<b>" * 50_000, "<" * 100_000, "<svg>" * 20_000, "&" * 100_000, "<a href='" * 20_000])

@@ -10,7 +10,7 @@ import pandas as pd
 from tireid.basics.files import write_atomically, write_table
 from tireid.demo.answer import Answer
 from tireid.demo.page import asked, changed, citation, static_html
-from tireid.demo.parts import block, html, labelled, row, say_written, widgets
+from tireid.demo.parts import block, card_grid, html, labelled, row, say_written, widgets
 from tireid.demo.source import Source
 from tireid.demo.state import Store, View
 from tireid.show.cards import Card, card_html, html_page, picture_html, safe
@@ -52,8 +52,8 @@ class Basket(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._answer = answer
         self.export.disabled = self.clear.disabled = not view.basket
         empty = "<p>Nothing is kept yet: <b>Keep</b>, below a picture, puts it here.</p>"
-        cards = "".join(f'<div role="listitem">{card}</div>' for card in self._cards())
-        self.list.value = block(f'<div class="cards" role="list">{cards}</div>' if cards else empty)
+        cards = self._cards()
+        self.list.value = block(card_grid(cards) if cards else empty)
 
     def static(self) -> list[str]:
         """The kept pictures."""

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from tireid.demo.answer import Answer
-from tireid.demo.parts import block
+from tireid.demo.parts import block, card_grid
 from tireid.demo.state import FIND, View, plain
 from tireid.demo.style import STYLE
 from tireid.show import cards
@@ -87,7 +87,5 @@ def static_html(heading: str, groups: Sequence[tuple[str, list[str]]], notes: Se
 def unstyled_html(heading: str, groups: Sequence[tuple[str, list[str]]], notes: Sequence[str] = ()) -> str:
     """Cards under headings and, below them, `notes`, all HTML but the heading; needs no script and no network."""
     parts = [f"<p><b>{safe(heading)}</b></p>"]
-    for title, made in groups:
-        items = "".join(f'<div role="listitem">{card}</div>' for card in made)
-        parts.append(f'{title}<div class="cards" role="list">{items}</div>')
+    parts += [title + card_grid(made) for title, made in groups]
     return block("".join([*parts, *notes]))

@@ -37,6 +37,7 @@ PAGE = Environment(
 )
 NEEDS_SCRIPT = {"application/vnd.jupyter.widget-view+json", "application/javascript", "text/vnd.mermaid"}
 STYLE = re.compile(r"<style[^>]*>(.*?)</style\s*>", re.IGNORECASE | re.DOTALL)
+IMAGE = re.compile(r"""<img\b(?:"[^"]*"|'[^']*'|[^'">])*>""", re.IGNORECASE)
 PICTURE_BYTES = 20_000_000
 
 
@@ -74,6 +75,7 @@ def export_html(
     soup = BeautifulSoup(body, "html.parser")
     _link_pictures(soup)
     _follow_links(soup, folder, html_path.parent)
+    _let_keys_scroll(soup)
     page = PAGE.get_template("page.html.j2").render(
         title=title,
         styles=[*map(Markup, _template_styles(resources)), *map(Markup, _own_styles(nb))],
@@ -117,6 +119,10 @@ class _MathRenderer(IPythonRenderer):
         if path.stat().st_size > PICTURE_BYTES:
             return None
         return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+    def _html_embed_images(self, html: str) -> str:
+        """Only the pictures are parsed: a block may open what a later one closes, such as `<details>`."""
+        return IMAGE.sub(lambda found: super(_MathRenderer, self)._html_embed_images(found[0]), html)
 
     def block_math(self, body: str) -> str:
         return tex_to_html(body, display=True)
@@ -194,6 +200,13 @@ def _link_pictures(soup: BeautifulSoup) -> None:
             link = soup.new_tag("a", href=address)
             link.string = str(picture.get("alt") or address)
             picture.replace_with(link)
+
+
+def _let_keys_scroll(soup: BeautifulSoup) -> None:
+    """What may be wider than a phone scrolls by itself: the keyboard must reach it."""
+    for area in soup.select("div.output_subarea, div.text_cell_render"):
+        if area.select_one("table, math[display=block], [role=list]"):
+            area["tabindex"] = "0"
 
 
 def _follow_links(soup: BeautifulSoup, source: Path, target: Path) -> None:

@@ -82,7 +82,7 @@ def _is_harmless(token: Any) -> bool:
         case "function":
             return token.lower_name in ALLOWED["functions"]
         case "at-keyword":
-            return bool(token.lower_value == "media")
+            return token.lower_value in ALLOWED["rules"]
         case "url" | "error":
             return False
         case _:
