@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
 
 import torch
 
@@ -19,13 +17,6 @@ from tireid.search import benchmark
 WIDTH = 512
 
 
-def cpu_seconds(work: Callable[[], Any]) -> float:
-    """Of one run."""
-    began = time.process_time()
-    work()
-    return time.process_time() - began
-
-
 def measure(items: int) -> str:
     """The table of :mod:`tests.benchmarks.exact_search`."""
     torch.set_num_threads(1)
@@ -33,8 +24,7 @@ def measure(items: int) -> str:
     names = [f"camera{i % 15}/{i:07d}.jpg" for i in range(items)]
     gallery = benchmark.Gallery(benchmark.Numbers(benchmark.near(features, 256)), features, names, root="")
     loading = benchmark.loading(gallery)
-    benchmark.seconds = cpu_seconds
-    rows = benchmark.exact_search(gallery.half(), 10)
+    rows = benchmark.exact_search(gallery.half(), 10, time.process_time)
     rate = 2 * 64 * items * WIDTH / rows[1]["tireid_s"]
     share = f"64 queries: {rate / best_rate(torch.float32):.2f} of the float32 matrix rate"
     return f"{benchmark.table([loading, *rows])}\n{share}"

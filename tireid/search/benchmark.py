@@ -27,6 +27,7 @@ from tireid.search.pictures import read_batches
 from tireid.search.ranking import rank_relevant
 
 Row = dict[str, Any]
+Clock = Callable[[], float]
 Float32s = npt.NDArray[np.float32]
 
 
@@ -87,18 +88,18 @@ def metrics(items: int = 19_848, width: int = 512) -> Row:
     return row(f"metrics, {items} x {items} x {width}", reference, ours)
 
 
-def exact_search(gallery: Gallery, queries: int = 20) -> list[Row]:
+def exact_search(gallery: Gallery, queries: int = 20, clock: Clock = time.perf_counter) -> list[Row]:
     """One query, and 64 at a time, beside NumPy's product of the float32 features with one vector, and with 64."""
     model, features = gallery.model, gallery.features
     assert isinstance(model, Numbers)
-    one = median(lambda i: features @ model.queries[i], queries)
-    ours = median(lambda i: gallery.search(str(i)), queries)
+    one = median(lambda i: features @ model.queries[i], queries, clock)
+    ours = median(lambda i: gallery.search(str(i)), queries, clock)
     batch = [str(i) for i in range(64)]
-    many = seconds(lambda: features @ model.queries[:64].T)
+    many = seconds(lambda: features @ model.queries[:64].T, clock)
     size = f"{len(gallery)} x {features.shape[1]} {str(gallery.index.parts[0].dtype).removeprefix('torch.')}"
     return [
         row(f"exact search, {size}, one query", one, ours),
-        row(f"exact search, {size}, 64 queries", many, seconds(lambda: gallery.search_many(batch))),
+        row(f"exact search, {size}, 64 queries", many, seconds(lambda: gallery.search_many(batch), clock)),
     ]
 
 
@@ -161,17 +162,17 @@ def resident() -> int:
         return 0
 
 
-def seconds(work: Callable[[], Any]) -> float:
+def seconds(work: Callable[[], Any], clock: Clock = time.perf_counter) -> float:
     """Of one run."""
-    began = time.perf_counter()
+    began = clock()
     work()
-    return time.perf_counter() - began
+    return clock() - began
 
 
-def median(work: Callable[[int], Any], times: int) -> float:
+def median(work: Callable[[int], Any], times: int, clock: Clock = time.perf_counter) -> float:
     """Median of the seconds of `work(0)`, `work(1)`, ..."""
     work(0)
-    return float(np.median([seconds(lambda i=i: work(i)) for i in range(times)]))  # type: ignore[misc]
+    return float(np.median([seconds(lambda i=i: work(i), clock) for i in range(times)]))  # type: ignore[misc]
 
 
 def row(what: str, reference: float | None, ours: float) -> Row:

@@ -26,6 +26,8 @@ changes a score by at most 2^-11 * sum |q_i x_i| <= 4.9e-4, and the result is ro
 float16's relative precision add 2^-25 * sqrt(D) < 1e-6 twice. Together below 8e-4."""
 BLOCK = 1 << 16
 """Rows that are compared with many queries at a time."""
+CACHED = 1 << 11
+"""Of these, how many a cache holds in float32."""
 
 
 class Index:
@@ -66,7 +68,7 @@ class Index:
         parts: list[tuple[Tensor, Tensor, Tensor]] = []  # query, row and score of what may be among the k best
         least = torch.full((len(wanted),), -torch.inf)
         for begin, block in self.blocks():
-            scores = wanted @ block.float().T
+            scores = _products(wanted, block)
             if forbidden is not None:
                 scores[:, forbidden[begin : begin + len(block)]] = -torch.inf
             if k < scores.shape[1] and least.isinf().any():
@@ -139,6 +141,14 @@ class Index:
 def _product(features: Tensor, query: Floats) -> Float32s:
     """(n,) cosines in the precision of the features (n, D)."""
     scores: Float32s = (features @ torch.from_numpy(query).to(features.dtype)).float().numpy()
+    return scores
+
+
+def _products(queries: Tensor, block: Tensor) -> Tensor:
+    """(Q, n) cosines in float32 of queries (Q, D) with rows (n, D), of which a cache holds so many."""
+    scores = torch.empty(len(queries), len(block))
+    for columns, rows in zip(torch.split(scores, CACHED, dim=1), torch.split(block, CACHED), strict=True):
+        columns[:] = queries @ rows.float().T
     return scores
 
 
