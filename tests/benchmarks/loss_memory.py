@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 import time
+from weakref import WeakSet
 
 import torch
 
@@ -24,6 +25,30 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+class Saved:
+    """Hooks of autograd that know which of the tensors it saved are still there."""
+
+    def __init__(self) -> None:
+        self._alive: WeakSet[_Held] = WeakSet()
+
+    def hold(self, x: torch.Tensor) -> _Held:
+        held = _Held(x.detach())  # itself could be part of a circle
+        self._alive.add(held)
+        return held
+
+    def give(self, held: _Held) -> torch.Tensor:
+        return held.tensor
+
+    def tensors(self) -> list[torch.Tensor]:
+        """One of each storage."""
+        return list({held.tensor.untyped_storage().data_ptr(): held.tensor for held in self._alive}.values())
+
+
+class _Held:
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor = tensor
+
+
 def cost(kind: str, pairs: int, way: str) -> str:
     """One row."""
     torch.set_num_threads(1)
@@ -31,22 +56,16 @@ def cost(kind: str, pairs: int, way: str) -> str:
         common.CELLS = pairs**2
     image, text = torch.randn(2, pairs, 128, generator=torch.Generator().manual_seed(0)).unbind()
     features, ids = (image.requires_grad_(), text.requires_grad_()), torch.arange(pairs) // 4
-    held: dict[int, int] = {}
-
-    def hold(x: torch.Tensor) -> torch.Tensor:
-        held[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
-        return x
-
-    before, began = peak(), time.process_time()
-    with torch.autograd.graph.saved_tensors_hooks(hold, lambda x: x):
+    saved, before, began = Saved(), peak(), time.process_time()
+    with torch.autograd.graph.saved_tensors_hooks(saved.hold, saved.give):
         loss = ALIGNMENTS[kind]().compute(*features, ids)
         loss = loss + sum(identity_variance(x, ids).mean() for x in features)
-    for x in features:
-        held.pop(x.untyped_storage().data_ptr(), None)
+    held = sum(x.untyped_storage().nbytes() for x in saved.tensors())
+    held -= sum(x.untyped_storage().nbytes() for x in features)
     loss.backward()
     seconds = time.process_time() - began
     return (
-        f"{kind} {pairs} pairs, {way}: holds {sum(held.values()) / 1e6:.0f} MB, peak +{(peak() - before) / 1e6:.0f} "
+        f"{kind} {pairs} pairs, {way}: holds {held / 1e6:.0f} MB, peak +{(peak() - before) / 1e6:.0f} "
         f"MB, {seconds:.2f} CPU s"
     )
 

@@ -9,7 +9,6 @@ from typing import Any, ParamSpec, TypeVar
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -89,28 +88,55 @@ def cosines(image: Tensor, text: Tensor) -> Tensor:
     return F.normalize(image, dim=-1) @ F.normalize(text, dim=-1).transpose(-1, -2)
 
 
-def by_rows(part: Callable[..., Tensor], columns: int, *given: Tensor) -> list[Tensor]:
-    """`part` of some rows of the `given` tensors at a time, each compared with so many columns.
+def blocks(rows: int, columns: int) -> list[slice]:
+    """Which rows are compared with so many columns at a time, so that memory does not grow with their product.
 
-    What a block computes is forgotten, and done again for its gradient, so that memory does not grow with the square of
-    the batch. Rows that are one block (:data:`CELLS`) are computed once, as if this were not here.
+    >>> blocks(3000, 1024)
+    [slice(0, 1024, None), slice(1024, 2048, None), slice(2048, 3072, None)]
     """
-    blocks = list(zip(*(torch.split(rows, max(1, CELLS // columns)) for rows in given), strict=True))
-    if len(blocks) == 1:
-        return [part(*given)]
-    return [checkpoint(part, *block, use_reentrant=False) for block in blocks]
+    step = max(1, CELLS // columns)
+    return [slice(begin, begin + step) for begin in range(0, rows, step)]
 
 
 RowLoss = Callable[[Tensor, Tensor], Tensor]
 """From the scores (n, M) of some anchors, and which of the batch they are (n,), to a loss of each (n,)."""
 
 
+class _RowSums(torch.autograd.Function):
+    """Sum over the anchors (N, D) of their loss, some rows at a time, the gradient of each block beside its value."""
+
+    @staticmethod
+    def forward(ctx: Any, anchors: Tensor, others: Tensor, loss: RowLoss) -> Tensor:
+        total, pulls = anchors.new_zeros(()), (torch.zeros_like(anchors), torch.zeros_like(others))
+        numbers = torch.arange(len(anchors), device=anchors.device)
+        for rows in blocks(len(anchors), len(others)):
+            own = anchors[rows]
+            with torch.set_grad_enabled(any(ctx.needs_input_grad)):
+                scores = (own @ others.T).detach().requires_grad_(any(ctx.needs_input_grad))
+                value = loss(scores, numbers[rows]).sum()
+            total += value.detach()
+            if value.requires_grad:
+                (pull,) = torch.autograd.grad(value, scores)
+                pulls[0][rows] = pull @ others
+                pulls[1].addmm_(pull.T, own)
+        ctx.save_for_backward(*pulls)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor | None, ...]:
+        return *(given[0] * pull for pull in ctx.saved_tensors), None
+
+
 @full_precision
 def one_way(anchors: Tensor, others: Tensor, loss: RowLoss) -> Tensor:
-    """Mean over the anchors (N, D) of `loss`, which scores them by their products with the others (M, D)."""
-    numbers = torch.arange(len(anchors), device=anchors.device)
-    sums = by_rows(lambda own, rows: loss(own @ others.T, rows).sum(), len(others), anchors, numbers)
-    return torch.stack(sums).sum() / len(anchors)
+    """Mean over the anchors (N, D) of `loss`, which scores them by their products with the others (M, D).
+
+    Of more than :data:`CELLS` products, some are held at a time; nothing else that `loss` reads gets a gradient then.
+    """
+    if len(anchors) * len(others) > CELLS:
+        total: Tensor = _RowSums.apply(anchors, others, loss)  # type: ignore[no-untyped-call]
+        return total / len(anchors)
+    return loss(anchors @ others.T, torch.arange(len(anchors), device=anchors.device)).sum() / len(anchors)
 
 
 @full_precision

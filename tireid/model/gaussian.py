@@ -15,13 +15,14 @@ small against it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from tireid.basics.parts import is_part, resolve_function
-from tireid.losses.common import by_rows, check_ids, check_matrix, full_precision, same_person
+from tireid.losses.common import blocks, check_ids, check_matrix, full_precision, same_person
 from tireid.losses.fusion import EPSILON, FUSIONS, Fusion
 
 
@@ -77,16 +78,31 @@ def identity_variance(features: Tensor, person_ids: Tensor, unbiased: bool = Fal
     """
     check_matrix("features", features)
     check_ids("person_ids", person_ids, len(features))
+    count = _person_sums(torch.ones_like(features[:, :1]), person_ids)
+    centred = features - _person_sums(features, person_ids) / count
+    return _person_sums(centred.square(), person_ids) / (count - float(unbiased)).clamp(min=1)
 
-    def summed(values: Tensor) -> Tensor:
-        """(B, D): over the items of the same person."""
-        return torch.cat(
-            by_rows(lambda ids: same_person(ids, person_ids).to(values.dtype) @ values, len(values), person_ids)
-        )
 
-    count = summed(torch.ones_like(features[:, :1]))
-    centred = features - summed(features) / count
-    return summed(centred.square()) / (count - float(unbiased)).clamp(min=1)
+class _PersonSums(torch.autograd.Function):
+    """A product with a symmetric matrix of zeros and ones, a block of its rows at a time; so is its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, ids: Tensor) -> Tensor:
+        ctx.save_for_backward(ids)
+        sums = torch.empty_like(values)
+        for rows in blocks(len(ids), len(ids)):
+            sums[rows] = same_person(ids[rows], ids).to(values.dtype) @ values
+        return sums
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, None]:
+        return _person_sums(given[0], *ctx.saved_tensors), None
+
+
+def _person_sums(values: Tensor, ids: Tensor) -> Tensor:
+    """Values (B, D), summed over the items of the same person, repeated for each of them."""
+    sums: Tensor = _PersonSums.apply(values, ids)  # type: ignore[no-untyped-call]
+    return sums
 
 
 @full_precision

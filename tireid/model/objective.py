@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from tireid.losses import AlignmentLoss, CircleLoss
-from tireid.losses.common import by_rows, cosines, same_person
+from tireid.losses.common import blocks, cosines, same_person
 from tireid.model.gaussian import Gaussian
 
 
@@ -43,15 +41,16 @@ def diagnostics(
     """
     circle = loss if isinstance(loss, CircleLoss) else CircleLoss()
 
-    def sums(anchors: Tensor, ids: Tensor, others: Tensor) -> Tensor:
-        similarity, same = cosines(anchors, others), same_person(ids, person_ids)
+    def sums(anchors: Tensor, others: Tensor, rows: slice) -> Tensor:
+        similarity, same = cosines(anchors[rows], others), same_person(person_ids[rows], person_ids)
         pairs = (similarity * same, similarity * ~same, *circle.weights(similarity, same), same)
         return torch.stack([*(values.sum() for values in pairs), circle.pull(similarity, same, progress).sum()])
 
     def total(draws: Tensor, others: Tensor) -> Tensor:
         """(6,) sums over all pairs, the mean over the draws (S, B, D)."""
-        rows = [by_rows(partial(sums, others=t), len(t), v, person_ids) for v, t in zip(draws, others, strict=True)]
-        return torch.stack([torch.stack(blocks).sum(dim=0) for blocks in rows]).mean(dim=0)
+        parts = blocks(len(person_ids), len(person_ids))
+        of_draws = [[sums(v, t, rows) for rows in parts] for v, t in zip(draws, others, strict=True)]
+        return torch.stack([torch.stack(found).sum(dim=0) for found in of_draws]).mean(dim=0)
 
     positive, negative, weight_positive, weight_negative, matches, pull = total(image.draws, text.draws)
     matches, others = matches.clamp(min=1), (len(person_ids) ** 2 - matches).clamp(min=1)
