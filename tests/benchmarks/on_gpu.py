@@ -3,7 +3,8 @@
 ``python -m tests.benchmarks.on_gpu --out FOLDER --seconds 200`` prints rows as they are measured, the table at the end,
 and writes it to FOLDER/on_gpu.json. Geometry: CLIP ViT-B/16 at 384x128 with random weights, captions of 30 tokens on
 average. Floating-point operations are counted by torch's FlopCounterMode on one step without recomputation, so `share`
-is that of the model's work in the rate of a bfloat16 product. ``--device cpu --small`` tries the script in seconds.
+is that of the model's work in the rate of a bfloat16 product. Compiling takes minutes: ``--parts ceilings
+compiled_steps --seconds 500``. ``--device cpu --small`` tries the script in seconds.
 
 Not measured: scaling over processes, which one GPU cannot show, and exact search, which runs on processors.
 """
@@ -21,7 +22,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -313,6 +314,7 @@ def one_process(scale: Scale) -> Iterator[Row]:
         dist.destroy_process_group()
 
 
+PARTS: tuple[Callable[[Scale], Iterator[Row]], ...]
 PARTS = (ceilings, plain_steps, own_steps, loops, metrics, one_process, compiled_steps)
 
 
@@ -327,11 +329,14 @@ def out_of_time(*_: object) -> None:
     raise TimeoutError("no time left")
 
 
-def measure(scale: Scale, seconds: float) -> list[Row]:
-    """The rows of all parts. One that fails or has no time left says so in a row of its own; the others go on."""
+def measure(scale: Scale, seconds: float, names: Sequence[str] = ()) -> list[Row]:
+    """The rows of the parts of these names, or of all.
+
+    One that fails or has no time left says so in a row of its own; the others go on.
+    """
     signal.signal(signal.SIGALRM, out_of_time)
     ends, rows = time.monotonic() + seconds, list[Row]()
-    for part in PARTS:
+    for part in (part for part in PARTS if not names or part.__name__ in names):
         try:
             signal.setitimer(signal.ITIMER_REAL, max(0.1, ends - time.monotonic()), 5.0)
             for row in part(scale):
@@ -354,11 +359,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=200)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--parts", nargs="+", default=(), choices=[part.__name__ for part in PARTS])
     asked = parser.parse_args()
     scale = SMALL if asked.small else Scale(asked.device)
     card = torch.cuda.get_device_name() if scale.device == "cuda" else platform.processor()
     machine = f"{card}, {torch.get_num_threads()} threads, torch {torch.__version__}"
-    rows = measure(scale, asked.seconds)
+    rows = measure(scale, asked.seconds, asked.parts)
     if asked.out is not None:
         asked.out.mkdir(parents=True, exist_ok=True)
         write_atomically(asked.out / "on_gpu.json", json.dumps({"machine": machine, "rows": rows}, indent=1))

@@ -32,11 +32,12 @@ class IrraErasing(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Float (B, 3, H, W), kept."""
-        rows, columns, erased = rectangles(len(images), (images.shape[2], images.shape[3]), self.p)
-        y, x = torch.arange(images.shape[2])[:, None], torch.arange(images.shape[3])
-        inside = (y >= rows[:, :1, None]) & (y < rows[:, 1:, None])
+        drawn = rectangles(len(images), (images.shape[2], images.shape[3]), self.p)
+        rows, columns, erased = (part.to(images.device, non_blocking=True) for part in drawn)
+        y, x = (torch.arange(side, device=images.device) for side in images.shape[2:])
+        inside = (y[:, None] >= rows[:, :1, None]) & (y[:, None] < rows[:, 1:, None])
         inside = inside & (x >= columns[:, :1, None]) & (x < columns[:, 1:, None]) & erased[:, None, None]
-        return torch.where(inside[:, None].to(images.device), self.value.to(images), images)
+        return torch.where(inside[:, None], self.value.to(images), images)
 
 
 def rectangles(count: int, size: tuple[int, int], p: float) -> tuple[Tensor, Tensor, Tensor]:

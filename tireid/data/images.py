@@ -177,6 +177,6 @@ def normalize(images: Tensor) -> Tensor:
 
 def standardize(images: Tensor) -> Tensor:
     """Float32 (B, 3, H, W) in 0..1 to CLIP's mean and standard deviation per channel."""
-    mean = images.new_tensor(IMAGE_MEAN).view(3, 1, 1)
-    std = images.new_tensor(IMAGE_STD).view(3, 1, 1)
+    numbers = torch.tensor([IMAGE_MEAN, IMAGE_STD], dtype=images.dtype).view(2, 3, 1, 1)
+    mean, std = numbers.to(images.device, non_blocking=True).unbind()
     return (images - mean) / std

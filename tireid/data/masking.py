@@ -169,7 +169,7 @@ def _by_word(
     input_ids: Tensor, candidates: Tensor, words: WordTable, draw: Tensor, fate: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Every token gets the draw and the fate of its word's first one; words that are skipped are no candidates."""
-    ends, skipped = words.ends.to(input_ids.device), words.skipped.to(input_ids.device)
+    ends, skipped = (table.to(input_ids.device, non_blocking=True) for table in words)
     positions = torch.arange(input_ids.shape[1], device=input_ids.device).expand_as(input_ids)
     begins = ends[input_ids].roll(1, dims=1)
     begins[:, :2] = True

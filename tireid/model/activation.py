@@ -19,6 +19,19 @@ class QuickGELU(nn.Module):
         return F.silu(1.702 * x).mul_(1 / 1.702)
 
 
+class LayerNorm(nn.LayerNorm):
+    """Layer norm with an output as :func:`autocast` says: a GPU would cast it for queries, keys and values apart.
+
+    >>> with torch.autocast("cpu", torch.bfloat16):
+    ...     LayerNorm(2)(torch.tensor([[1.0, 2.0]])).dtype
+    torch.bfloat16
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., D), kept."""
+        return autocast(super().forward(x))
+
+
 def autocast(x: Tensor) -> Tensor:
     """`x` in the dtype of autocast where that is on, so that the sums of residual blocks are too."""
     device = x.device.type

@@ -13,7 +13,7 @@ from transformers.models.clip.modeling_clip import CLIPMLP
 
 from tireid.data.masking import eot_positions
 from tireid.model import attention
-from tireid.model.activation import QuickGELU, autocast
+from tireid.model.activation import LayerNorm, QuickGELU, autocast
 
 Interpolation = Literal["bilinear", "bicubic"]
 IMAGE_POSITIONS = "vision_model.embeddings.position_embedding.weight"
@@ -69,6 +69,8 @@ class DualEncoder(nn.Module):
         for module in clip.modules():
             if isinstance(module, CLIPMLP) and module.config.hidden_act == "quick_gelu":
                 module.activation_fn = QuickGELU()
+            elif isinstance(module, nn.LayerNorm):
+                module.__class__ = LayerNorm
         self.visual_projection, self.text_projection = clip.visual_projection, clip.text_projection
         self.vision_model.embeddings.position_embedding = _table(1 + self.grid[0] * self.grid[1], vision.hidden_size)
         self.text_model.embeddings.token_embedding = _table(vocab_size, text.hidden_size)
@@ -145,7 +147,7 @@ class DualEncoder(nn.Module):
             patches = torch.where(patch_mask[..., None], filler, patches)
         first = embeddings.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
         x = torch.cat([first, patches], dim=1) + embeddings.position_embedding.weight
-        x = autocast(self.vision_model.pre_layrnorm(x))
+        x = self.vision_model.pre_layrnorm(x)
         x = self.vision_model.encoder(inputs_embeds=x).last_hidden_state
         tokens = self.visual_projection(self.vision_model.post_layernorm(x))
         return Tokens(tokens[:, 0], tokens)
