@@ -128,7 +128,8 @@ def test_axe_finds_nothing_serious(page: Any, address: str, name: str, scheme: s
 @pytest.mark.parametrize("name", ["01_data_and_captions", "09_retrieval_demo", "12_report_template"])
 def test_a_report_can_be_read(page: Any, tmp_path: Path, name: str, scheme: str) -> None:
     """In both themes, on a phone, with the answers folded and words in one piece."""
-    report = export_html(house.ROOT / f"notebooks/{name}.ipynb", tmp_path / "report.html")
+    made = {"source_sha256": "0" * 64, "parameters": {"output_dir": "x" * 90}, "parts": {}}
+    report = export_html(house.ROOT / f"notebooks/{name}.ipynb", tmp_path / "report.html", provenance=made)
     page.set_viewport_size({"width": 390, "height": 900})
     page.emulate_media(color_scheme=scheme)
     page.goto(report.as_uri())
@@ -140,6 +141,7 @@ def test_a_report_can_be_read(page: Any, tmp_path: Path, name: str, scheme: str)
     output = page.locator("div.output_area pre").first
     assert output.evaluate("e => getComputedStyle(e).wordBreak") == "normal"
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.locator("#provenance h3").all_inner_texts() == ["run", "parameters"]  # parts are none
     assert all(page.locator("[role=list].cards").evaluate_all("lists => lists.map(e => e.scrollHeight < 2000)"))
     bright = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g)[0] > 128")
     assert bright == (scheme == "light")
