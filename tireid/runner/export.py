@@ -162,7 +162,9 @@ def _title(nb: NotebookNode) -> str:
 def _sections(provenance: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Tables of the appendix by title; what is in no mapping comes first."""
     sections = {key: _texts(value) for key, value in provenance.items() if value and isinstance(value, Mapping)}
-    run = {key: value for key, value in provenance.items() if value not in (None, "") and not isinstance(value, Mapping)}
+    run = {
+        key: value for key, value in provenance.items() if value not in (None, "") and not isinstance(value, Mapping)
+    }
     return {"run": _texts(run), **sections} if provenance else {}
 
 
