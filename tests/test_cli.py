@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from tests.runner.books import book, parameters, save
 from tireid.cli import COMMANDS, main
@@ -46,6 +47,19 @@ def test_a_wrong_root_is_an_error_with_a_name_and_a_fix(tmp_path: Path, capsys: 
     assert message.startswith("error: ")
     assert "RSTPReid" in message
     assert "Traceback" not in message
+
+
+def test_a_warning_is_one_line_without_code(tmp_path: Path) -> None:
+    """In a process of its own: pytest keeps the warnings of this one."""
+    (tmp_path / "crops").mkdir()
+    Image.new("RGB", (32, 96)).save(tmp_path / "crops/a.png")
+    (tmp_path / "crops/b.png").write_bytes(b"no picture")
+    command = [sys.executable, "-m", "tireid", "index", str(tmp_path / "crops"), str(tmp_path / "gallery")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0
+    said = done.stderr.splitlines()
+    assert any("b.png: not a readable picture" in line for line in said)
+    assert all(line.startswith("warning: ") for line in said), said
 
 
 def test_train_evaluate_index_search(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,6 +58,25 @@ def test_a_table_becomes_a_data_set(tmp_path: Path) -> None:
     }
 
 
+def test_whole_paths_are_read_where_they_lie(tmp_path: Path) -> None:
+    for name in ("here/a.png", "elsewhere/b.png"):
+        picture(tmp_path / name)
+    rows = "".join(f"{tmp_path / name},a man\n" for name in ("here/a.png", "elsewhere/b.png"))
+    file = table(tmp_path / "here", "path,caption\n" + rows)
+    data = load_dataset(file)
+    assert data.test.image_paths[0] == tmp_path / "here/a.png"
+    report = data.check()
+    assert report.table.loc["test", "missing"] == 1  # a stranger's table opens nothing outside its folder by itself
+    assert any("pass --root /" in note for note in report.notes)
+    assert load_dataset(file, "/").test.image_paths == [tmp_path / "here/a.png", tmp_path / "elsewhere/b.png"]
+
+
+def test_a_person_in_two_splits_is_named_as_the_table_does(tmp_path: Path) -> None:
+    rows = "path,caption,person,split\na.png,a man,anna,train\nb.png,a man,anna,test\n"
+    with pytest.raises(AnnotationError, match=r"record 3, field 'person': person anna is in 'test' here"):
+        load_dataset(table(tmp_path, rows))
+
+
 @pytest.mark.parametrize(
     ("between", "encoding"), [(";", "utf-8"), ("\t", "utf-16"), (",", "utf-16"), ("\t", "utf-8-sig")]
 )

@@ -132,7 +132,10 @@ def test_damage_is_noticed(tmp_path):
     with pytest.raises(GalleryError, match="has the format 9"):
         Gallery.load(folder, FeatureModel())
     file.unlink()
-    with pytest.raises(FileNotFoundError, match=r"gallery\.safetensors is missing"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"gallery\.safetensors is missing: .* is not a gallery; `tireid index FOLDER .*` makes one",
+    ):
         Gallery.load(folder, FeatureModel())
 
 

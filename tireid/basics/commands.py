@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -52,13 +54,25 @@ class Commands:
         try:
             options = self.parser.parse_args(arguments)
             function: Function = options.function
-            return function(options) or 0
+            with _plain_warnings():
+                return function(options) or 0
         except (ValueError, OSError, RuntimeError, MissingExtraError) as error:
             print(f"error: {one_line(error)}", file=sys.stderr)
             return BAD_USAGE
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return INTERRUPTED
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """A warning is one line for the user, without the place in the code."""
+    usual = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {one_line(message)}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
 
 
 class _Parser(argparse.ArgumentParser):

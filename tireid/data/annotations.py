@@ -147,8 +147,11 @@ class Consistency:
         self._people: dict[int, tuple[int, str]] = {}
         self._restarted: set[int] = set()
 
-    def add(self, index: int, record: Record, path: str, fields: tuple[str, str]) -> None:
-        """Compare with the earlier ones; :class:`Fault` in one of `fields` (path, person) where they contradict."""
+    def add(self, index: int, record: Record, path: str, fields: tuple[str, str], name: str | None = None) -> None:
+        """Compare with the earlier ones; :class:`Fault` in one of `fields` (path, person) where they contradict.
+
+        `name` is what the file calls the person, if not by the number.
+        """
         person, split, (path_field, person_field) = record.person_id, record.split, fields
         earlier, *known = self._pictures.setdefault(path, (index, person, split))
         if known != [person, split]:
@@ -157,7 +160,8 @@ class Consistency:
         first, its_split = self._people.setdefault(person, (index, split))
         if its_split != split:
             if not self.ids_restart:
-                problem = f"person {person} is in {split!r} here and in {its_split!r} in record {first}"
+                called = person if name is None else name.strip()
+                problem = f"person {called} is in {split!r} here and in {its_split!r} in record {first}"
                 raise Fault(person_field, problem, "give the people of each split ids of their own")
             self._restarted.add(person)
 

@@ -74,7 +74,7 @@ def _read_table(file: Path, folder: Path) -> OwnData:
     check, drafts = Consistency(), dict[str, Record]()
     for line, row in enumerate(cells, 2):  # the header is line 1 of a spreadsheet
         try:
-            path = read.picture_path(row["path"].strip(), "path", mended)
+            path = read.picture_path(_below(folder, row["path"].strip()), "path", mended)
             person = len(drafts) if number_of is None else number_of[row["person"].strip()]
             record = Record(
                 image=folder / path,
@@ -83,15 +83,28 @@ def _read_table(file: Path, folder: Path) -> OwnData:
                 split=read.split_name(row["split"], SPLITS, "split", mended) if "split" in columns else "test",
                 camera=_camera(row["camera"]) if row.get("camera", "").strip() else None,
             )
-            check.add(line, record, path, ("path", "person"))
+            check.add(line, record, path, ("path", "person"), row.get("person"))
         except Fault as fault:
             raise fault.at(file, line) from None
         known = drafts.get(path)
         drafts[path] = record if known is None else replace(known, captions=known.captions + record.captions)
     notes = [f"{count} {what}" for what, count in mended.items() if count] + named
+    if mended[read.SLASH] and any(_is_elsewhere(folder, row["path"].strip()) for row in cells):
+        notes.append("there are pictures at the whole paths: to read those, pass --root / (in Python root='/')")
     if "split" not in columns:
         notes.append("there is no column 'split': everything is the test split")
     return OwnData(list(drafts.values()), folder, notes)
+
+
+def _below(folder: Path, path: str) -> str:
+    """A whole path that leads below `folder`, as one that starts there."""
+    here = folder.absolute()
+    return Path(path).relative_to(here).as_posix() if Path(path).is_relative_to(here) else path
+
+
+def _is_elsewhere(folder: Path, path: str) -> bool:
+    """Whether a whole path leads to a file, and without its slash, from `folder`, to none."""
+    return path.startswith("/") and Path(path).is_file() and not (folder / path.lstrip("/")).exists()
 
 
 def _rows(file: Path) -> list[list[str]]:

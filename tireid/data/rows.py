@@ -65,6 +65,7 @@ class Fault(Exception):
 Mended = Counter[str]
 """How often each oddity was put right, by a phrase that says what it was."""
 
+SLASH = "paths begin with a slash, which was left out"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPLIT_NAMES = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
 
@@ -89,7 +90,7 @@ def picture_path(value: object, field: str, mended: Mended) -> str:
         raise Fault(field, f"absolute path {value!r}, expected {expected}", "write it relative to imgs/")
     if ".." in path.parts or not path.parts:
         raise Fault(field, f"{value!r} leaves the folder, expected {expected}", "write it relative to imgs/")
-    mended["paths begin with a slash, which was left out"] += value.startswith("/")
+    mended[SLASH] += value.startswith("/")
     return str(path)
 
 

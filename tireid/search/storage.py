@@ -233,7 +233,9 @@ def _read_old(directory: Path) -> Stored:
     for needed in (table, features_file):
         if not needed.is_file():
             missing = directory / FILE if not table.is_file() and not features_file.is_file() else needed
-            raise FileNotFoundError(f"{missing} is missing: {directory} is not a gallery written by Gallery.save")
+            raise FileNotFoundError(
+                f"{missing} is missing: {directory} is not a gallery; `tireid index FOLDER {directory}` makes one"
+            )
     try:
         content = json.loads(table.read_text(encoding="utf-8"))
         if content["format"] != 1:

@@ -95,7 +95,7 @@ def test_a_wrapper_that_holds_itself_ends(tmp_path: Path) -> None:
 def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     os.mkfifo(pipe := tmp_path / "model.safetensors")
     for read in (read_tensors, read_shapes, metadata):
-        with pytest.raises(FileNotFoundError, match=r"no checkpoint file at .*model\.safetensors"):
+        with pytest.raises(FileNotFoundError, match=r"no checkpoint file at .*model\.safetensors; copy it"):
             read(pipe)
 
 

@@ -44,6 +44,15 @@ def test_a_save_that_fails_leaves_the_old_model_whole(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_a_damaged_file_is_named_once(make: Make, tmp_path: Path) -> None:
+    make().save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"is truncated: .*; fetch it again") as told:
+        TIReID.from_pretrained(tmp_path)
+    assert str(told.value).count(str(file)) == 1
+
+
 def test_a_tokenizer_of_another_save_is_noticed(make: Make, tmp_path: Path) -> None:
     make().save_pretrained(tmp_path)
     file = tmp_path / "tokenizer.json"

@@ -73,7 +73,7 @@ def _opened(path: Path) -> Iterator[Any]:
 def container(path: Path) -> Container:
     """What the file is by its first bytes; :class:`CheckpointError` for anything that holds no tensors."""
     if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint file at {path}")
+        raise FileNotFoundError(f"no checkpoint file at {path}; copy it there, or name another")
     try:
         size = path.stat().st_size
         with path.open("rb") as file:

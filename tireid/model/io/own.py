@@ -117,7 +117,7 @@ def load(
         own = {name.removeprefix(BACKBONE): value for name, value in state.items() if name.startswith(BACKBONE)}
         backbone.load_towers(own, (height // patch, width // patch), own_config.image.position_interpolation)
     except (ValueError, OSError) as error:
-        raise CheckpointError(f"{file}: {error}") from error
+        raise CheckpointError(str(error) if str(file) in str(error) else f"{file}: {error}") from error
     heads = {name: value for name, value in state.items() if not name.startswith(BACKBONE)}
     notes: tuple[str, ...] = ()
     if not exact:
