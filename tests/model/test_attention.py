@@ -10,7 +10,7 @@ from transformers.activations import ACT2FN
 
 from tests.model.conftest import Batch
 from tireid.model import TIReID
-from tireid.model.activation import QuickGELU
+from tireid.model.activation import QuickGELU, perceptron
 from tireid.model.attention import attend
 
 
@@ -37,6 +37,27 @@ def test_the_activation_is_that_of_transformers() -> None:
     ours.square().sum().backward()
     theirs.square().sum().backward()
     torch.testing.assert_close(x.grad, other.grad)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.bfloat16, 2e-2)])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_perceptron_has_the_gradients_of_its_layers(frozen: bool, dtype: torch.dtype, tolerance: float) -> None:
+    """In float64, and under autocast."""
+    torch.manual_seed(0)
+    plain = torch.nn.Sequential(torch.nn.Linear(6, 24), QuickGELU(), torch.nn.Linear(24, 6)).requires_grad_(not frozen)
+    x, above = torch.randn(2, 3, 4, 6)
+    half = dtype == torch.bfloat16
+    plain, x, above = (plain, x, above) if half else (plain.double(), x.double(), above.double())
+    found = []
+    for run in (plain, lambda x: perceptron(x, plain[0], plain[2])):
+        plain.zero_grad()
+        given = x.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            out = run(given)
+        assert out.dtype == dtype
+        out.backward(above.to(dtype))
+        found.append((out, given.grad, *(p.grad for p in plain.parameters() if not frozen)))
+    torch.testing.assert_close(found[1], found[0], rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("token", ["eot", "mask", "image"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,7 +18,44 @@ class QuickGELU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape, kept."""
-        return F.silu(1.702 * x).mul_(1 / 1.702)
+        return _quick_gelu(x)
+
+
+def _quick_gelu(x: Tensor) -> Tensor:
+    return F.silu(1.702 * x).mul_(1 / 1.702)
+
+
+def perceptron(x: Tensor, first: nn.Linear, second: nn.Linear) -> Tensor:
+    """`second` of :class:`QuickGELU` of `first` of x (..., D): (..., D).
+
+    For the gradient the output of `first` is kept, and of what is made of it and of the weights no copy.
+    """
+    weights = (first.weight, first.bias, second.weight, second.bias)
+    out: Tensor = _Perceptron.apply(x, *weights)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _Perceptron(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor, b: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+        hidden = F.linear(x, w, b)
+        ctx.save_for_backward(x, hidden, w, w2)
+        return F.linear(_quick_gelu(hidden), w2, b2)
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor | None, ...]:
+        x, hidden, w, w2 = ctx.saved_tensors
+        above = given[0].to(hidden.dtype)
+        below = torch.ops.aten.silu_backward(above @ w2.to(above.dtype), 1.702 * hidden)
+        _, first, _, second, _ = ctx.needs_input_grad
+        ours = _weights(below, x) if first else (None, None)
+        return below @ w.to(above.dtype), *ours, *(_weights(above, _quick_gelu(hidden)) if second else (None, None))
+
+
+def _weights(above: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients of a linear layer's weight and bias from that of its output and from its input."""
+    rows = above.flatten(0, -2)
+    return rows.T @ x.flatten(0, -2).to(above.dtype), rows.sum(dim=0)
 
 
 class LayerNorm(nn.LayerNorm):

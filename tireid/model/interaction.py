@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from tireid.model.activation import QuickGELU
+from tireid.model.activation import QuickGELU, perceptron
 from tireid.model.attention import plain
 from tireid.options import InteractionConfig
 
@@ -17,6 +17,11 @@ def _written_out(x: Tensor, need_weights: bool = False) -> dict[str, bool]:
     return {"need_weights": need_weights or plain(x), "average_attn_weights": False}
 
 
+class _Perceptron(nn.Sequential):
+    def forward(self, x: Tensor) -> Tensor:
+        return perceptron(x, self.c_fc, self.c_proj)  # type: ignore[arg-type]
+
+
 class ResidualAttentionBlock(nn.Module):
     """A pre-norm transformer block; its parameters are named as in CLIP's own code."""
 
@@ -24,7 +29,7 @@ class ResidualAttentionBlock(nn.Module):
         super().__init__()
         self.attn = nn.MultiheadAttention(width, heads, batch_first=True)
         self.ln_1 = nn.LayerNorm(width)
-        self.mlp = nn.Sequential()
+        self.mlp = _Perceptron()
         self.mlp.add_module("c_fc", nn.Linear(width, 4 * width))
         self.mlp.add_module("gelu", QuickGELU())
         self.mlp.add_module("c_proj", nn.Linear(4 * width, width))

@@ -13,7 +13,7 @@ from transformers.models.clip.modeling_clip import CLIPMLP
 
 from tireid.data.masking import eot_positions
 from tireid.model import attention
-from tireid.model.activation import LayerNorm, QuickGELU, autocast
+from tireid.model.activation import LayerNorm, autocast, perceptron
 
 Interpolation = Literal["bilinear", "bicubic"]
 IMAGE_POSITIONS = "vision_model.embeddings.position_embedding.weight"
@@ -68,7 +68,7 @@ class DualEncoder(nn.Module):
         self.vision_model, self.text_model = clip.vision_model, clip.text_model
         for module in clip.modules():
             if isinstance(module, CLIPMLP) and module.config.hidden_act == "quick_gelu":
-                module.activation_fn = QuickGELU()
+                module.__class__ = _Perceptron
             elif isinstance(module, nn.LayerNorm):
                 module.__class__ = LayerNorm
         self.visual_projection, self.text_projection = clip.visual_projection, clip.text_projection
@@ -171,6 +171,13 @@ class DualEncoder(nn.Module):
         x = self.text_model.encoder(inputs_embeds=x, is_causal=True).last_hidden_state
         tokens = self.text_projection(self.text_model.final_layer_norm(x))
         return Tokens(tokens[rows, eot], tokens)
+
+
+class _Perceptron(CLIPMLP):
+    """With CLIP's own activation."""
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        return perceptron(hidden_states, self.fc1, self.fc2)
 
 
 def resample_positions(
