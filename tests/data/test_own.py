@@ -71,6 +71,14 @@ def test_whole_paths_are_read_where_they_lie(tmp_path: Path) -> None:
     assert load_dataset(file, "/").test.image_paths == [tmp_path / "here/a.png", tmp_path / "elsewhere/b.png"]
 
 
+def test_a_path_that_leads_out_is_told_with_the_folder(tmp_path: Path) -> None:
+    file = table(tmp_path, "path,caption\n../a.png,a man\n")
+    with pytest.raises(
+        AnnotationError, match=rf"leaves the folder, expected a path below {tmp_path}/\. Fix: write it rel"
+    ):
+        load_dataset(file)
+
+
 def test_a_person_in_two_splits_is_named_as_the_table_does(tmp_path: Path) -> None:
     rows = "path,caption,person,split\na.png,a man,anna,train\nb.png,a man,anna,test\n"
     with pytest.raises(AnnotationError, match=r"record 3, field 'person': person anna is in 'test' here"):

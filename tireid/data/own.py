@@ -74,7 +74,7 @@ def _read_table(file: Path, folder: Path) -> OwnData:
     check, drafts = Consistency(), dict[str, Record]()
     for line, row in enumerate(cells, 2):  # the header is line 1 of a spreadsheet
         try:
-            path = read.picture_path(_below(folder, row["path"].strip()), "path", mended)
+            path = read.picture_path(_below(folder, row["path"].strip()), "path", mended, f"{folder}/")
             person = len(drafts) if number_of is None else number_of[row["person"].strip()]
             record = Record(
                 image=folder / path,

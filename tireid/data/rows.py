@@ -70,9 +70,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPLIT_NAMES = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
 
 
-def picture_path(value: object, field: str, mended: Mended) -> str:
-    """A path below the folder of pictures, in its plain form."""
-    expected = "a path below imgs/"
+def picture_path(value: object, field: str, mended: Mended, folder: str = "imgs/") -> str:
+    """A path below the folder of pictures, which messages call `folder`, in its plain form."""
+    expected = f"a path below {folder}"
     if type(value) is not str or not value.strip() or "\0" in value:
         raise Fault(field, f"expected {expected}, got {describe(value)}", "write it as a string")
     if "\\" in value:
@@ -87,9 +87,9 @@ def picture_path(value: object, field: str, mended: Mended) -> str:
         return value  # nearly all of them
     path = PurePosixPath(value.lstrip("/"))
     if re.match(r"[A-Za-z]:", value):
-        raise Fault(field, f"absolute path {value!r}, expected {expected}", "write it relative to imgs/")
+        raise Fault(field, f"absolute path {value!r}, expected {expected}", f"write it relative to {folder}")
     if ".." in path.parts or not path.parts:
-        raise Fault(field, f"{value!r} leaves the folder, expected {expected}", "write it relative to imgs/")
+        raise Fault(field, f"{value!r} leaves the folder, expected {expected}", f"write it relative to {folder}")
     mended[SLASH] += value.startswith("/")
     return str(path)
 
