@@ -51,16 +51,18 @@ def test_what_the_prose_says_of_frozen_towers_is_in_their_table() -> None:
     text, table = prose(NOTEBOOK), pd.read_csv(ROOT / "notebooks/data/frozen_towers.csv")
     table = table.set_index(["training on frozen towers", "words hidden", "kind"]).sort_index()
     right, wrong = table["right (%)"], table["wrong (%)"]
-    none, words, telling = "none (as bundled)", "whole words", "words that tell something"
+    none, telling = "none (before)", "words that tell something - 20000 people"
     places = [("15%", "colour"), ("one word", "colour"), ("one word", "garment")]
-    first, second, third = ([f"{right[(arm, *place)]:.1f}%" for arm in (words, none)] for place in places)
+    first, second, third = ([f"{right[(arm, *place)]:.1f}%" for arm in (telling, none)] for place in places)
     assert f"{first[0]} of the colours are right instead of {first[1]}" in text
     assert f"{second[0]} instead of {second[1]}, and for garments {third[0]} instead of {third[1]}" in text
-    assert (
-        f"{right[(telling, *places[1])]:.1f}% of the colours are right, and {right[(telling, *places[2])]:.1f}%" in text
-    )
+    fewer = right[("fewer whole words and twice the rate - 20000 people", *places[0])]
+    assert f"{fewer:.1f}% of the colours are right with 15% hidden" in text
     apart = [f"{right[(arm, *places[2])] - wrong[(arm, *places[2])]:.1f}" for arm in (telling, none)]
-    assert f"garments are {apart[0]} points apart, where they were {apart[1]}" in text
+    assert f"they are {apart[0]} points apart, where they were {apart[1]}" in text
+    more = [arm for arm in right.index.unique(0) if arm.endswith("20000 people")]
+    assert len(more) == 4
+    assert all(right[(arm, *place)] > right[(none, *place)] for arm in more for place in places[:2])
 
 
 def quoted() -> dict[tuple[str, str], list[tuple[float, ...]]]:
@@ -107,7 +109,7 @@ def test_the_bundled_model_recovers_as_the_prose_says(bundled: tuple[TIReID, Spl
 def test_what_the_prose_says_of_garments_is_in_their_tables() -> None:
     text = prose(NOTEBOOK)
     maps = pd.read_csv(ROOT / "notebooks/data/garment_maps.csv").set_index(["map", "garment"])
-    for name in maps.index.unique("map").drop("attention, first look, head 2"):
+    for name in maps.index.unique("map"):
         everywhere, parts = maps.loc[name, "all"], maps.loc[name].loc[["upper", "lower", "shoes"], "inside (%)"]
         share = f"{everywhere['inside (%)']} ({everywhere['low']} to {everywhere['high']})"
         assert f"{share} | {' | '.join(map(str, parts))} |" in text
