@@ -39,8 +39,8 @@ def test_what_the_prose_says_of_the_variants_is_in_their_table() -> None:
     assert f"no variant is below {fine.drop(fresh).min():.1f}%" in text
     bert, half = (lead(f"one look, any {share}", "pre-training") for share in ("15% of tokens (BERT)", "50% of tokens"))
     content = lead("one look", "pre-training")
-    assert f"then {bert:.1f} points ahead, with words that tell something {content:.1f} points" in text
-    assert f"with half of all tokens {half:.1f}" in text
+    assert f"then {bert:.1f} points ahead. It is {content:.1f} points ahead if content words" in text
+    assert f"and {half:.1f} if half of all tokens are" in text
     two, one = (lead(looks, "fine-tuning") for looks in ("two looks", "one look"))
     assert f"adds {two - one:.1f} points" in text
     assert f"{two + 1e-9:.1f} against {one:.1f}" in text
