@@ -39,6 +39,18 @@ def test_the_activation_is_that_of_transformers() -> None:
     torch.testing.assert_close(x.grad, other.grad)
 
 
+def test_without_a_gradient_the_numbers_are_those_of_clips_own_code() -> None:
+    """To the bit, so that a checkpoint of its layers answers as it did there."""
+    torch.manual_seed(0)
+    first, second, x = torch.nn.Linear(6, 24), torch.nn.Linear(24, 6), torch.randn(5, 6)
+    with torch.no_grad():
+        hidden = first(x)
+        hidden = hidden * torch.sigmoid(1.702 * hidden)
+        assert torch.equal(QuickGELU()(first(x)), hidden)
+        assert torch.equal(perceptron(x, first, second), second(hidden))
+    torch.testing.assert_close(perceptron(x, first, second), second(hidden))
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.bfloat16, 2e-2)])
 @pytest.mark.parametrize("frozen", [False, True])
 def test_a_perceptron_has_the_gradients_of_its_layers(frozen: bool, dtype: torch.dtype, tolerance: float) -> None:

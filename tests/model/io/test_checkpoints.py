@@ -57,6 +57,31 @@ PIXELS = torch.randn(2, 3, 12, 8, generator=torch.Generator().manual_seed(5))
 IDS = torch.tensor([[28, 3, 27, 4, 9, 1, 29], [28, 7, 7, 27, 2, 0, 29]])  # 27 is IRRA's mask
 
 
+@pytest.mark.slow
+def test_an_irra_file_of_real_size_gives_irras_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """ViT-B/16 at 384x128 with random weights; prints the largest differences, which depend on the processor."""
+    state = oracle.random_checkpoint(
+        grid=(24, 8), patch=16, vision_width=768, text_width=512, dimension=512, layers=12, context=77, words=49_408
+    )
+    words = {f"w{number}</w>": number for number in range(49_406)} | {BOS: 49_406, EOS: 49_407}
+    path, tokenizer = write(whole(state), tmp_path / "best.pth"), Tokenizer(words, [], 77)
+    draws = torch.Generator().manual_seed(5)
+    pixels, ids = torch.randn(2, 3, 384, 128, generator=draws), torch.zeros(2, 77, dtype=torch.long)
+    ids[:, :50] = torch.randint(1, 49_405, (2, 50), generator=draws)
+    ids[:, 0], ids[0, 19], ids[1, 49] = 49_406, 49_407, 49_407
+    model = TIReID.from_pretrained(path, tokenizer=tokenizer).eval()
+    assert model.mlm_head is not None
+    with torch.no_grad():
+        ours = model.backbone.encode_image(pixels).tokens, model.backbone.encode_text(ids).tokens
+        theirs = oracle.image_tokens(state, pixels), oracle.text_tokens(state, ids)
+        scores = oracle.word_scores(state, oracle.fused(state, theirs[1], theirs[0]))
+        found = model.mlm_head(model.interact(theirs[1], theirs[0]))
+    apart = [float((x - y).abs().max() / y.abs().max()) for x, y in [*zip(ours, theirs, strict=True), (found, scores)]]
+    with capsys.disabled():
+        print("\nlargest differences beside the largest value: image {:.1e}, text {:.1e}, words {:.1e}".format(*apart))
+    assert max(apart) < 5e-6
+
+
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_an_irra_file_gives_irras_numbers(prefix: str, tokenizer: Tokenizer, tmp_path: Path) -> None:
     state = oracle.random_checkpoint(words=WORDS)
