@@ -6,6 +6,8 @@ executed and the pages ask no network for anything: equations are MathML.
 
 from __future__ import annotations
 
+import pydoc
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from docutils import nodes
 from latex2mathml.converter import convert
 from pydantic import BaseModel
+from pydantic.dataclasses import is_pydantic_dataclass
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +42,10 @@ myst_heading_anchors = 3
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True, "imported-members": True, "show-inheritance": True}
+# What a class takes from these it shares with everything else of its kind.
+OUTSIDE = "BaseModel, Module, Widget, HasTraits, HasDescriptors, Sequence, Protocol, tuple, BaseException, object"
+autodoc_default_options = {"members": True, "imported-members": True, "undoc-members": True, "show-inheritance": True}
+autodoc_default_options["inherited-members"] = OUTSIDE
 
 html_theme, pygments_dark_style = "furo", "github-dark"
 html_title = "tireid"
@@ -49,6 +55,13 @@ html_static_path, html_js_files, html_css_files = ["static"], ["accessible.js"],
 html_show_sphinx = False
 html_math_renderer = "mathml"
 html_copy_source = False
+
+
+ARRAYLIKE = re.compile(r"_Buffer \| .*?NestedSequence\[complex \| bytes \| str\]")
+BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
+ARRAY = re.compile(
+    r"~?(?:numpy\.)?ndarray\[tuple\[~?(?:typing\.)?Any, \.\.\.\], ~?(?:numpy\.)?dtype\[~?(?:numpy\.)?(\w+)\]\]"
+)
 
 
 def mathml(translator: Any, node: nodes.math | nodes.math_block) -> None:
@@ -71,14 +84,37 @@ def keep_sentences(app: Sphinx, what: str, name: str, thing: Any, options: Any, 
         lines[:0] = ["..", ""]
 
 
-def leave_fields_below(app: Sphinx, what: str, name: str, thing: Any, *_: Any) -> tuple[str, None] | None:
-    """The signature of a validated class repeats its fields, which follow one by one, with what validates them."""
-    return ("", None) if isinstance(thing, type) and issubclass(thing, BaseModel) else None
+def tell_defaults(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """What an option is unless it is set, and between which bounds; nothing of a field that only has a number."""
+    if lines and lines[0].startswith("Alias for field number"):
+        lines.clear()
+    place, _, field = name.rpartition(".")
+    owner = pydoc.locate(place)
+    if isinstance(owner, type) and issubclass(owner, BaseModel) and (option := owner.model_fields.get(field)):
+        found = (f", {said} {getattr(bound, key, None)}" for bound in option.metadata for key, said in BOUNDS.items())
+        default = option.get_default(call_default_factory=True)
+        shown = type(default).__name__ + "()" if isinstance(default, BaseModel) else repr(default)
+        lines += ["", f"Default ``{shown}``{''.join(one for one in found if not one.endswith('None'))}.", ""]
+
+
+def leave_out(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
+    """What classes keep for their own kind."""
+    return True if name in ("model_config", "training", "discriminator") else None
+
+
+def shorten(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str | None, returns: str | None
+) -> Any:
+    """The signature of a validated class repeats its fields, which follow one by one; types of arrays are spelt out."""
+    if isinstance(thing, type) and (issubclass(thing, BaseModel) or is_pydantic_dataclass(thing)):
+        return "", None
+    return tuple(part and ARRAYLIKE.sub("ArrayLike", ARRAY.sub(r"NDArray[\1]", part)) for part in (signature, returns))
 
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))
-    app.connect("autodoc-process-signature", leave_fields_below)
-    for mend in (show_formulas, keep_sentences):
+    app.connect("autodoc-process-signature", shorten)
+    app.connect("autodoc-skip-member", leave_out)
+    for mend in (tell_defaults, show_formulas, keep_sentences):
         app.connect("autodoc-process-docstring", mend, priority=400)  # before napoleon

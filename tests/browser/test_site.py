@@ -153,3 +153,9 @@ def test_equations_are_mathml_and_names_have_their_shapes(page: Any, address: st
     assert page.locator("article .cell_output img").count() > 0
     page.goto(f"{address}/docs/api.html")
     assert "(N, M)" in page.locator("[id='tireid.losses.circle_loss']").locator("..").inner_text()
+    assert (
+        "(str)" in page.locator("[id='tireid.search.Gallery.search']").locator("..").inner_text()
+    )  # of its base class
+    rate = page.locator("[id='tireid.options.OptimizerConfig.lr']").locator("..").inner_text()
+    assert "Default 1e-05, above 0." in rate
+    assert page.get_by_text("Alias for field number").count() == page.get_by_text("model_config").count() == 0

@@ -21,22 +21,17 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found; `print` it or let a notebook show it.
-
-    Attributes:
-        name: the data set.
-        folder: where it is.
-        table: one row per split: people, images and captions found, where compared the published numbers, and how
-            many pictures are missing or unreadable.
-        problems: one sentence each, with the fix; empty if all is well.
-        notes: oddities that need no action.
-    """
+    """What a check found; `print` it or let a notebook show it."""
 
     name: str
     folder: Path
     table: pd.DataFrame
+    """A row per split: people, images and captions found, where compared the published numbers, and how many pictures
+    are missing or unreadable."""
     problems: list[str]
+    """One sentence each, with the fix; empty if all is well."""
     notes: list[str]
+    """Oddities that need no action."""
 
     @property
     def ok(self) -> bool:

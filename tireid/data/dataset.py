@@ -34,6 +34,10 @@ class Split:
     """The N images and M captions of one split, as flat arrays in the order of the records.
 
     A *pair* is one caption with its image; pairs and captions are numbered alike, 0..M-1.
+
+    >>> split = Split("test", (Record(Path("a.jpg"), 7, ("a man", "a man in blue"), "test"),))
+    >>> split.captions, split.caption_image_index.tolist(), split.caption_person_ids.tolist()
+    (['a man', 'a man in blue'], [0, 0], [7, 7])
     """
 
     name: str

@@ -81,7 +81,11 @@ class SpecialIds(NamedTuple):
 
 @dataclass(frozen=True)
 class MaskedTokens:
-    """Captions with tokens hidden."""
+    """Captions with tokens hidden.
+
+    >>> mask_tokens(torch.tensor([[7, 1, 8, 0]]), SpecialIds(7, 8, mask=9, vocab_size=10), mask_share=1, random_share=0)
+    MaskedTokens(input_ids=tensor([[7, 9, 8, 0]]), labels=tensor([[-100,    1, -100, -100]]))
+    """
 
     input_ids: Tensor
     """int64 (N, L)"""

@@ -145,7 +145,11 @@ class Domain:
 
 
 def describe(model: Any) -> str:
-    """`model.domain.summary()`, or that the weights do not say what they were trained on."""
+    """`model.domain.summary()`, or that the weights do not say what they were trained on.
+
+    >>> describe(object())[:58]
+    'These weights do not say what they were trained on, so it '
+    """
     domain = getattr(model, "domain", None)
     return UNKNOWN if domain is None else domain.summary()
 

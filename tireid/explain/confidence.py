@@ -223,7 +223,7 @@ def how_sure(
         ValueError: a row outside the gallery or not allowed, a level or number of draws out of range, or a spread of
             another model.
 
-    >>> gallery = Gallery(None, np.eye(3), ["a.jpg", "b.jpg", "c.jpg"])
+    >>> gallery = Gallery(object(), np.eye(3), ["a.jpg", "b.jpg", "c.jpg"])
     >>> spread = QuerySpread(0.1 * np.eye(3, dtype=np.float32))
     >>> sure = how_sure(gallery, "a man", [0, 1], spread, feature=np.array([1.0, 0.1, 0.0]))
     >>> sure.within, sure.ambiguous, sure.high.tolist(), sure.first.tolist()

@@ -40,6 +40,10 @@ def covered(model: TIReID, pixels: Tensor) -> Tensor:
     """(1 + h w, 3, H, W): a normalised picture (3, H, W), then with a square around each patch of `model` covered.
 
     The square takes the mean colour, 0 in normalised `pixels`, which random erasing paints too.
+
+    >>> from tireid import TIReID
+    >>> covered(TIReID.from_pretrained("tiny"), torch.ones(3, 96, 32)).shape
+    torch.Size([49, 3, 96, 32])
     """
     (rows, columns), size = model.backbone.grid, model.backbone.image_size[0] // model.backbone.grid[0]
     views = pixels.repeat(1 + rows * columns, 1, 1, 1)

@@ -17,7 +17,9 @@ class TALLoss(AlignmentLoss):
 
     alignment: Literal["tal"] = "tal"
     margin: float = Field(0.1, ge=0, le=1)
+    """By which the own person is to be more similar."""
     temperature: float = Field(0.015, gt=0)
+    """Of both soft maxima: the smaller, the harder."""
 
     def compute(self, image: Tensor, text: Tensor, person_ids: Tensor, progress: float = 1.0) -> Tensor:
         """:func:`tal_loss` of features (B, D), see :meth:`AlignmentLoss.compute`."""

@@ -23,7 +23,15 @@ Picture = str | Path | Image.Image | npt.NDArray[Any]
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode without gradient; every submodule's previous mode comes back, whatever happens."""
+    """Eval mode without gradient; every submodule's previous mode comes back, whatever happens.
+
+    >>> layer = nn.Dropout()
+    >>> with evaluating(layer):
+    ...     layer.training, torch.is_grad_enabled()
+    (False, False)
+    >>> layer.training
+    True
+    """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

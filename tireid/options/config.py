@@ -51,7 +51,12 @@ def _of_kind(key: str) -> BeforeValidator:
 
 
 class Config(Section):
-    """A whole experiment. Build it with :meth:`preset`; change it with :meth:`override`."""
+    """A whole experiment. Build it with :meth:`preset`; change it with :meth:`override`.
+
+    >>> config = Config.preset("paper", epochs=5).override(["loss.gamma=32"])
+    >>> config.epochs, config.loss.gamma, config.sampler.pairs_per_person
+    (5, 32.0, 2)
+    """
 
     name: str = "paper"
     """The preset it started from."""
@@ -69,7 +74,9 @@ class Config(Section):
     tokenizer: str | None = None
     """A directory or vocabulary file; None takes the backbone's own, for a file what lies beside it or in the cache."""
     epochs: int = Field(60, ge=1)
+    """Passes over the training pairs."""
     seed: int = Field(1, ge=0)
+    """Of batches, noise, masks, augmentation and new weights."""
     image: sections.ImageConfig = sections.ImageConfig()
     sampler: sections.SamplerConfig = sections.SamplerConfig()
     uncertainty: sections.UncertaintyConfig = sections.UncertaintyConfig()

@@ -51,10 +51,12 @@ class UncertaintyConfig(Section):
     """Features as Gaussians (stated by the paper; the fusion is inferred)."""
 
     enabled: bool = True
+    """Off: features are points, and the alignment loss sees the means."""
     fusion: Annotated[str, own_or_part(FUSIONS, "fusion", "uncertainty.fusion")] = "convex"
     """`convex`: lam * var_batch + (1 - lam) * var_id; `batch` or `identity`: one of the two; `sum`: both added; `std`:
     the same mix of standard deviations; or the import path of one's own, see :mod:`tireid.model.gaussian`."""
     lam: float = Field(0.5, ge=0, le=1)
+    """Share of the batch-level variance in the mix (inferred)."""
     alpha: float = Field(1.0, ge=0)
     """Scale of the noise (inferred). It bounds the similarity of a perfect pair's samples: notebook 03 measures where
     that falls under the circle loss's target 1 - margin, which is before 1. The presets `paper` and `paper-strong` take
@@ -101,6 +103,7 @@ class InteractionConfig(Section):
     """The cross-modal encoder: one cross-attention and a small pre-norm transformer (source: IRRA)."""
 
     layers: int = Field(4, ge=1)
+    """Transformer blocks after the cross-attention."""
     heads: int | None = Field(None, ge=1)
     """None: one head per 64 channels."""
     residual: bool = False
@@ -119,6 +122,7 @@ class OptimizerConfig(Section):
     """Adam with four parameter groups and a linear warm-up into a cosine (source: IRRA)."""
 
     lr: float = Field(1e-5, gt=0)
+    """Learning rate of the towers, at its highest."""
     head_lr_factor: float = Field(5.0, gt=0)
     """For the interaction encoder, the heads and the classifier, biases included."""
     bias_lr_factor: float = Field(2.0, gt=0)
@@ -126,15 +130,18 @@ class OptimizerConfig(Section):
     groups: Literal["part", "irra"] = "part"
     """How parameters are grouped: by part, or by IRRA's rules, see :func:`tireid.model.parameters.parameter_groups`."""
     weight_decay: float = Field(4e-5, ge=0)
+    """L2 penalty of weights that are no biases, added to their gradient."""
     betas: tuple[Fraction, Fraction] = Field((0.9, 0.999), strict=False)
     """Decay of the running means of the gradient and of its square."""
     eps: float = Field(1e-3, gt=0)
-    """A hyper-parameter as much as the precision is: with pure half-precision weights 1e-3 moves about a tenth as far
-    per step as with float32 master weights, which this project always keeps."""
+    """Added to the denominator of a step. It matters as much as the precision does: with pure half-precision weights
+    1e-3 moves about a tenth as far per step as with float32 master weights, which this project always keeps."""
     warmup_epochs: float = Field(5.0, ge=0)
+    """Epochs over which the learning rate rises."""
     warmup_start: float = Field(0.1, ge=0, le=1)
     """Factor of the learning rate at step 0."""
     schedule: Literal["cosine", "constant"] = "cosine"
+    """What the learning rate does after the warm-up: fall to 0, or stay."""
 
 
 class TrainingConfig(Section):
@@ -151,6 +158,7 @@ class TrainingConfig(Section):
     checkpointing: bool = False
     """Keep the input of every layer of the towers only, and compute the layer again for its gradient."""
     clip_norm: float | None = Field(None, gt=0)
+    """Largest norm of the gradient of all parameters together; None: no bound."""
     evaluate_every: int = Field(1, ge=1)
     """Epochs between validations."""
     select_on: Literal["val", "test"] = "val"

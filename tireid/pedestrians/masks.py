@@ -22,6 +22,11 @@ def garment_map(person: Person, conditions: Conditions, size: tuple[int, int] = 
 
     A garment is where the drawing changes with its colours, so what covers it is left out. So is what keeps its own
     colour, such as buttons. Of garments that share a pixel the larger counts, if it has half of it.
+
+    >>> from tireid.pedestrians import sample_conditions, sample_person
+    >>> rng = np.random.default_rng(0)
+    >>> garment_map(sample_person(rng), sample_conditions(rng, "studio", camera=1)).shape
+    (192, 64)
     """
 
     def drawn(who: Person) -> NDArray[np.uint32]:

@@ -77,7 +77,13 @@ class Person:
 
 
 def attributes(person: Person) -> dict[str, str]:
-    """The person as flat ``{"upper.colour": "red", ...}``; things the person does not have are left out."""
+    """The person as flat ``{"upper.colour": "red", ...}``; things the person does not have are left out.
+
+    >>> from numpy.random import default_rng
+    >>> from tireid.pedestrians import sample_person
+    >>> sorted(attributes(sample_person(default_rng(0))))[:3]
+    ['age', 'bag.colour', 'bag.type']
+    """
     found = {"gender": person.gender, "age": person.age, "build": person.build, "skin": str(person.skin)}
     found["hair.style"] = person.hair.type
     if person.hair.type != "bald":
@@ -102,6 +108,12 @@ def visible(person: Person, views: Sequence[str], hidden_parts: Iterable[str] = 
 
     Raises:
         ValueError: a view is unknown.
+
+    >>> from numpy.random import default_rng
+    >>> from tireid.pedestrians import sample_person
+    >>> person = sample_person(default_rng(0))
+    >>> "hair.colour" in visible(person, ["back"]), "hair.colour" in visible(person, ["back"], ["hair"])
+    (True, False)
     """
     unknown = [view for view in views if view not in VIEWS]
     if unknown or not views:

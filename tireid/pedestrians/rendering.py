@@ -26,6 +26,11 @@ def render(person: Person, conditions: Conditions, size: tuple[int, int] = (192,
     """The RGB picture of `person`, `size` is (height, width) in pixels; JPEG loss is left to who saves it.
 
     The same arguments give the same pixels.
+
+    >>> from tireid.pedestrians import sample_conditions, sample_person
+    >>> rng = np.random.default_rng(0)
+    >>> render(sample_person(rng), sample_conditions(rng, "street", camera=1)).size
+    (64, 192)
     """
     rng = np.random.default_rng(conditions.seed)
     return _degrade(draw_scene(person, conditions, size, rng).reduce(SUPERSAMPLING), conditions, rng)

@@ -16,6 +16,9 @@ def contact_sheet(
 
     Raises:
         ValueError: there is nothing to show, or a label is missing.
+
+    >>> contact_sheet([[Image.new("RGB", (64, 192))] * 2], ["person 1"]).mode
+    'RGB'
     """
     if not rows or not all(rows):
         raise ValueError("contact_sheet needs at least one row, and one picture in every row")

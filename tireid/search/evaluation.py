@@ -161,6 +161,11 @@ def evaluate_features(
     Raises:
         PartError: as :func:`evaluate`.
         ValueError: as :func:`~tireid.search.metrics.retrieval_metrics`.
+
+    >>> from tireid.data import Record, Split
+    >>> records = [Record(Path(f"{i}.jpg"), i, (f"person {i}",), "test") for i in (1, 2)]
+    >>> evaluate_features(np.eye(2), np.eye(2), Split("test", tuple(records))).metrics["t2i/R@1"]
+    100.0
     """
     names = relative_names(split.image_paths)
     images = _Side(to_numpy(image_features), np.array(split.image_person_ids), names, "path")

@@ -43,6 +43,12 @@ class Gallery(Saved):
 
     Raises:
         ValueError: lengths that do not fit, an empty gallery, NaN, infinite or zero features.
+
+    >>> from tireid import TIReID
+    >>> gallery = Gallery(TIReID.from_pretrained("tiny"), np.eye(2, 128), ["a.jpg", "b.jpg"])
+    >>> hits = gallery.search("a woman in a red coat", k=1)
+    >>> len(hits), hits[0].rank
+    (1, 1)
     """
 
     def __init__(

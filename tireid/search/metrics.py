@@ -150,6 +150,10 @@ def summarise(table: pd.DataFrame, ks: Sequence[int] = (1, 5, 10), more: Iterabl
 
     Raises:
         ValueError: no query has one.
+
+    >>> table = per_query_table(Ranking([np.array([1]), np.array([3])], np.array([0, 0])))
+    >>> {name: round(value, 1) for name, value in summarise(table, ks=(1, 5)).items()}
+    {'R@1': 50.0, 'R@5': 100.0, 'mAP': 66.7, 'mINP': 66.7}
     """
     ks = _checked_ks(ks)
     counted = table[table["relevant"] > 0]

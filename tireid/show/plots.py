@@ -81,6 +81,12 @@ def curves(history: pd.DataFrame, names: Mapping[str, str], axes: Axes, x: str =
     """One line per column of `history` that `names` maps to a label; rows without a value are passed over.
 
     `history` is `TrainingRun.history`; `x` and `y` name the axes. Raises KeyError for a column that is not there.
+
+    >>> import matplotlib.pyplot as plt
+    >>> history = pd.DataFrame({"epoch": [1, 2], "val/t2i/R@1": [20.0, 30.0]})
+    >>> axes = curves(history, {"val/t2i/R@1": "R@1"}, plt.figure().gca())
+    >>> axes.lines[0].get_label(), axes.lines[0].get_ydata().tolist()
+    ('R@1', [20.0, 30.0])
     """
     for column, label in names.items():
         rows = history.dropna(subset=[column])
@@ -93,7 +99,13 @@ def curves(history: pd.DataFrame, names: Mapping[str, str], axes: Axes, x: str =
 
 
 def bars(table: pd.DataFrame, axes: Axes, order: Sequence[str] | None = None, y: str = "percent") -> Axes:
-    """Grouped bars: columns of `table` along the axis, one bar per row, values written above."""
+    """Grouped bars: columns of `table` along the axis, one bar per row, values written above.
+
+    >>> import matplotlib.pyplot as plt
+    >>> table = pd.DataFrame({"R@1": [20.0, 30.0]}, index=["before", "after"])
+    >>> [float(bar.get_height()) for bar in bars(table, plt.figure().gca()).patches]
+    [20.0, 30.0]
+    """
     columns = list(order or table.columns)
     width = 0.8 / len(table)
     for number, (label, row) in enumerate(table.iterrows()):
@@ -128,6 +140,11 @@ def interval_plot(table: pd.DataFrame, axes: Axes, x: str) -> Axes:
 
     A row whose interval leaves out 0 is drawn filled, the others hollow; a column `sure`, if there is one, decides
     instead.
+
+    >>> import matplotlib.pyplot as plt
+    >>> table = pd.DataFrame({"estimate": [2.0], "low": [1.0], "high": [3.0]}, index=["longer caption"])
+    >>> interval_plot(table, plt.figure().gca(), "points").get_xlabel()
+    'points'
     """
     for place, (_, row) in enumerate(table.iterrows()):
         sure = row.get("sure", row["low"] > 0 or row["high"] < 0)
@@ -170,7 +187,11 @@ def attention_overlay(picture: Array, attention: Array, axes: Axes, highest: flo
 
 
 def picture_grid(pixel_values: torch.Tensor, columns: int = 8) -> Image.Image:
-    """Normalised pictures (N, 3, H, W) side by side, as a model sees them, on a light ground."""
+    """Normalised pictures (N, 3, H, W) side by side, as a model sees them, on a light ground.
+
+    >>> picture_grid(torch.zeros(3, 3, 96, 32), columns=2).size
+    (68, 196)
+    """
     pictures = denormalize(pixel_values).permute(0, 2, 3, 1).numpy()
     n, height, width, _ = pictures.shape
     rows, gap = -(-n // columns), 4
@@ -181,7 +202,11 @@ def picture_grid(pixel_values: torch.Tensor, columns: int = 8) -> Image.Image:
 
 
 def denormalize(pixel_values: torch.Tensor) -> torch.Tensor:
-    """(N, 3, H, W) floats in CLIP's scale back to uint8."""
+    """(N, 3, H, W) floats in CLIP's scale back to uint8.
+
+    >>> denormalize(torch.zeros(1, 3, 1, 1)).flatten().tolist()  # the mean colour
+    [123, 117, 104]
+    """
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (IMAGE_MEAN, IMAGE_STD))
     return ((pixel_values.cpu() * std + mean).clamp(0, 1) * 255).round().to(torch.uint8)
 

@@ -30,7 +30,13 @@ def build_sampler(
 
 
 def build_schedule(optimizer: torch.optim.Optimizer, config: Config, steps_per_epoch: int) -> LRScheduler:
-    """Linear warm-up from `warmup_start`, then a cosine to 0 (source: IRRA); one step per optimiser step."""
+    """Linear warm-up from `warmup_start`, then a cosine to 0 (source: IRRA); one step per optimiser step.
+
+    >>> config = Config.preset("paper", epochs=2).override(["optimizer.warmup_epochs=1", "optimizer.warmup_start=0.1"])
+    >>> optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> build_schedule(optimizer, config, steps_per_epoch=10).get_last_lr()  # at the first step
+    [0.1]
+    """
     options, total = config.optimizer, config.epochs * steps_per_epoch
     warmup = min(round(options.warmup_epochs * steps_per_epoch), total - 1)
     after: LRScheduler
@@ -53,7 +59,12 @@ def computes_in_bfloat16() -> bool:
 
 
 def gradient_norms(losses: dict[str, torch.Tensor], module: torch.nn.Module) -> dict[str, float]:
-    """Norm of each unweighted term's gradient on `module`'s parameters, so that weights can be set knowingly."""
+    """Norm of each unweighted term's gradient on `module`'s parameters, so that weights can be set knowingly.
+
+    >>> layer = torch.nn.Linear(2, 1, bias=False)
+    >>> gradient_norms({"align": layer(torch.tensor([3.0, 4.0]))}, layer)
+    {'gradient_norm/align': 5.0}
+    """
     parameters = [p for p in module.parameters() if p.requires_grad]
     norms = {}
     for name, loss in losses.items():
