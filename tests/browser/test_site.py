@@ -16,6 +16,7 @@ import pytest
 from tests import house
 from tests.browser.lab import chromium
 from tireid.experiments import export_html
+from tireid.search import Hit, Hits
 
 pytestmark = [
     pytest.mark.slow,
@@ -121,6 +122,7 @@ AXED = ["README", "docs/api", "docs/search", "notebooks/04_circle_loss", "notebo
 def test_axe_finds_nothing_serious(page: Any, address: str, name: str, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)
     page.goto(f"{address}/{name}.html", wait_until="networkidle")
+    page.wait_for_load_state()  # of a long page that still stands to be read, the network is idle before
     assert serious(page) == []
 
 
@@ -159,3 +161,46 @@ def test_equations_are_mathml_and_names_have_their_shapes(page: Any, address: st
     rate = page.locator("[id='tireid.options.OptimizerConfig.lr']").locator("..").inner_text()
     assert "Default 1e-05, above 0." in rate
     assert page.get_by_text("Alias for field number").count() == page.get_by_text("model_config").count() == 0
+
+
+ON_PAPER = """() => {
+  const seen = (element) => element.checkVisibility() && element.getClientRects().length > 0;
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const ground = (element) => getComputedStyle(element).backgroundColor;
+  const white = (element) => ["rgba(0, 0, 0, 0)", "rgb(255, 255, 255)"].includes(ground(element));
+  return {
+    dark: all("html, body, main, article, #notebook").filter((element) => !white(element)).length,
+    cut: all("pre").filter((text) => seen(text) && text.scrollWidth > text.clientWidth + 1).length,
+    controls: all("button, .skip-to-content, .tireid-hint, details.hide").filter(seen).length,
+    folded: all("details:not(.hide)").filter((fold) => !seen(fold.lastElementChild)).length,
+    addresses: all("a[href]:not([href^='http'])").filter(
+      (link) => seen(link) && /\\w/.test(getComputedStyle(link, "::after").content.replace("none", ""))).length,
+  };
+}"""
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """A report, and a file of a search."""
+    yield export_html(house.ROOT / "notebooks/04_circle_loss.ipynb", folder / "report.html", code=True)
+    hits = Hits((Hit(1, Path("/d/a.jpg"), "a.jpg", 0.5),), text="a man", domain="drawn people")
+    yield hits.save_html(folder / "hits.html")
+
+
+def printed(page: Any, address: str) -> dict[str, int]:
+    page.emulate_media(media="print", color_scheme="dark")
+    page.set_viewport_size({"width": 700, "height": 1000})  # A4
+    page.goto(address)
+    return page.evaluate(ON_PAPER)
+
+
+NOTHING = dict.fromkeys(("dark", "cut", "controls", "folded", "addresses"), 0)
+
+
+def test_nothing_is_lost_on_paper(page: Any, tmp_path: Path) -> None:
+    for file in files(tmp_path):
+        assert printed(page, file.as_uri()) == NOTHING, file.name
+
+
+@pytest.mark.parametrize("name", ["README", "docs/search", "notebooks/04_circle_loss", "notebooks/09_retrieval_demo"])
+def test_nothing_of_the_site_is_lost_on_paper(page: Any, address: str, name: str) -> None:
+    assert printed(page, f"{address}/{name}.html") == NOTHING

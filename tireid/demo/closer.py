@@ -55,7 +55,9 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         home = self._source.home(view.looked)
         self.word.layout.display = "none" if home is None else ""
         if home is None:
-            self.pictures.value = block("<p>Click a result to see it larger, beside what was searched with.</p>")
+            self.pictures.value = block(
+                '<p class="tireid-hint">Click a result to see it larger, beside what was searched with.</p>'
+            )
             return
         path, name = home[0].paths[home[1]], home[0].names[home[1]]
         first = self._query(view, text) + large(path, name)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from tireid.basics.extras import require
-from tireid.demo.parts import widgets
+from tireid.demo.parts import HINT, widgets
 from tireid.demo.sliders import SliderBox
 from tireid.losses.common import cosines, same_person
 from tireid.model.gaussian import reparameterise, uncertainty
@@ -161,7 +161,7 @@ class GaussianExplorer(SliderBox):
         data = base64.b64encode(self._picture.value).decode()
         alt = escape(self._alt, quote=True)
         return (
-            f"<div><p>{setting}. Run the cell to move the sliders.</p>{self._table_html()}"
+            f"<div><p>{setting}.{HINT.format('move the sliders')}</p>{self._table_html()}"
             f'<img alt="{alt}" style="max-width:100%" src="data:image/png;base64,{data}"></div>'
         )
 

@@ -13,6 +13,8 @@ from tireid.show.cards import safe
 
 widgets: Any = require("ipywidgets", "notebooks")
 FULL, LONG = "100%", 40
+HINT = '<span class="tireid-hint"> Run the cell to {}.</span>'
+"""Beside a view that stands still, in a notebook; not on paper."""
 
 
 def html(content: str = "", **options: Any) -> Any:

@@ -20,7 +20,7 @@ from tireid.demo.failures import FailureBrowser
 from tireid.demo.grid import Actions, ResultGrid
 from tireid.demo.map import MapPanel
 from tireid.demo.panel import MakePanel, Panel
-from tireid.demo.parts import labelled, row, widgets
+from tireid.demo.parts import HINT, labelled, row, widgets
 from tireid.demo.query import QueryBar
 from tireid.demo.source import Source
 from tireid.demo.state import FIND, GALLERIES, KEYS, NO_PANEL, Store, View, plain
@@ -155,7 +155,7 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(**kwargs) or {}
-        return bundle | {"text/plain": self.summary, "text/html": self._static()}
+        return bundle | {"text/plain": self.summary, "text/html": self._static(HINT.format("search"))}
 
     def _update(self, view: View) -> None:
         """The list first, then the panel: a ranking is never held up by its explanation."""
@@ -235,13 +235,13 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         if refused:
             raise ValueError("not readable as pictures and left out: " + ", ".join(refused))
 
-    def _static(self) -> str:
+    def _static(self, hint: str = "") -> str:
         view = self._store.view
         lines = self.summary.splitlines()
         groups = [(self.grid.heading.value, self.grid.complete())]
         if _compared(view):
             groups.append((self.second.heading.value, self.second.complete()))
-        notes = [f"<p>{safe(lines[1])}. Run the cell to search.</p>", *self.drawer.static(view)]
+        notes = [f"<p>{safe(lines[1])}.{hint}</p>", *self.drawer.static(view)]
         return page.static_html(lines[0], groups, [*notes, f"<pre>{safe(self.citation)}</pre>"])
 
 

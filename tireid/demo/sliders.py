@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tireid.basics.extras import require
 from tireid.basics.hints import nearest
-from tireid.demo.parts import widgets
+from tireid.demo.parts import HINT, widgets
 from tireid.show.plots import describe_axes, plot_style, png
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class FigureSliders(SliderBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         data = base64.b64encode(self._picture.value).decode()
         fallback = (
-            f"<div><p>{escape(self._setting)}. Run the cell to move the sliders.</p>"
+            f"<div><p>{escape(self._setting)}.{HINT.format('move the sliders')}</p>"
             f'<img alt="{escape(self._alt)}" style="max-width:100%" src="data:image/png;base64,{data}"></div>'
         )
         plain = f"{self._alt}\nat {self._setting}\n{self._described}"

@@ -20,6 +20,7 @@ from tireid.basics.extras import extra
 from tireid.basics.files import write_atomically
 from tireid.runner.notebook import read_notebook
 from tireid.runner.sanitise import clean_html, harmless_style
+from tireid.show.cards import PRINT
 
 with extra("notebooks"):
     from bs4 import BeautifulSoup
@@ -78,6 +79,7 @@ def export_html(
     _let_keys_scroll(soup)
     page = PAGE.get_template("page.html.j2").render(
         title=title,
+        paper=Markup(PRINT),
         styles=[*map(Markup, _template_styles(resources)), *map(Markup, _own_styles(nb))],
         body=Markup(clean_html(str(soup))),
         error=(provenance or {}).get("error"),

@@ -29,6 +29,8 @@ COLOURS = {True: "#1b7f3b", False: "#c0262d", None: "#9a9a9a"}
 """White text on the first two has a contrast of more than 5:1 (WCAG 2.2 asks for 4.5:1)."""
 WORDS = {True: "right", False: "wrong", None: ""}
 SIGNS = {True: "✓", False: "✗", None: ""}
+PRINT = Path(__file__).with_name("print.css").read_text(encoding="utf-8")
+"""How every page of the package is printed: files of searches, reports, and the documentation."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def html_page(title: str, body: str) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
-        f"<title>{safe(title)}</title>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        f"<title>{safe(title)}</title>\n<style>\n{PRINT}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
