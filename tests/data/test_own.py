@@ -232,3 +232,36 @@ def test_any_bytes_are_a_table_or_refused(content: bytes, tmp_path_factory: pyte
     file = table(tmp_path_factory.mktemp("any"), b"path,caption\n" + content)
     records, refusal = read_or_refuse(file)
     assert bool(records) != bool(refusal)
+
+
+def test_a_caption_that_stands_twice_at_its_picture_counts_once(tmp_path: Path) -> None:
+    picture(tmp_path / "1.png")
+    picture(tmp_path / "2.png", 1)
+    rows = "path,caption\n1.png,a man\n1.png,a  man \n2.png,a man\n1.png,a red man\n"
+    data = load_dataset(table(tmp_path, rows))
+    assert [record.captions for record in data.test.records] == [("a man", "a red man"), ("a man",)]
+    assert "1 captions stand twice at their picture, and count once" in data.notes
+    (tmp_path / "1.txt").write_text("a man\na man\n")
+    data = load_dataset(tmp_path)
+    assert data.test.captions == ["a man"]
+    assert "1 captions stand twice at their picture, and count once" in data.notes
+
+
+def test_a_picture_has_one_camera(tmp_path: Path) -> None:
+    filled = read_own(table(tmp_path, "path,caption,camera\n1.png,a,\n1.png,b,2.0\n1.png,c,\n"))
+    assert [record.camera for record in filled.records] == [2]
+    with pytest.raises(AnnotationError, match=r"record 3, field 'camera': camera 3 here and 2 in an earlier row"):
+        read_own(table(tmp_path, "path,caption,camera\n1.png,a,2\n1.png,b,3\n"))
+
+
+def test_the_folder_that_paths_start_from_must_be_there(tmp_path: Path) -> None:
+    file = table(tmp_path, "path,caption\n1.png,a\n")
+    for root in (tmp_path / "gone", file):
+        with pytest.raises(AnnotationError, match=r"no such folder. Fix: root is the folder"):
+            load_dataset(file, root)
+
+
+def test_a_line_for_excel_is_no_header(tmp_path: Path) -> None:
+    for end in ("\n", "\r\n"):
+        found = read_own(table(tmp_path, f"sep=;{end}path;caption{end}1.png;a, b{end}"))
+        assert found.records[0].captions == ("a, b",)

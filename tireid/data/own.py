@@ -27,6 +27,9 @@ _COLUMNS = {
 """What each column may be called; the first name is the documented one."""
 
 
+REPEATED = "captions stand twice at their picture, and count once"
+
+
 @dataclass(frozen=True)
 class OwnData:
     """What was read: the records, the folder that their paths start from, and what to tell about them."""
@@ -59,7 +62,10 @@ def read_own(source: str | Path, root: str | Path | None = None) -> OwnData:
         return _read_folder(source)
     if not source.is_file():
         raise AnnotationError("no such file or folder", file=source, fix="pass the path of a table or folder")
-    return _read_table(source, source.parent if root is None else Path(root).expanduser())
+    folder = source.parent if root is None else Path(root).expanduser()
+    if not folder.is_dir():
+        raise AnnotationError("no such folder", file=folder, fix="root is the folder that the table's paths start from")
+    return _read_table(source, folder)
 
 
 # ---- a table
@@ -84,16 +90,26 @@ def _read_table(file: Path, folder: Path) -> OwnData:
                 camera=_camera(row["camera"]) if row.get("camera", "").strip() else None,
             )
             check.add(line, record, path, ("path", "person"), row.get("person"))
+            drafts[path] = _joined(drafts[path], record, mended) if path in drafts else record
         except Fault as fault:
             raise fault.at(file, line) from None
-        known = drafts.get(path)
-        drafts[path] = record if known is None else replace(known, captions=known.captions + record.captions)
     notes = [f"{count} {what}" for what, count in mended.items() if count] + named
     if mended[read.SLASH] and any(_is_elsewhere(folder, row["path"].strip()) for row in cells):
         notes.append("there are pictures at the whole paths: to read those, pass --root / (in Python root='/')")
     if "split" not in columns:
         notes.append("there is no column 'split': everything is the test split")
     return OwnData(list(drafts.values()), folder, notes)
+
+
+def _joined(known: Record, more: Record, mended: Mended) -> Record:
+    """A picture's record with the captions of another of its rows; a caption that it has already counts once."""
+    if None not in (known.camera, more.camera) and known.camera != more.camera:
+        problem = f"camera {more.camera} here and {known.camera} in an earlier row of this picture"
+        raise Fault("camera", problem, "give a picture one camera")
+    new = tuple(caption for caption in more.captions if caption not in known.captions)
+    mended[REPEATED] += len(more.captions) - len(new)
+    camera = more.camera if known.camera is None else known.camera
+    return replace(known, captions=known.captions + new, camera=camera)
 
 
 def _below(folder: Path, path: str) -> str:
@@ -115,6 +131,7 @@ def _rows(file: Path) -> list[list[str]]:
     content = file.read_bytes()
     encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     text = content.decode(encoding, "surrogateescape" if encoding == "utf-8-sig" else "replace")
+    text = re.sub(r"\Asep=.\r?\n", "", text)  # tells Excel what is between the cells
     between = max(",;\t", key=text.lstrip().partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, strict=True)
     try:
@@ -172,7 +189,7 @@ def _people(file: Path, cells: Sequence[str] | None, mended: Mended) -> tuple[di
 
 def _camera(cell: str) -> int:
     try:
-        return read.person_number(int(cell), "camera", Counter())
+        return read.person_number(int(cell.strip().removesuffix(".0")), "camera", Counter())  # pandas writes 1.0
     except ValueError:
         raise Fault("camera", f"expected a number, got {describe(cell)}", "number the cameras from 0") from None
 
@@ -192,6 +209,7 @@ def _read_folder(folder: Path) -> OwnData:
         for number, (path, text) in enumerate(zip(pictures, texts, strict=True))
     ]
     notes = ["each picture is its own person"]
+    notes += [f"{mended[REPEATED]} {REPEATED}"] if mended[REPEATED] else []
     without = sum(not record.captions for record in records)
     notes += [f"{without} pictures have no caption; they are searched, and nobody asks for them"] if without else []
     if not any(record.split != "test" for record in records):
@@ -206,7 +224,10 @@ def _lines(text: Path, mended: Mended) -> tuple[str, ...]:
         lines: Iterable[str] = text.read_text(encoding="utf-8-sig").splitlines()
     except (UnicodeDecodeError, OSError) as error:
         raise AnnotationError(f"not a text ({error})", file=text, fix="save it as UTF-8") from None
-    return read.caption_texts([line for line in lines if line.strip()] or [""], "captions", mended)
+    captions = read.caption_texts([line for line in lines if line.strip()] or [""], "captions", mended)
+    once = tuple(dict.fromkeys(captions))
+    mended[REPEATED] += len(captions) - len(once)
+    return once
 
 
 def _split_of(path: Path) -> str:
