@@ -230,7 +230,7 @@ def test_shuffled_captions_are_a_permutation_that_moves_the_share_asked_for(tmp_
         assert noisy.test is data.test
     assert data.with_shuffled_captions(0.5, 1).train.captions == data.with_shuffled_captions(0.5, 1).train.captions
     assert data.with_shuffled_captions(0.5, 1).train.captions != data.with_shuffled_captions(0.5, 2).train.captions
-    with pytest.raises(ValueError, match=r"share must lie in \[0, 1\], got 1.5"):
+    with pytest.raises(ValueError, match=r"share must be between 0 and 1, got 1.5"):
         data.with_shuffled_captions(1.5, 1)
 
 

@@ -254,8 +254,10 @@ def test_names_that_are_no_text_can_be_read(tmp_path: Path) -> None:
 
 
 def test_load_image_says_what_it_takes() -> None:
-    with pytest.raises(ValueError, match=r"at least one pixel, got an array \(0, 4, 3\)"):
+    with pytest.raises(ValueError, match="at least one pixel"):
         load_image(np.zeros((0, 4, 3), np.uint8), (4, 4))
+    with pytest.raises(ValueError, match="at least one pixel"):
+        load_image(Image.new("RGB", (0, 4)), (4, 4))
     with pytest.raises(ValueError, match=r"size is \(height, width\) in pixels, got \(0, 4\)"):
         load_image(np.zeros((4, 4, 3), np.uint8), (0, 4))
     with pytest.raises(TypeError, match=r"uint8 array \(H, W, 3\); got array float64 \(4, 4, 3\)"):

@@ -231,7 +231,7 @@ def alive(process: int) -> bool:
         ({"style": "film"}, "style must be one of"),
         ({"people": (0, 0, 0)}, "people must be three counts"),
         ({"people": (1, 1)}, "people must be three counts"),
-        ({"images_per_person": 0}, "must be at least 1"),
+        ({"images_per_person": 0}, "images_per_person must be a positive integer, got 0"),
     ],
 )
 def test_bad_options_raise(tmp_path: Path, options: dict, message: str) -> None:

@@ -127,5 +127,5 @@ def test_a_dry_run_takes_the_first_people_of_each_split(data: Dataset, tmp_path:
     assert some.fingerprint != data.fingerprint
     assert "only the first 2 people of each split" in some.check().notes
     assert train(config(), tmp_path / "run", data=some).metrics["steps"] == 2
-    with pytest.raises(ValueError, match="people must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="people must be a positive integer, got 0"):
         data.head(0)

@@ -100,6 +100,8 @@ def put_in_place(temporary: Path, path: Path) -> None:
     temporary.chmod(0o644)
     with temporary.open("rb+") as stream:
         os.fsync(stream.fileno())
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "cannot be written: it is a folder, expected a file", str(path))
     temporary.replace(path)
 
 

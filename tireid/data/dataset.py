@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tireid.basics.arguments import COUNT, FRACTION, WHOLE, Kind, checked
 from tireid.basics.folders import cache_dir
 from tireid.basics.formats import DATASETS, LAYOUTS, SPLITS, SYNTHETIC, SYNTHETIC_LAYOUT, Layout, is_own
 from tireid.basics.hints import nearest
@@ -94,6 +95,7 @@ class Split:
         """M."""
         return len(self.captions)
 
+    @checked(people=COUNT)
     def head(self, people: int) -> Split:
         """The records of the first `people` people, in the order in which they come."""
         first = list(dict.fromkeys(self.image_person_ids.tolist()))[:people]
@@ -158,6 +160,7 @@ class Dataset:
         """The folder that holds `imgs/` and the annotation, or pictures of one's own."""
         return self.root / self.layout.name if self.layout else self.root
 
+    @checked(limit=WHOLE)
     def check(
         self, limit: int = 20, *, published: bool | None = None, on_progress: Progress | None = None
     ) -> CheckReport:
@@ -198,18 +201,18 @@ class Dataset:
                 digest.update(json.dumps(content).encode())
         return digest.hexdigest()
 
+    @checked(people=COUNT)
     def head(self, people: int) -> Dataset:
         """The first `people` people of each split, for a dry run.
 
         Raises:
             ValueError: `people` is less than 1.
         """
-        if people < 1:
-            raise ValueError(f"people must be at least 1, got {people}")
         train, val, test = self.train.head(people), self.val and self.val.head(people), self.test.head(people)
         notes = (*self.notes, f"only the first {people} people of each split")
         return replace(self, train=train, val=val, test=test, notes=notes)
 
+    @checked(share=FRACTION, seed=WHOLE)
     def with_shuffled_captions(self, share: float, seed: int) -> Dataset:
         """A copy in which `share` of the training captions stand at the wrong picture, as in RDE's study of noise.
 
@@ -219,8 +222,6 @@ class Dataset:
         Raises:
             ValueError: `share` is outside [0, 1].
         """
-        if not 0 <= share <= 1:
-            raise ValueError(f"share must lie in [0, 1], got {share}")
         rng = np.random.default_rng(seed)
         captions, train = list(self.train.captions), self.train
         chosen = rng.permutation(len(captions))[: round(share * len(captions))]
@@ -245,6 +246,13 @@ def _size(path: Path) -> int:
         return -1
 
 
+_NAMED = Kind(
+    "the name of a data set, the path of one's own, or a reader",
+    lambda name: name if callable(name) else Path(name) and name,
+)
+
+
+@checked(name=_NAMED)
 def load_dataset(name: str | Path | Reader, root: str | Path | None = None, **options: Any) -> Dataset:
     """The data set `name`: "CUHK-PEDES", "ICFG-PEDES", "RSTPReid" or "synthetic", or data of your own.
 

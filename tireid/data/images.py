@@ -142,11 +142,13 @@ def as_picture(source: Any, size: Size | None = None, *, upright: bool = False) 
     """RGB, of what :func:`load_image` takes, with its errors; a JPEG is decoded no larger than `size` needs."""
     if isinstance(source, (str, Path)):
         return open_image(source, size, upright=upright)
+    if isinstance(source, Image.Image | np.ndarray) and 0 in (
+        source.shape if isinstance(source, np.ndarray) else source.size
+    ):
+        raise ValueError("a picture needs at least one pixel")
     if isinstance(source, Image.Image):
         return to_rgb(source, upright=upright)
     if isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.ndim == 3 and source.shape[2] == 3:
-        if 0 in source.shape:
-            raise ValueError(f"a picture needs at least one pixel, got an array {source.shape}")
         return Image.fromarray(np.ascontiguousarray(source))
     got = f"array {source.dtype} {source.shape}" if isinstance(source, np.ndarray) else type(source).__name__
     raise TypeError(f"a picture is a path, a PIL image or a uint8 array (H, W, 3); got {got}")

@@ -139,7 +139,8 @@ class Tokenizer:
         length = self.context_length if context_length is None else context_length
         if length < 3:
             raise ValueError(f"context_length must be at least 3 (start, one token, end), got {length}")
-        spelled = [clean(text) for text in texts] if self.cleaning else list(texts)
+        spelled = [text.encode("utf-8", "replace").decode() for text in texts]  # halves of a character: question marks
+        spelled = [clean(text) for text in spelled] if self.cleaning else spelled
         rows = [row.ids[: length - 2] for row in self._backend.encode_batch(spelled, add_special_tokens=False)]
         if trim:
             length = max((len(row) + 2 for row in rows), default=2)

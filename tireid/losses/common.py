@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from tireid.basics.arguments import NUMBER, ArgumentError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,17 +26,39 @@ HALF_TYPES = (torch.float16, torch.bfloat16)
 def full_precision(function: Callable[P, R]) -> Callable[P, R]:
     """Run `function` without autocast, its half-precision tensors as float32 (float64 stays float64).
 
-    The exponentials of a loss with gamma = 64 or temperature = 0.02 have no digits left in bfloat16.
+    The exponentials of a loss with gamma = 64 or temperature = 0.02 have no digits left in bfloat16. Arguments are held
+    against their annotations: ArgumentError names one that is no tensor or no finite number, and tensors that lie on
+    several devices.
     """
+    annotations = {name: str(one.annotation) for name, one in inspect.signature(function).parameters.items()}
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        _check_kinds(annotations, {**dict(zip(annotations, args, strict=False)), **kwargs})
         tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
         device = tensors[0].device.type if tensors else "cpu"
         with torch.autocast(device, enabled=False):
             return function(*map(_promote, args), **{name: _promote(value) for name, value in kwargs.items()})
 
     return wrapper
+
+
+def _check_kinds(annotations: dict[str, str], given: dict[str, Any]) -> None:
+    """The tensors are dense and on one device; numbers are finite, and those that divide or scale above 0."""
+    first: Tensor | None = None
+    for name, value in given.items():
+        kind = annotations.get(name)
+        if kind == "Tensor":
+            if not isinstance(value, Tensor) or value.layout != torch.strided:
+                got = value.layout if isinstance(value, Tensor) else type(value).__name__
+                raise ArgumentError(f"{name} must be a dense torch.Tensor, got {got}")
+            first = value if first is None else first
+            if value.device != first.device:
+                raise ArgumentError(f"{name} is on {value.device}, others are on {first.device}: bring them together")
+        elif kind == "float" and not isinstance(value, Tensor):
+            NUMBER(name, value)
+            if name in ("temperature", "gamma") and value <= 0:
+                raise ArgumentError(f"{name} must be above 0, got {value}")
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:
@@ -61,8 +86,9 @@ def check_pairs(first: str, second: str, a: Tensor, b: Tensor) -> None:
     """`a` and `b` are matrices of the same shape, else ValueError naming them."""
     check_matrix(first, a)
     check_matrix(second, b)
-    if a.shape != b.shape:
-        raise ValueError(f"{first} {tuple(a.shape)} and {second} {tuple(b.shape)} must have the same shape")
+    if a.shape != b.shape or a.dtype != b.dtype:
+        got = f"{tuple(a.shape)} of {a.dtype} and {tuple(b.shape)} of {b.dtype}"
+        raise ValueError(f"{first} and {second} must have the same shape and dtype, got {got}")
 
 
 def check_batch(image_features: Tensor, text_features: Tensor, person_ids: Tensor) -> None:
@@ -75,6 +101,18 @@ def check_ids(name: str, ids: Tensor, count: int) -> None:
     """`ids` holds `count` integers, else ValueError naming the argument."""
     if ids.shape != (count,) or ids.is_floating_point() or ids.dtype == torch.bool:
         raise ValueError(f"{name} must be {count} integers, got {tuple(ids.shape)} of {ids.dtype}")
+
+
+def check_range(labels: Tensor, classes: int, fix: str) -> None:
+    """`labels` lie in 0..classes - 1, else ValueError that ends with `fix`.
+
+    On an accelerator, or when compiled, cross-entropy's own check must do: reading the labels back would wait.
+    """
+    if torch.compiler.is_compiling() or labels.device.type != "cpu" or not len(labels):
+        return
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        raise ValueError(f"labels must lie in 0..{classes - 1}, got {low}..{high}: {fix}")
 
 
 def same_person(rows: Tensor, columns: Tensor | None = None) -> Tensor:

@@ -7,7 +7,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tireid.losses.circle import circle_loss
-from tireid.losses.common import check_ids, check_pairs, cosines, full_precision
+from tireid.losses.common import check_ids, check_pairs, check_range, cosines, full_precision
+
+FIX = "one class per training person; map raw person ids with Split.label_of"
 
 
 @full_precision
@@ -26,7 +28,7 @@ def identity_loss(image_logits: Tensor, text_logits: Tensor, labels: Tensor) -> 
     """
     check_pairs("image_logits", "text_logits", image_logits, text_logits)
     check_ids("labels", labels, len(image_logits))
-    _check_range(labels, image_logits.shape[1])
+    check_range(labels, image_logits.shape[1], FIX)
     return (F.cross_entropy(image_logits, labels) + F.cross_entropy(text_logits, labels)) / 2
 
 
@@ -50,19 +52,7 @@ def class_circle_loss(
     """
     check_pairs("image", "text", image, text)
     check_ids("labels", labels, len(image))
-    _check_range(labels, len(classes))
+    check_range(labels, len(classes), FIX)
     own = labels[:, None] == torch.arange(len(classes), device=labels.device)
     losses = [circle_loss(cosines(features, classes), own, margin, gamma) for features in (image, text)]
     return torch.stack(losses).sum() / 2
-
-
-def _check_range(labels: Tensor, classes: int) -> None:
-    """On an accelerator, or when compiled, cross-entropy's own check must do: reading the labels back would wait."""
-    if torch.compiler.is_compiling() or labels.device.type != "cpu":
-        return
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= classes:
-        raise ValueError(
-            f"labels must lie in 0..{classes - 1} (one class per training person), got {low}..{high}; "
-            "map raw person ids with Split.label_of"
-        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from tireid.losses.common import check_ids, full_precision
+from tireid.losses.common import check_ids, check_range, full_precision
 
 
 @full_precision
@@ -27,5 +27,6 @@ def mlm_loss(logits: Tensor, labels: Tensor, normalizer: Tensor | float | None =
     if logits.ndim != 2 or not logits.is_floating_point():
         raise ValueError(f"logits must be a floating-point matrix, got {tuple(logits.shape)} of {logits.dtype}")
     check_ids("labels", labels, len(logits))
+    check_range(labels[labels != -100], logits.shape[1], "ids of words, or -100 for what does not count")
     count = max(len(labels), 1) if normalizer is None else normalizer
     return F.cross_entropy(logits, labels, reduction="sum") / count

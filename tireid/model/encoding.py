@@ -44,8 +44,6 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def encode_images(backbone: DualEncoder, images: Sequence[Picture] | Tensor, batch_size: int) -> Tensor:
     """(N, D) float32, L2-normalised, on the CPU; see :meth:`TIReID.encode_images`."""
-    if isinstance(images, (str, Path, Image.Image)):
-        raise ValueError("images must be a list of pictures, got a single one; pass [picture]")
     if isinstance(images, Tensor) and images.ndim != 4:
         raise ValueError(f"images must be a (B, 3, H, W) tensor or a list of pictures, got {tuple(images.shape)}")
 
@@ -53,6 +51,8 @@ def encode_images(backbone: DualEncoder, images: Sequence[Picture] | Tensor, bat
         if not isinstance(batch, Tensor):
             arrays = (np.asarray(picture) if isinstance(picture, Tensor) else picture for picture in batch)
             batch = torch.stack([load_image(picture, backbone.image_size) for picture in arrays])
+        if batch.dtype != torch.uint8 and not batch.is_floating_point():
+            raise ValueError(f"images must be uint8, or floating-point and normalised, got {batch.dtype}")
         pixels = batch.to(_device(backbone))
         return backbone.encode_image(normalize(pixels) if pixels.dtype == torch.uint8 else pixels).pooled
 
@@ -61,8 +61,6 @@ def encode_images(backbone: DualEncoder, images: Sequence[Picture] | Tensor, bat
 
 def encode_texts(backbone: DualEncoder, tokenizer: Tokenizer, texts: Sequence[str], batch_size: int) -> Tensor:
     """(N, D) float32, L2-normalised, on the CPU; see :meth:`TIReID.encode_texts`."""
-    if isinstance(texts, str):
-        raise ValueError("texts must be a list of strings, got a single one; pass [text]")
     for position, text in enumerate(texts):
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"texts[{position}] must be a non-empty string, got {text!r}")
@@ -74,12 +72,14 @@ def encode_texts(backbone: DualEncoder, tokenizer: Tokenizer, texts: Sequence[st
 
 
 def _encode(backbone: DualEncoder, items: Any, features: Callable[[Any], Tensor], batch_size: int) -> Tensor:
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     rows = [torch.zeros(0, backbone.width)]
     with evaluating(backbone):
         for start in range(0, len(items), batch_size):
             rows.append(F.normalize(features(items[start : start + batch_size]).float(), dim=1).cpu())
+            if not rows[-1].isfinite().all():
+                raise ValueError(
+                    f"items {start} to {start + len(rows[-1]) - 1} have NaN or infinite values, or the weights"
+                )
     return torch.cat(rows)  # outside inference mode: an ordinary tensor
 
 

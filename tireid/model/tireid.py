@@ -10,6 +10,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from tireid.basics.arguments import COUNT, LIST, PATH, Kind, checked
+from tireid.basics.files import writable
 from tireid.data.masking import MaskedTokens
 from tireid.data.text import Tokenizer
 from tireid.domain import Domain
@@ -28,6 +30,10 @@ from tireid.model.passes import Views
 from tireid.model.terms import check_inputs, identity_term, mlm_term, recovery_term
 from tireid.model.towers import DualEncoder, tiny_clip_config, tower_configs
 from tireid.options import Config, OptimizerConfig
+
+_TOKENIZER = Kind(
+    "a Tokenizer, or the path of one", lambda value: value if isinstance(value, Tokenizer) else PATH.read(value)
+)
 
 
 class TIReID(nn.Module):
@@ -167,6 +173,7 @@ class TIReID(nn.Module):
 
     # Retrieval
 
+    @checked(images=LIST, batch_size=COUNT)
     def encode_images(self, images: Sequence[Picture] | Tensor, batch_size: int = 64) -> Tensor:
         """Features (N, D) of pictures: float32, L2-normalised, on the CPU.
 
@@ -179,6 +186,7 @@ class TIReID(nn.Module):
         """
         return encode_images(self.backbone, images, batch_size)
 
+    @checked(batch_size=COUNT)
     def encode_texts(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
         """Features (N, D) of sentences: float32, L2-normalised, on the CPU.
 
@@ -194,6 +202,7 @@ class TIReID(nn.Module):
         return parameter_groups(self, optimizer)
 
     @classmethod
+    @checked(num_identities=COUNT)
     def build(
         cls, config: Config, num_identities: int | None = None, train_captions: Sequence[str] | None = None
     ) -> TIReID:
@@ -210,6 +219,7 @@ class TIReID(nn.Module):
         return cls(DualEncoder(clip, size, words.vocab_size, words.eos_id), words, config, num_identities)
 
     @classmethod
+    @checked(num_identities=COUNT, tokenizer=_TOKENIZER)
     def from_pretrained(
         cls,
         source: str | Path,
@@ -236,12 +246,13 @@ class TIReID(nn.Module):
         model.source = str(Path(source).resolve()) if is_path else str(source)
         return model.eval()
 
+    @checked()
     def save_pretrained(self, directory: str | Path) -> None:
         """Write config.json, model.safetensors and the tokenizer; each file appears whole or not at all.
 
         Raises :class:`CheckpointError` if a weight is not finite; what was saved before stays.
         """
-        io.save(self, Path(directory))
+        io.save(self, writable(directory))
 
 
 def _own_words(config: Config, train_captions: Sequence[str] | None) -> Tokenizer:

@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, ValidationInfo, model_validator
 
+from tireid.basics.arguments import checked
 from tireid.basics.files import read_json, write_json
 from tireid.basics.formats import DATASETS
 from tireid.basics.parts import PartError, is_part
@@ -100,6 +101,7 @@ class Config(Section):
         return self
 
     @classmethod
+    @checked()
     def preset(cls, name: str | Path, **options: Any) -> Config:
         """The preset `name`, or that of the YAML file at this path, with the recipe of its backbone, then `options`.
 
@@ -121,6 +123,7 @@ class Config(Section):
         return cls.from_dict(tree)
 
     @classmethod
+    @checked()
     def from_dict(cls, tree: Mapping[str, Any]) -> Config:
         """Validate a plain tree; errors name the option and, for a mistyped key, the nearest one.
 
@@ -150,6 +153,7 @@ class Config(Section):
         except PartError as error:
             raise ConfigError(str(error)) from error
 
+    @checked()
     def override(self, assignments: Iterable[str]) -> Config:
         """A copy with `"section.option=value"` strings applied; values are read as YAML (`1e-4` is a number).
 
@@ -179,11 +183,13 @@ class Config(Section):
         """A plain tree of JSON values."""
         return self.model_dump(mode="json")
 
+    @checked()
     def save(self, path: str | Path) -> None:
         """Write as JSON."""
         write_json(path, self.to_dict())
 
     @classmethod
+    @checked()
     def load(cls, path: str | Path) -> Config:
         """Read what :meth:`save` wrote, also by an older version: see :meth:`from_stored`.
 

@@ -95,7 +95,7 @@ def leaves(tree: Tree, prefix: str = "") -> Iterable[str]:
 
 def assignment(text: str) -> dict[str, Any]:
     """The tree of one `"section.option=value"`; the value is read as YAML, where `1e-4` is a number too."""
-    path, sign, value = text.partition("=")
+    path, sign, value = text.partition("=") if isinstance(text, str) else ("", "", "")
     if not sign:
         raise ConfigError(f"override {text!r} is not of the form option=value")
     tree: Any = value.strip()

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tireid.basics.arguments import COUNT, LIST, WHOLE, checked
 from tireid.basics.files import flush_tree, read_json, remove_leftovers, temporary_directory, writable
 from tireid.basics.formats import LAYOUTS, SPLITS, SYNTHETIC_LAYOUT, Layout
 from tireid.basics.processes import end_with_parent, processors, without_script
@@ -50,15 +51,15 @@ class _Options:
             raise ValueError(f"layout must be one of {tuple(LAYOUTS)}, got {self.layout!r}")
         if self.style not in STYLES:
             raise ValueError(f"style must be one of {STYLES}, got {self.style!r}")
+        for name in ("images_per_person", "captions_per_image"):
+            COUNT(name, getattr(self, name))
+        WHOLE("seed", self.seed)
+        for number in LIST("people", self.people):
+            WHOLE("each of people", number)
         if len(self.people) != 3 or min(self.people) < 0 or sum(self.people) == 0:
             raise ValueError(f"people must be three counts (train, val, test), none negative, got {self.people}")
         if not set(self.masks) <= set(SPLITS):
             raise ValueError(f"masks must name some of the splits {SPLITS}, got {self.masks!r}")
-        if self.images_per_person < 1 or self.captions_per_image < 1 or self.seed < 0:
-            raise ValueError(
-                f"images_per_person and captions_per_image must be at least 1 and seed at least 0, "
-                f"got {self.images_per_person}, {self.captions_per_image}, {self.seed}"
-            )
 
     @property
     def format(self) -> Layout:
@@ -90,6 +91,7 @@ _Drawn = tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]
 """Ground truth of a person, annotation records, and ground truth of the images."""
 
 
+@checked(processes=COUNT)
 def write_dataset(
     root: str | Path,
     *,

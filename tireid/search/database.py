@@ -14,15 +14,16 @@ from typing import Any, Self, Unpack
 
 import numpy as np
 
+from tireid.basics.arguments import COLLECTION, COUNT, checked
 from tireid.basics.extras import require
 from tireid.domain import describe
 from tireid.search.encoder import Encoder
-from tireid.search.features import Floats
+from tireid.search.features import CAMERA, Floats
 from tireid.search.hits import Hit, Hits
 from tireid.search.index import Index
-from tireid.search.query import check_k, encode_query, parse
+from tireid.search.query import encode_query, parse
 from tireid.search.saved import Saved, check_model, named_model
-from tireid.search.searchable import Filters, names_of
+from tireid.search.searchable import Filters, check_names, names_of
 from tireid.search.storage import GalleryError, Header
 
 TABLE, KEY = "pictures", b"tireid.gallery"
@@ -97,6 +98,7 @@ class Database:
     def __len__(self) -> int:
         return int(self._table.count_rows())
 
+    @checked(k=COUNT)
     def search(
         self,
         query: Any = None,
@@ -115,7 +117,7 @@ class Database:
         description are of the kind that the model knows is not told here.
         """
         text, image = parse(query, text, image)
-        k, where, unwanted = check_k(k), self._where(filters), names_of(filters.get("exclude", ()))
+        where, unwanted = self._where(filters), names_of(filters.get("exclude", ()))
         width = self._table.schema.field("vector").type.list_size
         vector = encode_query(self.model, text, image, text_weight, width=width)
         asked = self._table.search(vector.astype(np.float32)).distance_type("cosine").limit(MORE * k + len(unwanted))
@@ -134,6 +136,7 @@ class Database:
 
     def _where(self, filters: Filters) -> str | None:
         """The filters in the database's words: numbers only. Raises ValueError for what it knows nothing of."""
+        check_names(filters)
         wanted = {"person_id": filters.get("person_ids"), "camera": filters.get("cameras")}
         clauses = []
         for column, values in wanted.items():
@@ -141,7 +144,8 @@ class Database:
                 continue
             if column not in self._table.schema.names:
                 raise ValueError(f"this gallery has no {column}s, so it cannot be searched by them")
-            clauses.append(f"{column} IN ({', '.join(str(int(value)) for value in values) or 'NULL'})")
+            numbers = [str(CAMERA(f"each of {column}s", value)) for value in COLLECTION(f"{column}s", values)]
+            clauses.append(f"{column} IN ({', '.join(numbers) or 'NULL'})")
         return " AND ".join(clauses) or None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ OnProgress = Callable[[int, int], None]
 """Called with (done, total); ``tireid.basics.progress.Progress(1, "encoding").to`` is one."""
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """The two methods of :class:`tireid.TIReID` that retrieval calls; both return (N, D), a tensor or an array."""
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tireid.basics.files import write_json, write_table
+from tireid.basics.arguments import COLLECTION, LIST, Kind, checked
+from tireid.basics.files import writable, write_json, write_table
 from tireid.basics.parts import PartError, resolve_function
+from tireid.data.dataset import Split
 from tireid.search.encoder import Encoder, OnProgress, encode
 from tireid.search.metrics import METRICS, Features, Metric, per_query_table, rank_relevant, summarise, to_numpy
-
-if TYPE_CHECKING:
-    from tireid.data.dataset import Split
 
 COLUMNS = ["direction", "query", "text", "path", "person_id", "first_rank", *METRICS, "relevant"]
 RESERVED = {*COLUMNS, "top1", "top1_person_id", "nearest", *(f"m{name}" for name in METRICS)}
@@ -53,9 +53,10 @@ class Score:
             rows.setdefault(DIRECTIONS[direction], {})[name] = value
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis(self.split)
 
+    @checked()
     def save(self, directory: str | Path) -> Path:
         """Write ``metrics.json`` and ``per_query.csv`` (UTF-8) into `directory`, which is made; returns it."""
-        directory = Path(directory)
+        directory = writable(directory)
         write_table(directory / "per_query.csv", self.per_query)
         write_json(directory / "metrics.json", self.metrics)
         return directory
@@ -67,6 +68,7 @@ class Score:
         return str(self.table().style.format("{:.2f}").to_html())
 
 
+@checked(images=LIST, ks=COLLECTION)
 def evaluate(
     model: Encoder,
     split: Split,
@@ -141,6 +143,7 @@ def _crossed(known: Mapping[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(known, names=["model", "data", "direction"])
 
 
+@checked(ks=COLLECTION)
 def evaluate_features(
     image_features: Features,
     text_features: Features,
@@ -185,11 +188,25 @@ def _own_metrics(metrics: Sequence[str | Metric]) -> dict[str, Metric]:
     functions = [resolve_function(one, "metric", "metrics") if isinstance(one, str) else one for one in metrics]
     found: dict[str, Metric] = {}
     for function in functions:
+        if not callable(function):
+            raise PartError(f"metrics: expected functions or their import paths, got {function!r}")
         name = function.__name__
         if name in found or name in RESERVED:
             raise PartError(f"metrics: two figures would be called {name!r}; give the function another name")
-        found[name] = function
+        found[name] = partial(_figure, function)
     return found
+
+
+def _in_range(value: Any) -> float:
+    figure = float(value)
+    if not -1e-9 <= figure <= 1 + 1e-9:  # nan too
+        raise ValueError
+    return figure
+
+
+def _figure(metric: Metric, ranks: Any) -> float:
+    """What somebody's own metric says of a query, if it is what a mean in percent can be made of."""
+    return float(Kind("between 0 and 1", _in_range)(f"the figure of the metric {metric.__name__!r}", metric(ranks)))
 
 
 @dataclass(frozen=True)

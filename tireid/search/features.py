@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+
+from tireid.basics.arguments import ArgumentError, Kind
 
 Features = npt.NDArray[Any] | torch.Tensor
 Ids = npt.NDArray[Any] | torch.Tensor | Sequence[Any]
@@ -21,7 +24,7 @@ def normalised_rows(features: Features, name: str) -> Floats:
     Raises:
         ValueError: not two-dimensional, no row or column, NaN or infinite values, a row of zeros; names the first row.
     """
-    array = to_numpy(features).astype(np.float64)
+    array = numbers(features, name).astype(np.float64)
     array /= lengths(array, name)
     return array
 
@@ -39,6 +42,18 @@ def lengths(array: Floats, name: str) -> Floats:
         row = int(np.argmin(usable[:, 0]))
         raise ValueError(f"{name}: row {row} has the length {norms[row, 0]:g}, so its direction is undefined")
     return norms
+
+
+def numbers(values: Any, name: str) -> npt.NDArray[Any]:
+    """As :func:`to_numpy`, of real numbers. Raises ArgumentError for what has others, holes, or no rows alike."""
+    try:
+        array = to_numpy(values)
+        array = array.astype(np.float64) if array.dtype.kind == "O" else array
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArgumentError(f"{name} must be a dense array of numbers: {error}") from error
+    if array.dtype.kind not in "biuf" or np.ma.is_masked(values):
+        raise ArgumentError(f"{name} must be real numbers without a mask, got {type(values).__name__} of {array.dtype}")
+    return array
 
 
 def to_numpy(values: Any) -> npt.NDArray[Any]:
@@ -70,3 +85,15 @@ def checked_numbers(ids: Ids, name: str, length: int) -> Ints:
     if array.max(initial=0) >= 2**63:
         raise ValueError(f"{name} must be {expected}, not {array.max()}")
     return array.astype(np.int64)
+
+
+def _known(value: Any) -> int | None:
+    if value is None or type(value).__name__ == "NAType" or value != value:  # pandas' missing values, or NaN
+        return None
+    number = operator.index(int(value) if isinstance(value, float) and value.is_integer() else value)
+    if isinstance(value, bool) or not -(2**63) < number < 2**63:
+        raise ValueError
+    return number
+
+
+CAMERA = Kind("an integer below 2**63, or None or NaN where it is not known", _known)

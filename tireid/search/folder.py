@@ -82,7 +82,7 @@ def encode_found(
         warnings.warn(
             f"{len(known.skipped)} of {len(found)} pictures cannot be read and are not in the gallery, see "
             f"gallery.skipped; the first is {path}: {reason}",
-            stacklevel=3,
+            stacklevel=4,
         )
     encoded = known.sorted()
     warn_if_unlike(encoded.likeness[0], str(root))

@@ -10,24 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import Any, Self, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from tireid.basics.arguments import COUNT, LIST, PATH, checked
+from tireid.data.dataset import Split
 from tireid.search.encoder import Encoder, OnProgress
 from tireid.search.evaluation import common_folder, relative_names
-from tireid.search.features import Features, checked_numbers, to_numpy
+from tireid.search.features import CAMERA, Features, checked_numbers, to_numpy
 from tireid.search.folder import encode_found, unchanged
 from tireid.search.likeness import encode_pictures
 from tireid.search.names import Packed
 from tireid.search.pictures import Which, find_pictures
 from tireid.search.saved import Saved
 from tireid.search.storage import GalleryError, unit_rows
-
-if TYPE_CHECKING:
-    from tireid.data.dataset import Split
 
 
 class Gallery(Saved):
@@ -51,6 +50,7 @@ class Gallery(Saved):
     (1, 1)
     """
 
+    @checked()
     def __init__(
         self,
         model: Encoder,
@@ -63,7 +63,7 @@ class Gallery(Saved):
     ) -> None:
         if len(paths) == 0:
             raise ValueError("the gallery is empty: it needs at least one picture")
-        pictures = [Path(path) for path in paths]
+        pictures = [Path(PATH(f"paths[{row}]", path)) for row, path in enumerate(paths)]
         self.root = Path(root) if root is not None else common_folder(pictures)
         names = Packed.of(relative_names(pictures, self.root))
         rows, people = unit_rows(features), None if person_ids is None else to_numpy(person_ids)
@@ -71,9 +71,11 @@ class Gallery(Saved):
             if values is not None and len(values) != len(names):
                 raise ValueError(f"{name} has {len(values)} entries for {len(names)} paths")
         known = None if people is None else checked_numbers(people, "person_ids", len(people))
-        self._hold(model, rows, [names], known, cameras)
+        seen = None if cameras is None else [CAMERA(f"cameras[{row}]", camera) for row, camera in enumerate(cameras)]
+        self._hold(model, rows, [names], known, seen)
 
     @classmethod
+    @checked(images=LIST, batch_size=COUNT)
     def from_split(
         cls,
         model: Encoder,
@@ -100,6 +102,7 @@ class Gallery(Saved):
         return gallery
 
     @classmethod
+    @checked(batch_size=COUNT)
     def from_folder(
         cls,
         model: Encoder,
@@ -133,6 +136,7 @@ class Gallery(Saved):
         return gallery
 
     @classmethod
+    @checked()
     def of_folder(cls, model: Encoder, folder: str | Path, saved: str | Path, **options: Any) -> Self:
         """:meth:`from_folder`, or :meth:`update` where `saved` holds a gallery of that folder by the same model."""
         with suppress(FileNotFoundError, GalleryError):

@@ -22,6 +22,7 @@ from typing import Literal, overload
 import numpy as np
 import pandas as pd
 
+from tireid.basics.arguments import COLLECTION, COUNT, checked
 from tireid.search.features import Features, Floats, Ids, Ints, checked_ids, checked_numbers, normalised_rows, to_numpy
 from tireid.search.ranking import TIE_TOLERANCE, Ranking, rank_relevant
 
@@ -72,6 +73,7 @@ def retrieval_metrics(
     chunk_size: int = ...,
     per_query: Literal[True],
 ) -> tuple[dict[str, float], pd.DataFrame]: ...
+@checked(ks=COLLECTION, chunk_size=COUNT)
 def retrieval_metrics(
     query_features: Features,
     gallery_features: Features,

@@ -14,6 +14,7 @@ from typing import Any, TypedDict
 import torch
 from torch import Tensor
 
+from tireid.basics.arguments import COUNT, WHOLE, Kind, checked
 from tireid.data.images import ImageError, load_image, open_image
 
 THREADS = min(8, os.cpu_count() or 1)
@@ -33,6 +34,24 @@ class Which(TypedDict, total=False):
     """(i, n): the i-th of n shares, from 0. A picture's name tells its share, whatever else is in the folder."""
 
 
+def _patterns(value: Any) -> list[str]:
+    several = [value] if isinstance(value, str) else list(value)
+    if not all(isinstance(pattern, str) for pattern in several):
+        raise TypeError
+    return several
+
+
+def _share(value: Any) -> tuple[int, int]:
+    shard, of = value
+    if not 0 <= WHOLE.read(shard) < COUNT.read(of):
+        raise ValueError
+    return shard, of
+
+
+@checked(
+    patterns=Kind("a shell pattern, or a list of them", _patterns),
+    share=Kind("(i, n), the i-th of n shares, from 0", _share),
+)
 def find_pictures(
     folder: str | Path,
     *,
@@ -55,7 +74,7 @@ def find_pictures(
     root = Path(folder)
     if not root.is_dir():
         raise NotADirectoryError(f"{root} is not a folder")
-    wanted, (shard, of) = [patterns] if isinstance(patterns, str) else list(patterns), share
+    wanted, (shard, of) = [patterns] if isinstance(patterns, str) else patterns, share
     found = []
     for place, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not _ignored(name)] if recursive else []

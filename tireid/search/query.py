@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tireid.basics.arguments import FRACTION, checked
 from tireid.data.images import as_picture
 from tireid.search.encoder import Encoder, encode
 from tireid.search.features import Features, Floats, Ints, normalised_rows, to_numpy
@@ -46,6 +47,7 @@ def parse(query: Any = None, text: str | None = None, image: Any = None) -> tupl
     return text, None if image is None else as_picture(image, upright=True)
 
 
+@checked(text_weight=FRACTION)
 def encode_query(
     model: Encoder, text: str | None = None, image: Any = None, text_weight: float = 0.5, *, width: int | None = None
 ) -> Floats:
@@ -54,8 +56,6 @@ def encode_query(
     Raises:
         ValueError: a weight outside 0..1, features without a direction or of another width than `width`.
     """
-    if not 0 <= text_weight <= 1:
-        raise ValueError(f"text_weight must be between 0 and 1, not {text_weight}")
     parts = []
     if text is not None:  # halves of a character, which a browser may send, cannot be encoded: question marks
         readable = text.encode("utf-8", "replace").decode()
@@ -84,10 +84,3 @@ def check_rows(rows: Sequence[int] | Ints, count: int) -> Ints:
     if len(shown) and not (shown.min() >= 0 and shown.max() < count):
         raise ValueError(f"rows must lie in 0..{count - 1}, got {shown.tolist()}")
     return shown
-
-
-def check_k(k: Any) -> int:
-    """A number of results. Raises ValueError if it is no positive integer."""
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise ValueError(f"k must be a positive integer, not {k!r}")
-    return int(k)

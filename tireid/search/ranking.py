@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tireid.search.features import Features, Floats, Ids, Ints, checked_ids, lengths, normalised_rows, to_numpy
+from tireid.basics.arguments import COUNT, checked
+from tireid.search.features import Features, Floats, Ids, Ints, checked_ids, lengths, normalised_rows, numbers
 
 TIE_TOLERANCE = 1e-9
 """Cosines closer than this are tied: far above float64's rounding, far below what float32 features can tell apart."""
@@ -34,6 +35,7 @@ class Ranking:
     """(Q,) gallery row that stands first; among equals a wrong item, then the one that comes first in the gallery."""
 
 
+@checked(chunk_size=COUNT)
 def rank_relevant(
     query_features: Features,
     gallery_features: Features,
@@ -59,8 +61,6 @@ def rank_relevant(
             f"query_features have {queries.width} columns and gallery_features {gallery.width}: "
             "both must come from the same model"
         )
-    if isinstance(chunk_size, bool) or not isinstance(chunk_size, int | np.integer) or chunk_size < 1:
-        raise ValueError(f"chunk_size must be a positive integer, not {chunk_size!r}")
     wanted = checked_ids(query_ids, "query_ids", len(queries.unit))
     owned = checked_ids(gallery_ids, "gallery_ids", len(gallery.unit))
     if (wanted.dtype.kind in "US") != (owned.dtype.kind in "US"):
@@ -119,7 +119,7 @@ class _Rows:
     """Features brought to length one: in float32 for the first pass, in float64 row by row where that can matter."""
 
     def __init__(self, features: Features, name: str) -> None:
-        self._given = to_numpy(features)
+        self._given = numbers(features, name)
         if self._given.ndim != 2 or 0 in self._given.shape:
             normalised_rows(self._given, name)  # says what is wrong
         self.unit: npt.NDArray[np.float32] = np.empty(self._given.shape, np.float32)

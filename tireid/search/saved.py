@@ -9,6 +9,8 @@ from typing import Self
 
 import torch
 
+from tireid.basics.arguments import checked
+from tireid.basics.files import writable
 from tireid.search import storage
 from tireid.search.approximate import Graph
 from tireid.search.encoder import Encoder, fingerprint
@@ -65,6 +67,7 @@ class Saved(Searchable):
         made.__dict__.pop("features", None)
         return made
 
+    @checked()
     def save(self, directory: str | Path) -> Path:
         """Write ``gallery.safetensors`` into `directory`, which is made; returns it.
 
@@ -72,7 +75,7 @@ class Saved(Searchable):
         if there is one, appear whole; what was there before stays until then, and whoever has it open keeps it. A
         gallery that was loaded in shards is written in the same shards.
         """
-        directory = Path(directory)
+        directory = writable(directory)
         graphs = []
         for place, stored in zip(self._places, self._stored(), strict=True):
             storage.write(directory / place, stored)
@@ -102,6 +105,7 @@ class Saved(Searchable):
             begin = rows.stop
 
     @classmethod
+    @checked()
     def load(cls, directory: str | Path, model: Encoder | None = None, *, root: str | Path | None = None) -> Self:
         """Map what :meth:`save` or :mod:`tireid.search.shards` wrote; `root` says where pictures lie that have moved.
 

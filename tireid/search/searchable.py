@@ -12,15 +12,17 @@ from typing import Any, Self, TypedDict, Unpack
 import numpy as np
 import pandas as pd
 
+from tireid.basics.arguments import COLLECTION, COUNT, PATH, ArgumentError, checked
+from tireid.basics.hints import nearest
 from tireid.domain import describe
 from tireid.search.approximate import Graph
 from tireid.search.encoder import Encoder, Float32s, OnProgress, encode
-from tireid.search.features import Floats, Ints, normalised_rows
+from tireid.search.features import CAMERA, Floats, Ints, normalised_rows
 from tireid.search.hits import Hit, Hits
 from tireid.search.index import Index, Mask
 from tireid.search.likeness import Likeness
 from tireid.search.names import Paths
-from tireid.search.query import check_k, encode_query, parse
+from tireid.search.query import encode_query, parse
 
 
 class Filters(TypedDict, total=False):
@@ -91,6 +93,7 @@ class Searchable(ABC):
         table["camera"] = pd.array(self.cameras or [None] * len(self), "Int64")
         return table.assign(path=pd.Series([str(path) for path in self.paths], dtype=object))
 
+    @checked(k=COUNT)
     def search(
         self,
         query: Any = None,
@@ -122,7 +125,6 @@ class Searchable(ABC):
                 0..1, filters that the gallery has no data for or that leave nothing, `approximate` without a graph.
         """
         text, image = parse(query, text, image)
-        k = check_k(k)
         vector = encode_query(self.model, text, image, text_weight, width=self.index.width)
         allowed = self.allowed(**filters)
         if approximate and allowed is None:
@@ -136,11 +138,12 @@ class Searchable(ABC):
         domain = describe(self.model) if hasattr(self.model, "domain") else ""
         return replace(found, text=text, image=image, notes=notes, domain=domain)
 
+    @checked(k=COUNT)
     def search_many(self, texts: Sequence[str], *, k: int = 10, **filters: Unpack[Filters]) -> list[Hits]:
         """:meth:`search` for each of many descriptions, which reads the features once for 64 of them."""
         for text in texts:
             parse(text=text)
-        k, allowed = check_k(k), self.allowed(**filters)
+        allowed = self.allowed(**filters)
         among = len(self) if allowed is None else int(allowed.sum())
         found: list[Hits] = []
         for begin in range(0, len(texts), 64):
@@ -186,6 +189,7 @@ class Searchable(ABC):
         Raises:
             ValueError: filters that the gallery has no data for or that leave nothing.
         """
+        check_names(filters)
         unwanted = names_of(filters.get("exclude", ()))
         allowed = np.ones(len(self), np.bool_)
         if unwanted:
@@ -199,7 +203,7 @@ class Searchable(ABC):
             if wanted is not None and own is None:
                 raise ValueError(f"this gallery has no {word}, so it cannot be searched by them")
             if wanted is not None and own is not None:
-                chosen = set(wanted)
+                chosen = {CAMERA(f"each of {word}", value) for value in COLLECTION(word, wanted)}
                 allowed &= np.array([value in chosen for value in own])
         if not allowed.any():
             raise ValueError("no picture is left: the filters exclude all of them")
@@ -208,4 +212,11 @@ class Searchable(ABC):
 
 def names_of(paths: str | Path | Iterable[str | Path]) -> set[str]:
     """One path, or several, as text."""
-    return {str(paths)} if isinstance(paths, str | Path) else {str(path) for path in paths}
+    several = [paths] if isinstance(paths, str | Path) else COLLECTION("exclude", paths)
+    return {str(PATH("each of exclude", path)) for path in several}
+
+
+def check_names(filters: Filters) -> None:
+    """Raise ArgumentError for a filter that there is not, so that a mistyped one does not let everything pass."""
+    for name in filters.keys() - Filters.__annotations__.keys():
+        raise ArgumentError(f"there is no filter {name!r}; {nearest(name, Filters.__annotations__)}")

@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tireid.basics.files import atomic_path, file_digest, write_json
-from tireid.search.features import Features, normalised_rows, to_numpy
+from tireid.search.features import Features, normalised_rows, numbers
 from tireid.search.names import Packed
 
 FILE, KEY = "gallery.safetensors", "tireid.gallery"
@@ -95,7 +95,6 @@ def write(directory: Path, stored: Stored) -> None:
     tensors = {"features": stored.features.contiguous(), "text": names.text, "ends": names.ends}
     optional = {name: getattr(stored, name) for name in OPTIONAL}
     tensors |= {name: values for name, values in optional.items() if values is not None}
-    directory.mkdir(parents=True, exist_ok=True)
     with atomic_path(directory / FILE) as temporary:
         save_file(tensors, temporary, metadata={KEY: stored.header.model_dump_json()})
 
@@ -273,7 +272,7 @@ def unit_rows(features: Features) -> Tensor:
     Raises:
         ValueError: not two-dimensional, no row or column, NaN or infinite values, a row of zeros; names the first row.
     """
-    given = to_numpy(features)
+    given = numbers(features, "features")
     if given.ndim != 2 or 0 in given.shape:
         normalised_rows(given, "features")  # says what is wrong
     unit = given if given.dtype == np.float32 and given.dtype.isnative else np.empty(given.shape, np.float32)
