@@ -287,3 +287,19 @@ def _search_by_keyboard(seen: Page) -> None:
 def _nothing_reaches_over(seen: Page) -> None:
     _nothing_is_cut_off(seen)
     assert seen.page.evaluate("() => document.scrollingElement.scrollWidth <= window.innerWidth")
+
+
+def test_what_is_dropped_and_is_no_picture_is_named(browser: Any, address: tuple[str, float]) -> None:
+    seen = Page(browser.new_page())
+    seen.open(address[0])
+    for size, name, kind in ((5, "notes.txt", "text/plain"), (5_000_000, "large.jpg", "image/jpeg")):
+        seen.page.evaluate(
+            """([size, name, type]) => {
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File(["x".repeat(size)], name, {type}));
+            document.querySelector('.tireid-search input').dispatchEvent(
+                new DragEvent('drop', {bubbles: true, cancelable: true, dataTransfer})) }""",
+            [size, name, kind],
+        )
+        seen.until("name => document.querySelector('.tireid-root').innerText.includes(`picture: ${name}`)", name)
+    assert seen.errors == []

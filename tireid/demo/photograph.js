@@ -3,7 +3,8 @@ const LARGEST = 4e6, SIDE = 1600;
 
 async function bytes(file) {
   if (file.size <= LARGEST) return file.arrayBuffer();
-  const picture = await createImageBitmap(file);
+  const picture = await createImageBitmap(file).catch(() => null);
+  if (!picture) return new ArrayBuffer(0);  // refused by name, as a small one that is no picture
   const scale = Math.min(1, SIDE / Math.max(picture.width, picture.height));
   const canvas = new OffscreenCanvas(Math.round(scale * picture.width), Math.round(scale * picture.height));
   canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
@@ -19,7 +20,8 @@ function render({ model, el }) {
     title: "Search with a photograph: choose one, drop it on this bar, or paste it",
   });
   const take = async (event, files) => {
-    const file = [...(files ?? [])].find((file) => file.type.startsWith("image/"));
+    const given = [...(files ?? [])];
+    const file = given.find((file) => file.type.startsWith("image/")) ?? (event.type === "paste" ? null : given[0]);
     if (!file) return;
     event.preventDefault();
     model.send({ name: file.name || "pasted.png" }, undefined, [await bytes(file)]);
