@@ -94,7 +94,7 @@ MEMBERS: dict[str, tuple[Callable[[], Any], str]] = {
     "a share that is not": (lambda: Gallery.from_folder(ColourModel(), ".", share=(5, 2)), r"share must be \(i, n\)"),
     "batches of none": (lambda: Gallery.from_folder(ColourModel(), ".", batch_size=0), "batch_size must be a positive"),
     "a seed in words": (lambda: tireid.load_dataset("synthetic", "/tmp/x", seed="3"), "seed must be an integer from 0"),
-    "bytes for a name": (lambda: tireid.load_dataset(b"synthetic"), "name must be the name of a data set"),
+    "bytes for a name": (lambda: tireid.load_dataset(b"synthetic"), "name must be a data set's name"),
     "no tree": (lambda: tireid.Config.from_dict(None), "tree must be a Mapping, got NoneType"),
     "one override": (lambda: tireid.Config.preset("paper").override("epochs=3"), "assignments must be a list or set"),
     "no people": (lambda: tireid.TIReID.from_pretrained("tiny", num_identities=0), "num_identities must be a positive"),

@@ -247,8 +247,7 @@ def _size(path: Path) -> int:
 
 
 _NAMED = Kind(
-    "the name of a data set, the path of one's own, or a reader",
-    lambda name: name if callable(name) else Path(name) and name,
+    "a data set's name, the path of one's own, or a reader", lambda it: it if callable(it) else Path(it) and it
 )
 
 
