@@ -265,3 +265,12 @@ def test_a_line_for_excel_is_no_header(tmp_path: Path) -> None:
     for end in ("\n", "\r\n"):
         found = read_own(table(tmp_path, f"sep=;{end}path;caption{end}1.png;a, b{end}"))
         assert found.records[0].captions == ("a, b",)
+
+
+def test_folders_may_call_their_splits_as_tables_do_and_hidden_files_are_left_out(tmp_path: Path) -> None:
+    for place in ("training/1", "valid/2", "Test/3", "4", ".5", "__MACOSX/._6"):
+        picture(tmp_path / f"{place}.png")
+        (tmp_path / f"{place}.txt").write_text(place)
+    data = load_dataset(tmp_path)
+    assert data.val is not None
+    assert [split.captions for split in data.splits] == [["training/1"], ["valid/2"], ["4", "Test/3"]]

@@ -199,7 +199,8 @@ def _camera(cell: str) -> int:
 
 def _read_folder(folder: Path) -> OwnData:
     mended: Mended = Counter()
-    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
+    pictures = sorted(path for path in found if not _is_hidden(path.relative_to(folder)))
     texts = [path.with_suffix(".txt") for path in pictures]
     if not any(text.is_file() for text in texts):
         problem = "no picture has its captions beside it" if pictures else "no picture is in this folder"
@@ -231,4 +232,12 @@ def _lines(text: Path, mended: Mended) -> tuple[str, ...]:
 
 
 def _split_of(path: Path) -> str:
-    return path.parts[0] if len(path.parts) > 1 and path.parts[0] in SPLITS else "test"
+    try:
+        return read.split_name(path.parts[0], SPLITS, "split", Counter()) if len(path.parts) > 1 else "test"
+    except Fault:  # a folder of another name
+        return "test"
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether an archive or a system put it there."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
