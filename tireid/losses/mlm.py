@@ -27,6 +27,6 @@ def mlm_loss(logits: Tensor, labels: Tensor, normalizer: Tensor | float | None =
     if logits.ndim != 2 or not logits.is_floating_point():
         raise ValueError(f"logits must be a floating-point matrix, got {tuple(logits.shape)} of {logits.dtype}")
     check_ids("labels", labels, len(logits))
-    check_range(labels[labels != -100], logits.shape[1], "ids of words, or -100 for what does not count")
+    check_range(labels.where(labels != -100, 0), logits.shape[1], "ids of words, or -100 for what does not count")
     count = max(len(labels), 1) if normalizer is None else normalizer
     return F.cross_entropy(logits, labels, reduction="sum") / count
