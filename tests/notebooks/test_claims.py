@@ -92,6 +92,13 @@ CLAIMS = [
         R1,
         "recovery** of the global token changes R@1 by {}.",
     ),
+    Claim("docs/studies.md", "regime_100", "100, circle + batch", "100, circle", MAP, "noise changes mAP by {}."),
+    Claim(ABLATION, "regime_100", "100, circle + batch", "100, circle", MAP, "batch-level noise adds {} mAP"),
+    Claim(ABLATION, "regime_100", "100, circle + batch", "100, circle", MAP, "state by {} with 100 people"),
+    Claim(ABLATION, "regime_300", "300, circle + batch", "300, circle", MAP, "and by {} with 300."),
+    Claim(ABLATION, "converged", "circle + batch", "circle", MAP, "With 1,000 it was {}."),
+    Claim(ABLATION, "regime_100", "100, circle + identity", "100, circle", MAP, "noise** changes it by {} with 100"),
+    Claim(ABLATION, "regime_100", "100, circle + both", "100, circle", MAP, "**both** by {}."),
     Claim(ABLATION, "ablation", "CLIP, tuned", "CLIP", R1, "beats CLIP's 0.02 by {} R@1"),
     Claim(ABLATION, "ablation", "circle", "CLIP", R1, "The circle loss beats CLIP's 0.02 by {},"),
     Claim(ABLATION, "ablation", "circle", "CLIP, tuned, P x K", R1, "circle loss against tuned InfoNCE is {} R@1."),
@@ -219,6 +226,18 @@ def test_the_shares_of_wrong_pairs_are_those_that_the_notebook_prints() -> None:
         ("bounded circle loss, with {}% and {}%, is near SDM.", "circle, bounded"),
     ):
         assert words.format(*rows[form]) in prose(PEERS)
+
+
+def test_the_overfitting_is_that_of_the_committed_runs() -> None:
+    runs = load(ROOT / "notebooks/studies/regime_100.yaml", ROOT / "notebooks/results").runs
+    means = runs.groupby("arm")[[R1, R1.replace("best", "last")]].mean()
+    best, last = (f"{values.min():.1f} to {values.max():.1f}" for _, values in means.items())
+    cells = nbformat.read(ROOT / ABLATION, 4).cells
+    text = " ".join(" ".join(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
+    assert f"The best state has {best} test R@1, the last one {last}." in text
+    assert set(runs["best_epoch"]) == {10, 20}  # epochs of 12 steps
+    assert set(runs["steps"]) == {1_440}
+    assert "after 120 to 240 of 1,440 steps" in text
 
 
 @pytest.mark.parametrize("where", ["README.md", *PAGES, ABLATION, PEERS])
