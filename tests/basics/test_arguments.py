@@ -73,7 +73,7 @@ def gallery(**more: Any) -> Gallery:
 
 MEMBERS: dict[str, tuple[Callable[[], Any], str]] = {
     "a dataset for a split": (lambda: evaluate(ColourModel(), tireid.data), "split must be a Split, got module"),
-    "a name for a model": (lambda: Gallery.from_folder("tiny", "."), "model must be a Encoder, got 'tiny'"),
+    "a name for a model": (lambda: Gallery.from_folder("tiny", "."), "model must be an Encoder, got 'tiny'"),
     "letters for paths": (lambda: Gallery(ColourModel(), np.eye(3), "abc"), "paths must be a list, got 'abc'"),
     "nothing for a path": (lambda: Gallery(ColourModel(), np.eye(1), [None]), r"paths\[0\] must be the path"),
     "half a camera": (lambda: gallery(cameras=[1, 1.5, None]), r"cameras\[1\] must be an integer"),

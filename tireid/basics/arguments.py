@@ -169,8 +169,13 @@ def _instance_of(kind: Any) -> Kind | None:
     if not isinstance(kind, type) or kind is Any:
         return None
 
+    # An object of one's own may have the methods of a protocol that are called, and not the others; data have none.
+    partly = (
+        (str, bytes, int, float, list, tuple, os.PathLike, type(None)) if getattr(kind, "_is_protocol", False) else ()
+    )
+
     def read(value: Any) -> Any:
-        _expect(isinstance(value, kind))
+        _expect(isinstance(value, kind) or (partly != () and not isinstance(value, partly)))
         return value
 
-    return Kind(f"a {kind.__name__}", read)
+    return Kind(f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}", read)
