@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from submitit.core.utils import DelayedSubmission
 
 import tireid
 from tests.search.fakes import ColourModel
@@ -36,6 +38,16 @@ def take(
 )
 def test_what_has_one_meaning_is_taken(given: dict[str, Any], taken: tuple[Any, ...]) -> None:
     assert take(**given) == taken
+
+
+def test_a_checked_method_reaches_the_process_of_a_job(tmp_path: Path) -> None:
+    """As `tireid index --jobs 2` sends it."""
+    DelayedSubmission(partial(tireid.TIReID.from_pretrained, "tiny")).dump(tmp_path / "job.pkl")
+    assert DelayedSubmission.load(tmp_path / "job.pkl").function().backbone.width == 128
+
+
+def test_a_gallery_may_be_below_the_current_folder() -> None:
+    assert Gallery(ColourModel(), np.eye(2), ["a.jpg", "b.jpg"], root="").root == Path()
 
 
 @pytest.mark.parametrize("k", [0, -1, True, 2.5, None, "3", float("nan"), [1], np.float64(2)])

@@ -93,6 +93,7 @@ INTEGER = Kind("an integer", _integer)
 NUMBER = Kind("a finite number", _number)
 FLAG = Kind("True or False", _flag)
 PATH = Kind("the path of a file or folder (text that is not empty, or a pathlib.Path)", _path)
+ROOT = Kind("the path of a folder", lambda value: _path("." if value == "" else value))
 LIST = Kind("a list", _items)
 COLLECTION = Kind("a list or set", _collection)
 FUNCTION = Kind("a function", _function)
@@ -130,10 +131,7 @@ def checked(**narrower: Kind) -> Callable[[F], F]:
         }
         annotations = {name: str(one.annotation) for name, one in named.items()}
 
-        @functools.cache
-        def kinds() -> dict[str, Kind]:
-            found = {name: _kind(text, function.__globals__) for name, text in annotations.items()}
-            return {name: kind for name, kind in found.items() if kind is not None} | narrower
+        kinds: dict[str, Kind] = {}  # found at the first call, when the module has all its names; jobs pickle it
 
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -141,7 +139,10 @@ def checked(**narrower: Kind) -> Callable[[F], F]:
                 bound = signature.bind(*args, **kwargs)
             except TypeError as error:
                 raise ArgumentError(f"{function.__qualname__}() {error}") from error
-            for name, kind in kinds().items():
+            if not kinds:
+                judged = {name: _kind(text, function.__globals__) for name, text in annotations.items()}
+                kinds.update({name: kind for name, kind in judged.items() if kind is not None} | narrower)
+            for name, kind in kinds.items():
                 default = signature.parameters[name].default
                 value = bound.arguments.get(name, default)
                 if value is not default and not (value is None and annotations[name].endswith("None")):

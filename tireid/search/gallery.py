@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tireid.basics.arguments import COUNT, LIST, PATH, checked
+from tireid.basics.arguments import COUNT, LIST, PATH, ROOT, checked
 from tireid.data.dataset import Split
 from tireid.search.encoder import Encoder, OnProgress
 from tireid.search.evaluation import common_folder, relative_names
@@ -50,7 +50,7 @@ class Gallery(Saved):
     (1, 1)
     """
 
-    @checked()
+    @checked(root=ROOT)
     def __init__(
         self,
         model: Encoder,
