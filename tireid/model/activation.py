@@ -21,7 +21,11 @@ class QuickGELU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape, kept."""
-        return F.silu(SLOPE * x).mul_(1 / SLOPE) if torch.is_grad_enabled() else x * torch.sigmoid(SLOPE * x)
+        return _quick_gelu(x)
+
+
+def _quick_gelu(x: Tensor) -> Tensor:
+    return F.silu(SLOPE * x).mul_(1 / SLOPE) if torch.is_grad_enabled() else x * torch.sigmoid(SLOPE * x)
 
 
 def perceptron(x: Tensor, first: nn.Linear, second: nn.Linear) -> Tensor:
@@ -31,8 +35,7 @@ def perceptron(x: Tensor, first: nn.Linear, second: nn.Linear) -> Tensor:
     Without one the numbers are those of CLIP's code to the bit.
     """
     if not torch.is_grad_enabled():
-        hidden = first(x)
-        return F.linear(hidden * torch.sigmoid(SLOPE * hidden), second.weight, second.bias)
+        return F.linear(_quick_gelu(first(x)), second.weight, second.bias)
     weights = (first.weight, first.bias, second.weight, second.bias)
     out: Tensor = _Perceptron.apply(x, *weights)  # type: ignore[no-untyped-call]
     return out
