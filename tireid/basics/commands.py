@@ -54,6 +54,9 @@ class Commands:
         try:
             options = self.parser.parse_args(arguments)
             function: Function = options.function
+            # Before PyTorch, which imports it from C and there goes on after a Ctrl+C, with half of NumPy.
+            import numpy  # noqa: F401
+
             with _plain_warnings():
                 return function(options) or 0
         except (ValueError, OSError, RuntimeError, MissingExtraError) as error:
