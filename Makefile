@@ -15,7 +15,7 @@ run: $(VENV)/.ready
 	$(BIN)/python -m tireid run notebooks/00_quickstart.ipynb --output-dir runs/quickstart
 
 test: $(VENV)/.ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SLOW) -n 2 --dist loadfile --durations=15 -rs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SLOW) -n 2 --dist loadfile --no-loadscope-reorder --durations=15 -rs
 
 lab: $(VENV)/.ready
 	$(BIN)/jupyter lab notebooks
