@@ -16,8 +16,9 @@ import tireid
 from tests.search.fakes import ColourModel
 from tireid.basics.arguments import COUNT, ArgumentError, checked
 from tireid.losses import circle_loss, infonce_loss, mlm_loss, sdm_loss, tal_loss
-from tireid.search import Gallery, evaluate
+from tireid.search import Gallery, bootstrap_interval, cross_evaluate, evaluate, per_query_table
 from tireid.search.metrics import retrieval_metrics
+from tireid.train import train_in_processes
 
 
 @checked(k=COUNT)
@@ -79,6 +80,9 @@ def test_anything_else_names_the_argument(given: dict[str, Any], message: str) -
     assert isinstance(caught.value, TypeError)
 
 
+CONFIG = tireid.Config.preset("paper")
+
+
 def gallery(**more: Any) -> Gallery:
     return Gallery(ColourModel(), np.eye(3, 3), ["a.jpg", "b.jpg", "c.jpg"], **more)
 
@@ -109,6 +113,28 @@ MEMBERS: dict[str, tuple[Callable[[], Any], str]] = {
     "bytes for a name": (lambda: tireid.load_dataset(b"synthetic"), "name must be a data set's name"),
     "no tree": (lambda: tireid.Config.from_dict(None), "tree must be a Mapping, got NoneType"),
     "one override": (lambda: tireid.Config.preset("paper").override("epochs=3"), "assignments must be a list or set"),
+    "a number to train": (lambda: tireid.train(config=5, output_dir="/tmp/x"), "config must be a Config, got 5"),
+    "a name to train": (lambda: tireid.train("paper", "/tmp/x"), "config must be a Config, got 'paper'"),
+    "training in nothing": (lambda: tireid.train(CONFIG, ""), "output_dir must be the path"),
+    "training nowhere": (lambda: tireid.train(CONFIG), r"train\(\) missing a required argument: 'output_dir'"),
+    "data by their name": (
+        lambda: tireid.train(CONFIG, "/tmp/x", data="synthetic"),
+        "data must be a Dataset, got 'syn",
+    ),
+    "a model by its name": (lambda: tireid.train(CONFIG, "/tmp/x", model="tiny"), "model must be a TIReID, got 'tiny'"),
+    "a log to a file": (
+        lambda: tireid.train(CONFIG, "/tmp/x", on_log="a.log"),
+        "on_log must be a Callable, got 'a.log'",
+    ),
+    "curves in a folder": (
+        lambda: tireid.train(CONFIG, "/tmp/x", tensorboard="tb"),
+        "tensorboard must be True or Fals",
+    ),
+    "no processes": (lambda: train_in_processes(CONFIG, "/tmp/x", 0), "processes must be a positive integer, got 0"),
+    "models in a list": (lambda: cross_evaluate([], {}), "models must be a Mapping"),
+    "ranks for a ranking": (lambda: per_query_table([[1, 2]]), "ranking must be a Ranking"),
+    "a seed of resampling": (lambda: bootstrap_interval([1.0], seed=-1), "seed must be an integer from 0, got -1"),
+    "words to resample": (lambda: bootstrap_interval(["a"]), "per_query_values must be"),
     "no people": (lambda: tireid.TIReID.from_pretrained("tiny", num_identities=0), "num_identities must be a positive"),
 }
 

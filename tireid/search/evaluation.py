@@ -115,6 +115,7 @@ def evaluate(
     return evaluate_features(image_features, text_features, split, ks=ks, metrics=metrics)
 
 
+@checked()
 def cross_evaluate(
     models: Mapping[str, Encoder], splits: Mapping[str, Split], *, table: Path | None = None, **options: Any
 ) -> pd.DataFrame:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tireid.search.features import Ids, checked_ids
+from tireid.basics.arguments import COUNT, WHOLE, checked
+from tireid.search.features import Ids, checked_ids, numbers
 from tireid.search.ranking import BLOCK_BYTES
 
 
+@checked(repeats=COUNT, seed=WHOLE)
 def bootstrap_interval(
     per_query_values: npt.ArrayLike,
     *,
@@ -33,11 +35,11 @@ def bootstrap_interval(
     >>> bootstrap_interval([1.0, 1.0, 1.0])
     (1.0, 1.0)
     """
-    values = np.asarray(per_query_values, dtype=np.float64)
-    if values.ndim != 1:
-        raise ValueError(f"per_query_values must have one dimension, not the shape {values.shape}")
-    if not 0 < confidence < 1 or repeats < 1:
-        raise ValueError(f"need 0 < confidence < 1 and repeats >= 1, not {confidence} and {repeats}")
+    values = numbers(per_query_values, "per_query_values").astype(np.float64)
+    if values.ndim != 1 or np.isinf(values).any():
+        raise ValueError(f"per_query_values must be finite numbers in one dimension, got the shape {values.shape}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be above 0 and below 1, got {confidence}")
     keys = np.arange(len(values)) if groups is None else checked_ids(groups, "groups", len(values))
     kept = ~np.isnan(values)
     if not kept.any():

@@ -22,8 +22,18 @@ from typing import Literal, overload
 import numpy as np
 import pandas as pd
 
-from tireid.basics.arguments import COLLECTION, COUNT, checked
-from tireid.search.features import Features, Floats, Ids, Ints, checked_ids, checked_numbers, normalised_rows, to_numpy
+from tireid.basics.arguments import COLLECTION, COUNT, ArgumentError, checked
+from tireid.search.features import (
+    Features,
+    Floats,
+    Ids,
+    Ints,
+    checked_ids,
+    checked_numbers,
+    normalised_rows,
+    numbers,
+    to_numpy,
+)
 from tireid.search.ranking import TIE_TOLERANCE, Ranking, rank_relevant
 
 Metric = Callable[[Ints], float]
@@ -115,12 +125,22 @@ def retrieval_metrics(
 
 
 def average_precision(ranks: Ints) -> float:
-    """AP of a query whose relevant items stand at these ascending ranks (n,)."""
+    """AP of a query whose relevant items stand at these ascending ranks (n,); raises ArgumentError for no such ranks.
+
+    >>> average_precision(np.array([1, 4]))
+    0.75
+    """
+    ranks = _checked_ranks(ranks)
     return float(np.mean(np.arange(1, len(ranks) + 1) / ranks))
 
 
 def inverse_negative_penalty(ranks: Ints) -> float:
-    """INP of a query whose relevant items stand at these ascending ranks (n,)."""
+    """INP of a query whose relevant items stand at these ascending ranks (n,); raises ArgumentError for no such ranks.
+
+    >>> inverse_negative_penalty(np.array([1, 4]))
+    0.5
+    """
+    ranks = _checked_ranks(ranks)
     return float(len(ranks) / ranks[-1])
 
 
@@ -128,6 +148,7 @@ METRICS: Mapping[str, Metric] = {"AP": average_precision, "INP": inverse_negativ
 """Columns of :func:`per_query_table`; their means are reported with an m before the name."""
 
 
+@checked()
 def per_query_table(ranking: Ranking, more: Mapping[str, Metric] = {}) -> pd.DataFrame:
     """One row per query, in the order of the queries: what error analysis and significance tests need.
 
@@ -173,8 +194,16 @@ def summarise(table: pd.DataFrame, ks: Sequence[int] = (1, 5, 10), more: Iterabl
     return metrics | {name: 100 * float(counted[name].mean()) for name in more}
 
 
+def _checked_ranks(ranks: Ints) -> Ints:
+    array = numbers(ranks, "ranks")
+    fits = array.ndim == 1 and array.dtype.kind in "iu" and len(array) and array[0] >= 1
+    if not (fits and (array[1:] > array[:-1]).all()):
+        raise ArgumentError(f"ranks must be different integers from 1, ascending, at least one, not {array}")
+    return array
+
+
 def _checked_ks(ks: Sequence[int]) -> tuple[int, ...]:
-    numbers = tuple(ks)
-    if not all(isinstance(k, int | np.integer) and not isinstance(k, bool) and k >= 1 for k in numbers):
-        raise ValueError(f"ks must be positive integers, not {numbers}")
-    return numbers
+    given = tuple(ks)
+    if not all(isinstance(k, int | np.integer) and not isinstance(k, bool) and k >= 1 for k in given):
+        raise ValueError(f"ks must be positive integers, not {given}")
+    return given

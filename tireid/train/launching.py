@@ -6,12 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tireid.basics.arguments import COUNT, checked
 from tireid.basics.files import write_atomically
 from tireid.basics.parts import source, trust
 from tireid.options import Config
 from tireid.train.loop import TrainingError, TrainingRun, train
 
 
+@checked(processes=COUNT)
 def train_in_processes(config: Config, output_dir: str | Path, processes: int) -> TrainingRun:
     """Like :func:`tireid.train`, with `processes` processes (one per GPU) started by `torchrun`; one trains in here.
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
+from tireid.basics.arguments import checked
 from tireid.basics.extras import extra, require
 from tireid.basics.progress import Progress
 from tireid.data import (
@@ -47,6 +48,7 @@ with extra("train"):
 __all__ = ["TrainingError", "TrainingRun", "build_sampler", "build_schedule", "gradient_norms", "train"]
 
 
+@checked()
 def train(
     config: Config,
     output_dir: str | Path,
@@ -70,7 +72,7 @@ def train(
         TrainingError: `output_dir` holds a run of another configuration, on other data or of other code from outside,
             is being trained in or cannot be written; or the loss or a weight is not finite: the state after the last
             good epoch stays.
-        ValueError: the data have no train or no test split.
+        ValueError: the data have no train or no test split; ArgumentError: an argument is of another kind.
         ConfigError: `config` names a part from outside that is not trusted, see :mod:`tireid.basics.parts`.
 
     >>> run = tireid.train(tireid.Config.preset("paper"), "runs/paper")   # doctest: +SKIP
@@ -314,6 +316,5 @@ def _seed(seed: int) -> None:
 
 
 def _decode(split: Split, size: tuple[int, int]) -> ImageCache:
-    total = split.num_images
-    with Progress(total, f"decode {split.name} pictures") as bar:
+    with Progress(split.num_images, f"decode {split.name} pictures") as bar:
         return ImageCache.build(split.image_paths, size, on_progress=bar.to)
