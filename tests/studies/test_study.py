@@ -33,12 +33,12 @@ def study(place: Path, **tree: Any) -> Study:
 
 
 def test_a_task_for_every_arm_point_and_seed_seed_by_seed(place: Path) -> None:
-    found = study(place, parameters={"epochs": 2}, arms=ARMS, grid={"loss.gamma": [16, 64]}, seeds=[3, 4]).tasks
+    found = study(place, parameters={"epochs": 2}, arms=ARMS, grid={"optimizer.lr": [0.1, 0.2]}, seeds=[3, 4]).tasks
     assert [(task.arm, task.seed) for task in found] == [
-        (f"{arm}, loss.gamma {gamma}", seed) for seed in (3, 4) for arm in ARMS for gamma in (16, 64)
+        (f"{arm}, optimizer.lr {lr}", seed) for seed in (3, 4) for arm in ARMS for lr in (0.1, 0.2)
     ]
-    assert found[0].parameters == {"epochs": 2, "preset": "clip", "overrides": ["loss.gamma=16"], "seed": 3}
-    assert found[2].parameters["overrides"] == ["loss.mlm=0", "uncertainty.enabled=false", "loss.gamma=16"]
+    assert found[0].parameters == {"epochs": 2, "preset": "clip", "overrides": ["optimizer.lr=0.1"], "seed": 3}
+    assert found[2].parameters["overrides"] == ["loss.mlm=0", "uncertainty.enabled=false", "optimizer.lr=0.1"]
 
 
 def test_zipped_lists_go_together_and_multiply_with_the_grid(place: Path) -> None:
@@ -119,7 +119,7 @@ def test_changed_parameters_replace_those_of_every_task(place: Path) -> None:
     ("tree", "message"),
     [
         ({"sedes": [1]}, "unknown key 'sedes'; did you mean 'seeds'"),
-        ({"parameters": {"epoch": 1}}, "book.ipynb: unknown parameter 'epoch'; did you mean 'epochs'"),
+        ({"parameters": {"epoch": 1}}, "book.ipynb, book: unknown parameter 'epoch'; did you mean 'epochs'"),
         ({"arms": {"a": {"epochs": "many"}}}, "expected int, got str 'many'"),
         ({"arms": {"a": 5}}, "arms: a must be a mapping, got 5"),
         ({"arms": {"a": {"epochs": {}}}}, "arms: a: epochs must be text, a number, true, false or a list"),
@@ -135,7 +135,18 @@ def test_changed_parameters_replace_those_of_every_task(place: Path) -> None:
         ({"parameters": {"seed": 3}, "seeds": [1]}, "parameters has a seed, and so has the study"),
         ({"parameters": {"overrides": "loss.gamma=1"}}, "overrides': expected list, got str"),
         ({"grid": {"epochs": [1], "overrides": [True]}}, "overrides': expected list, got bool"),
-        ({"seeds": ["1"]}, "seeds: 0 must be an integer, got '1'"),
+        ({"seeds": ["1"]}, "seeds: 0 must be an integer from 0 to .*, got '1'"),
+        ({"seeds": [1, -1]}, r"seeds: 1 must be an integer from 0 to 2\*\*63 - 1, got -1"),
+        ({"seeds": [2**63]}, "seeds: 0 must be an integer from 0"),
+        ({"seeds": [True]}, "seeds: 0 must be an integer from 0"),
+        ({"parameters": {"seed": -1}}, "seed"),
+        ({"parameters": {"epochs": -1}}, "epochs"),
+        ({"arms": {"a": {"preset": "papr"}}}, "book.ipynb, a: .*did you mean 'paper'"),
+        ({"arms": {"a": {"loss.gama": 3}}}, "book.ipynb, a: .*did you mean 'loss.gamma'"),
+        ({"grid": {"loss.gamma": [64, -1]}}, "book.ipynb, loss.gamma -1: .*gamma"),
+        ({"arms": {"a": {"preset": "clip", "loss.gamma": 64}}}, "book.ipynb, a: .*gamma"),
+        ({"zip": {"sampler.batch_size": [64, 65]}}, "must be a multiple of"),
+        ({"parameters": {"overrides": ["loss.gamma"]}}, "book.ipynb, book: "),
         ({"seeds": "12"}, "seeds must be a list that is not empty, got '12'"),
         ({"notebook": 5}, "notebook must be text; quote it, got 5"),
         ({"grid": {f"x.{i}": [1, 2, 3, 4] for i in range(40)}}, r"asks for [\d,]+ runs, at most 10,000"),

@@ -40,6 +40,7 @@ from tireid.basics.yaml import YAMLError, read_yaml
 from tireid.runner.identity import fingerprints
 from tireid.runner.notebook import code_hash, read_notebook
 from tireid.runner.parameters import Parameter, ParameterError, check_values, read_parameters
+from tireid.studies.asked import check_options
 
 SOURCE_DIGITS = 12
 MOST_TASKS = 10_000
@@ -69,7 +70,7 @@ class _File(BaseModel):
     arms: dict[str, Values | None] | None = None
     grid: Choices | None = None
     zip: Choices | None = None
-    seeds: list[int] | None = None
+    seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] | None = None
     sources: list[Annotated[str, Field(pattern="^[0-9a-f]{12,64}$")]] | None = None
 
 
@@ -78,7 +79,7 @@ EXPECTED = {
     "model_type": "a mapping with the key 'notebook'",
     "list_type": "a list that is not empty",
     "too_short": "a list that is not empty",
-    "int_type": "an integer",
+    **dict.fromkeys(("int_type", "greater_than_equal", "less_than"), "an integer from 0 to 2**63 - 1"),
     "string_type": "text; quote it",
     "string_pattern_mismatch": "at least 12 hexadecimal digits, quoted",
 }
@@ -304,8 +305,12 @@ def _check_tasks(tasks: Sequence[Task], declared: Mapping[str, Parameter], path:
     for task in tasks:
         try:
             check_values(task.parameters, declared)
-        except ParameterError as error:
-            raise StudyError(f"study {path}: {task.notebook.name}: {error}") from error
+            if (
+                not task.parts and (task.arm, None) not in seen
+            ):  # parts may not be trusted here; seeds differ in no option
+                check_options(task.parameters, declared)
+        except (ParameterError, ConfigError) as error:
+            raise StudyError(f"study {path}: {task.notebook.name}, {task}: {error}") from error
         if (task.arm, task.seed) in seen:
             raise StudyError(f"study {path}: {task} is asked for twice: its runs would count twice")
-        seen.add((task.arm, task.seed))
+        seen |= {(task.arm, task.seed), (task.arm, None)}
