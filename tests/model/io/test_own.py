@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tireid.model import CheckpointError, TIReID
 from tireid.model.io import own
@@ -51,6 +52,36 @@ def test_a_damaged_file_is_named_once(make: Make, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"is truncated: .*; fetch it again") as told:
         TIReID.from_pretrained(tmp_path)
     assert str(told.value).count(str(file)) == 1
+
+
+def _renamed(file: Path, rename: Callable[[str], str]) -> None:
+    save_file({rename(name): value for name, value in load_file(file).items()}, file)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model."])
+def test_a_wrappers_prefix_of_every_key_is_dropped(prefix: str, make: Make, tmp_path: Path) -> None:
+    """As DataParallel and torch.compile save them."""
+    model = make()
+    model.save_pretrained(tmp_path)
+    _renamed(tmp_path / "model.safetensors", lambda name: prefix + name)
+    again = TIReID.from_pretrained(tmp_path)
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
+
+
+def test_another_prefix_is_named_not_the_tokenizer(make: Make, tmp_path: Path) -> None:
+    make().save_pretrained(tmp_path)
+    _renamed(tmp_path / "model.safetensors", lambda name: f"net.{name}")
+    with pytest.raises(
+        CheckpointError, match=r"safetensors: its keys must begin with 'backbone\.'; it has net\.backbone"
+    ):
+        TIReID.from_pretrained(tmp_path)
+
+
+def test_a_table_of_words_that_is_missing_is_named(make: Make, tmp_path: Path) -> None:
+    make().save_pretrained(tmp_path)
+    _renamed(tmp_path / "model.safetensors", lambda name: name.replace("token_embedding", "words"))
+    with pytest.raises(CheckpointError, match=r"missing text_model\.embeddings\.token_embedding\.weight"):
+        TIReID.from_pretrained(tmp_path)
 
 
 def test_a_tokenizer_of_another_save_is_noticed(make: Make, tmp_path: Path) -> None:

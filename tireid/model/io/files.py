@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,6 +22,7 @@ DEEPEST = 8
 """Wrappers in wrappers that are opened: one may hold itself."""
 PREFIXES = ("module.", "_orig_mod.", "clip.", "clip_model.", "model.")
 """What wrappers (DDP, compile, a field of another module) put before every key."""
+T = TypeVar("T")
 Container = Literal["safetensors", "torch", "torchscript"]
 
 
@@ -48,9 +49,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of a safetensors file, without its numbers."""
+    """Names, without a wrapper's prefix, and shapes of a safetensors file, without its numbers."""
     with _opened(path) as file:
-        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        return without_prefix({name: tuple(file.get_slice(name).get_shape()) for name in file.keys()})  # noqa: SIM118
 
 
 def metadata(path: Path) -> dict[str, str]:
@@ -91,13 +92,13 @@ def container(path: Path) -> Container:
     raise CheckpointError(f"{path} {_instead(start, size)}")
 
 
-def without_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def without_prefix(tensors: dict[str, T]) -> dict[str, T]:
     """Drop a prefix that every key has.
 
     >>> list(without_prefix({"module.clip.a": torch.zeros(1), "module.clip.b": torch.zeros(1)}))
     ['a', 'b']
     """
-    while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in tensors)), None):
+    while tensors and (prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in tensors)), None)):
         tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
     return tensors
 

@@ -22,7 +22,7 @@ from tireid.model.io.parts import BACKBONE, Parts, Shapes, check_architecture, c
 from tireid.model.io.schema import ClipDescription, parse
 from tireid.model.io.words import find_tokenizer, fit
 from tireid.model.passes import Model
-from tireid.model.towers import WORDS, CheckpointError, DualEncoder, check_finite, patch_size
+from tireid.model.towers import WORDS, CheckpointError, DualEncoder, check_finite, listing, patch_size
 from tireid.options import Config, ConfigError
 
 MODEL_TYPE = "tireid"
@@ -105,8 +105,10 @@ def load(
             _check_same_save(path)
         shapes = read_shapes(file)
         towers = {name.removeprefix(BACKBONE): shape for name, shape in shapes.items() if name.startswith(BACKBONE)}
+        if not towers:
+            raise CheckpointError(f"its keys must begin with {BACKBONE!r}; it has {listing(sorted(shapes))}")
         height, width = saved.image_size
-        for rows in (towers.get(WORDS, (0,))[0], saved.clip_config.text_config.vocab_size):
+        for rows in (saved.clip_config.text_config.vocab_size, *towers.get(WORDS, ())[:1]):
             check_words(rows, words)
         check_architecture(clip_config, (height, width), words.vocab_size, towers)
         if exact:
