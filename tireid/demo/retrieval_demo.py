@@ -12,10 +12,12 @@ import pandas as pd
 
 from tireid.basics.files import write_atomically
 from tireid.demo import page
+from tireid.demo.address import Address
 from tireid.demo.alive import Alive
 from tireid.demo.answer import Answer
 from tireid.demo.basket import Basket
 from tireid.demo.drawer import Controls, Drawer
+from tireid.demo.escape import Escape
 from tireid.demo.failures import FailureBrowser
 from tireid.demo.grid import Actions, ResultGrid
 from tireid.demo.map import MapPanel
@@ -35,6 +37,9 @@ from tireid.show.cards import html_page, safe
 
 ASKED = ("text", "off", "find", "weight", "gallery", "k", "people", "cameras", "split", "person", "compare")
 """What a ranked list depends on; with `picture`, where a picture is what is searched with."""
+
+LISTED = 200
+"""Characters of the names of files that are not used."""
 
 
 class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -91,7 +96,8 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.grid = ResultGrid(self._open, self._source.thumbnails, actions=actions)
         self.second = ResultGrid(self._open, self._source.thumbnails, f" of {self._source.names[1]}")
         above = [widgets.HTML(STYLE), self.bar, self.sure_line, self.drawer.buttons]
-        super().__init__([*above, _beside(row(self.grid, self.second), self.drawer.content), Alive()])
+        keys = widgets.Box([Alive(), Escape(self._store), Address(*parts)])
+        super().__init__([*above, _beside(row(self.grid, self.second), self.drawer.content), keys])
         self.add_class("tireid-root")
         self.layout.width = "100%"
         self.bar.upload.observe(self._take, names="value")
@@ -206,7 +212,7 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         if change["new"]:
             self._store.attempt(lambda: self._receive(change["new"]))
 
-    def _photograph(self, name: str, content: bytes) -> None:
+    def _photograph(self, name: str, content: bytes, others: Sequence[str] = ()) -> None:
         """Search with a picture of the user's own."""
 
         def ask() -> None:
@@ -215,6 +221,8 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             known = self._source.photograph(next(folder.iterdir()))
             self._store.learn(names=self._source.named)
             self._store.change(picture=known, find=self._pictured)
+            if others:
+                raise ValueError(f"one picture at a time is searched with: {name}, not {', '.join(others)[:LISTED]}")
 
         self._store.attempt(ask)
 

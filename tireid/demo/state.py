@@ -226,10 +226,10 @@ def check(view: View, known: Known) -> View:
 
 
 class Refused(ValueError):
-    """A value that the state does not take; `expected` says what it takes, to who knows no `key`."""
+    """A value that the state does not take; `expected` says what `key` takes, to who knows none."""
 
     def __init__(self, key: str, value: Any, expected: str) -> None:
-        self.expected = expected
+        self.key, self.expected = key, expected
         shown = repr(value)
         shown = shown if len(shown) <= SHOWN_TEXT else shown[:SHOWN_TEXT] + "…"
         super().__init__(f"state[{key!r}] must be {expected}, got {shown}")
