@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from tests.search.fakes import ColourModel, Crops
-from tireid.demo.source import Source, feature_of, kept_text, words_of
+from tireid.data import Tokenizer
+from tireid.demo.source import Source, feature_of, kept_text, unread, words_of
 from tireid.demo.state import View
 from tireid.search import Gallery
 from tireid.search.index import Index
@@ -159,3 +162,10 @@ def test_words_are_what_white_space_separates() -> None:
     assert kept_text(text, []) == text
     assert kept_text(text, [0, 3]) == "man, in"
     assert words_of(text) == ["a", "man,", "in", "blue."]
+
+
+def test_what_the_model_does_not_read_is_named() -> None:
+    model = SimpleNamespace(tokenizer=Tokenizer.train(["a red hat"], vocab_size=600, context_length=6))
+    assert unread(model, "a red hat a") == ""
+    assert 'follows "… a red hat a" does not' in unread(model, "a red hat a red")
+    assert unread(object(), "a red hat a red") == ""

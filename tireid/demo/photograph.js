@@ -24,7 +24,8 @@ function render({ model, el }) {
     const file = given.find((file) => file.type.startsWith("image/")) ?? (event.type === "paste" ? null : given[0]);
     if (!file) return;
     event.preventDefault();
-    model.send({ name: file.name || "pasted.png" }, undefined, [await bytes(file)]);
+    const others = given.filter((other) => other !== file).map((other) => other.name);
+    model.send({ name: file.name || "pasted.png", others }, undefined, [await bytes(file)]);
     el.dispatchEvent(new Event("change", { bubbles: true }));  // heard by what says that work is under way
   };
   button.onclick = () => input.click();
@@ -35,11 +36,17 @@ function render({ model, el }) {
   el.append(button, input);
   requestAnimationFrame(() => {
     const bar = el.closest(".tireid-search") ?? el;
+    // On a page of its own also beside the bar, where the browser would leave the page for the file.
+    const area = "tireidPage" in document.body.dataset ? document : bar;
     const mark = (on) => bar.classList.toggle("tireid-over", on);
-    const listen = (kind, act) => bar.addEventListener(kind, act, controller);
-    listen("dragover", (event) => { event.preventDefault(); mark(true); });
+    const listen = (kind, act) => area.addEventListener(kind, act, controller);
+    const files = (event) => event.dataTransfer.types.includes("Files");  // a text that is dropped goes into its field
+    listen("dragover", (event) => { if (files(event)) { event.preventDefault(); mark(true); } });
     listen("dragleave", () => mark(false));
-    listen("drop", (event) => { event.preventDefault(); mark(false); take(event, event.dataTransfer.files); });
+    listen("drop", (event) => {
+      mark(false);
+      if (files(event)) { event.preventDefault(); take(event, event.dataTransfer.files); }
+    });
     listen("paste", (event) => take(event, event.clipboardData.files));
   });
   return () => controller.abort();

@@ -12,7 +12,7 @@ from tireid.demo.drawer import Controls
 from tireid.demo.page import summary
 from tireid.demo.parts import bind, block, html, joined, labelled, numbers_in, row, shortened, widgets
 from tireid.demo.photograph import Photograph
-from tireid.demo.source import Source
+from tireid.demo.source import Source, describes, kept_text, unread
 from tireid.demo.state import ALL, FIND, MOST, Store, View
 from tireid.demo.uploads import strange
 from tireid.explain.phrases import BANK, add_phrase, label
@@ -34,7 +34,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     `photograph` one to search with (given to `take` as name and bytes), and `message` is the line as text.
     """
 
-    def __init__(self, store: Store, source: Source, take: Callable[[str, bytes], None]) -> None:
+    def __init__(self, store: Store, source: Source, take: Callable[[str, bytes, list[str]], None]) -> None:
         self._store, self._source = store, source
         self.photograph = Photograph(take)
         self.text = labelled(widgets.Text, "Description", "auto", placeholder="a woman in a red coat with a backpack")
@@ -77,11 +77,13 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Tell in one line what was found."""
         complaint = self._store.complaint or answer.message
         self.message = complaint or summary(view, answer)
-        waiting = bool(answer.message) and not self._store.complaint and not view.text
+        waiting = bool(answer.message) and not self._store.complaint and not view.text.strip()
         shown = f"<b>✗ {safe(complaint)}</b>" if complaint and not waiting else safe(self.message)
         kind = ' class="complaint"' if complaint and not waiting else ""
         numbers = f" · {NUMBERS}" if len(answer.rows) and not complaint else ""
-        self.status.value = block(f'<p{kind}><span role="status" aria-live="polite">{shown}</span>{numbers}</p>')
+        told = f'<p{kind}><span role="status" aria-live="polite">{shown}</span>{numbers}</p>'
+        cut = unread(self._source.gallery.model, kept_text(view.text, view.off)) if describes(view) else ""
+        self.status.value = block(told + (f'<p role="note" class="complaint">{safe(cut)}</p>' if cut else ""))
 
     def offer_uploads(self) -> None:
         """Let the uploaded pictures be searched."""

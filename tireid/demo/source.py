@@ -23,6 +23,9 @@ from tireid.search.metrics import Floats, Ints, normalised_rows
 from tireid.search.query import encode_query
 from tireid.show.cards import Card
 
+LAST = 60
+"""Characters of what was read last of a description that is too long."""
+
 
 def words_of(text: str) -> list[str]:
     """The words of a text as they can be left out: parts between white space.
@@ -268,6 +271,17 @@ class Source:
 def describes(view: View) -> bool:
     """Whether the words of the description count in what is searched with."""
     return view.find in (FIND[0], FIND[3])
+
+
+def unread(model: object, text: str) -> str:
+    """Up to where a model reads a description that is too long for it; '' where it reads all of it."""
+    if (tokenizer := getattr(model, "tokenizer", None)) is None:
+        return ""
+    limit = tokenizer.context_length
+    if tokenizer([text], limit + 1, trim=True).shape[1] <= limit:
+        return ""
+    last = " ".join(tokenizer.decode(tokenizer([text])[0]).split()[-4:])[-LAST:]
+    return f'The description is longer than the model reads: what follows "… {last}" does not count.'
 
 
 def feature_of(gallery: Gallery, row: int) -> Floats:
