@@ -6,6 +6,7 @@ wait for PyTorch.
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace as Options
 from collections.abc import Sequence
@@ -100,6 +101,8 @@ def _train(options: Options) -> None:
     config = Config.load(options.config) if options.config else Config.preset(options.preset, **given)
     data = load_dataset(config.dataset, config.root).head(options.limit) if options.limit else None
     run = train(config.override(options.set), options.output_dir, data=data, tensorboard=options.tensorboard)
+    if os.environ.get("RANK", "0") != "0":  # of several processes one speaks
+        return
     for name, value in run.metrics.items():
         print(f"{name}: {value:.2f}" if isinstance(value, float) else f"{name}: {value}")
     print(f"checkpoint: {run.checkpoint}")

@@ -130,7 +130,7 @@ MEMBERS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: tireid.train(CONFIG, "/tmp/x", tensorboard="tb"),
         "tensorboard must be True or Fals",
     ),
-    "no processes": (lambda: train_in_processes(CONFIG, "/tmp/x", 0), "processes must be a positive integer, got 0"),
+    "no processes": (lambda: train_in_processes(CONFIG, "/tmp/x", -1), "processes must be an integer from 0, got -1"),
     "models in a list": (lambda: cross_evaluate([], {}), "models must be a Mapping"),
     "ranks for a ranking": (lambda: per_query_table([[1, 2]]), "ranking must be a Ranking"),
     "a seed of resampling": (lambda: bootstrap_interval([1.0], seed=-1), "seed must be an integer from 0, got -1"),

@@ -1,10 +1,8 @@
-"""The loop: resume, schedule, selection, failure, several processes."""
+"""The loop: resume, schedule, selection, failure."""
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
 import sys
 from pathlib import Path
 
@@ -204,31 +202,3 @@ def test_bfloat16_trains_close_to_float32(data: Dataset, tmp_path: Path) -> None
     one, other = (run.history["loss"].dropna() for run in runs)
     assert not np.array_equal(one, other)
     np.testing.assert_allclose(other, one, rtol=0.1)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("processes", [2, 4])
-def test_processes_train_like_one(processes: int, data: Dataset, tmp_path: Path) -> None:
-    """Same batches, masks and noise, no augmentation: curves agree although each process holds a part of every batch.
-
-    And so do the learning rates: the schedule counts steps and the batch is the global one, whatever its processes.
-    """
-    quiet = ["image.flip=0", "image.erase=0", "image.pad=0", "loss.identity=1", "training.precision=fp32"]
-    config = small("paper", *quiet, epochs=2).model_copy(update={"root": str(data.root)})
-    one = train(config, tmp_path / "one", data=data)
-    config.save(tmp_path / "config.json")
-    script = (
-        "import sys; from tireid import Config, load_dataset, train\n"
-        "c = Config.load(sys.argv[1])\n"
-        "d = load_dataset('synthetic', c.root, people=(12, 4, 6), images_per_person=2, captions_per_image=1)\n"
-        "train(c, sys.argv[2], data=d)\n"
-    )
-    (tmp_path / "job.py").write_text(script, encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command += [str(tmp_path / "job.py"), str(tmp_path / "config.json"), str(tmp_path / "many")]
-    subprocess.run(command, check=True, timeout=300, capture_output=True)
-    many = pd.read_csv(tmp_path / "many" / "history.csv")
-    for column, tolerance in {"loss": 1e-3, "loss/mlm": 1e-3, "lr": 1e-9}.items():
-        np.testing.assert_allclose(many[column].dropna(), one.history[column].dropna(), rtol=tolerance)
-    metrics = json.loads((tmp_path / "many" / "metrics.json").read_text(encoding="utf-8"))
-    assert metrics["steps"] == one.metrics["steps"]

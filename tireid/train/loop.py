@@ -117,8 +117,9 @@ class _Loop:
         self.config, self.folder, self.accelerator, self.data = config, folder, accelerator, data
         self.on_log, self.on_score = on_log, on_score
         size = (config.image.height, config.image.width)
+        self._mode = None if accelerator.is_main_process else "off"
         with accelerator.main_process_first():
-            self.caches = {split.name: _decode(split, size) for split in (data.train, data.val, data.test) if split}
+            self.caches = {split.name: self._decode(split, size) for split in data.splits}
         self.loader, self.sampler = self._loader(model)
         self.steps_per_epoch = len(self.sampler) // config.training.accumulate
         if self.steps_per_epoch == 0:
@@ -150,8 +151,8 @@ class _Loop:
         """All epochs, from wherever the state on disk stands."""
         self._resume()
         total = self.stop_at * self.config.training.accumulate
-        mode = None if self.accelerator.is_main_process else "off"
-        with Progress(total, "train", initial=self.state["step"] * self.config.training.accumulate, mode=mode) as bar:
+        done = self.state["step"] * self.config.training.accumulate
+        with Progress(total, "train", initial=done, mode=self._mode) as bar:
             while self.state["step"] < self.stop_at:
                 self._started = time.monotonic()
                 self._epoch(LossWatch(bar, self.folder.path))
@@ -165,6 +166,10 @@ class _Loop:
             self.folder.promote("last", self.bare_model.save_pretrained)
         for tracker in self.accelerator.trackers:
             tracker.finish()
+
+    def _decode(self, split: Split, size: tuple[int, int]) -> ImageCache:
+        with Progress(split.num_images, f"decode {split.name} pictures", mode=self._mode) as bar:
+            return ImageCache.build(split.image_paths, size, on_progress=bar.to)
 
     def _loader(self, model: TIReID) -> tuple[DataLoader[Batch], PKBatchSampler | RandomBatchSampler]:
         split, ranks = self.data.train, (self.accelerator.process_index, self.accelerator.num_processes)
@@ -313,8 +318,3 @@ class _Loop:
 def _seed(seed: int) -> None:
     """Seed every generator; numpy's takes 32 bits."""
     set_seed(seed % 2**32)
-
-
-def _decode(split: Split, size: tuple[int, int]) -> ImageCache:
-    with Progress(split.num_images, f"decode {split.name} pictures") as bar:
-        return ImageCache.build(split.image_paths, size, on_progress=bar.to)
