@@ -191,6 +191,14 @@ def test_weights_in_several_files(folder: Path, clip: CLIPModel) -> None:
     index.write_text(json.dumps({"weight_map": {name: file for file, part in parts.items() for name in part}}))
     model = TIReID.from_pretrained(folder, OPTIONS)
     assert torch.equal(model.backbone.text_projection.weight, clip.text_projection.weight)
+    save_file({name: state[name] for name in names[18:]}, folder / "model-2.safetensors")
+    with pytest.raises(CheckpointError, match=rf"model-2\.safetensors has weights that another .* has: .*{names[19]}"):
+        TIReID.from_pretrained(folder, OPTIONS)
+    (folder / "model-3.safetensors").mkdir()
+    for name in ("model-3.safetensors", "gone.safetensors", f"{'a' * 300}.safetensors", "a\0.safetensors"):
+        index.write_text(json.dumps({"weight_map": {"a": name}}))
+        with pytest.raises(CheckpointError, match=r"index\.json lists .*, and there is no such file beside it"):
+            TIReID.from_pretrained(folder, OPTIONS)
     for content in ('{"weight_map": {"a": "../x.safetensors"}}', '{"weight_map": [1]}', "[]", "nonsense"):
         index.write_text(content)
         with pytest.raises(CheckpointError, match="index"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tireid.model.io.files import read_tensors, to_safetensors, without_prefix
 from tireid.model.io.parts import Parts, check_architecture, check_words, image_size, set_activation
 from tireid.model.io.schema import CONFIG_LIMIT, ClipDescription, parse
 from tireid.model.io.words import find_tokenizer, fit
-from tireid.model.towers import WORDS, CheckpointError, DualEncoder, patch_size, square_grid, tower_configs
+from tireid.model.towers import WORDS, CheckpointError, DualEncoder, listing, patch_size, square_grid, tower_configs
 from tireid.options import Config
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -75,7 +76,10 @@ def read_directory(path: Path) -> dict[str, Tensor]:
     if (path / INDEX).is_file():
         state: dict[str, Tensor] = {}
         for name in _files(path / INDEX):
-            state |= read_tensors(path / name)
+            part = read_tensors(path / name)
+            if twice := state.keys() & part.keys():
+                raise CheckpointError(f"{path / name} has weights that another file of {INDEX} has: {listing(twice)}")
+            state |= part
         return without_prefix(state)
     pickled = path / "pytorch_model.bin"
     if pickled.is_file():
@@ -98,4 +102,6 @@ def _files(index: Path) -> list[str]:
     for name in names:
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
             raise CheckpointError(f"{index} lists {name!r}: expected names of safetensors files beside it")
+        if not os.path.isfile(index.with_name(name)):  # noqa: PTH113 (Path's raises for a name that is too long)
+            raise CheckpointError(f"{index} lists {name!r}, and there is no such file beside it; fetch it too")
     return names

@@ -197,7 +197,8 @@ def check_architecture(clip_config: CLIPConfig, size: Grid, words: int, shapes: 
         if blocks != section.num_hidden_layers:
             raise CheckpointError(
                 f"config.json says {section.num_hidden_layers} layers in {tower}, the weights have {blocks}: "
-                "files of two models, or weights that are not CLIP's or have another prefix"
+                "files of two models, or weights that are not CLIP's or have another prefix; their first key is "
+                f"{min(shapes, default='')!r}"
             )
     with torch.device("meta"):
         own = {
