@@ -57,12 +57,11 @@ COMMANDS.add("demo", demo.SUMMARY, *demo.ARGUMENTS)(demo.run)
 )
 def _run(options: Options) -> int:
     """0, 1 a cell failed, 2 parameters or paths, 124 time limit, 137 the kernel died."""
-    from tireid.runner.notebook import read_notebook
-    from tireid.runner.parameters import convert_texts, once, read_parameters
+    from tireid.runner.parameters import convert_texts, declared_in, once
     from tireid.runner.run import run
 
     trust(*options.trust, folder=".")
-    declared = read_parameters(read_notebook(options.notebook))
+    _, declared = declared_in(options.notebook)
     if options.list:
         for parameter in declared.values():
             print(f"{parameter.name}: {parameter.type} = {parameter.default!r}  # {parameter.help}")

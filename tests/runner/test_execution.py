@@ -108,12 +108,21 @@ def test_an_output_that_the_terminal_lacks_fails_nothing(tmp_path: Path) -> None
     assert b"True" in done.stdout
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e308, True, "5"])
 def test_a_limit_that_is_none_is_refused(tmp_path: Path, timeout: float) -> None:
     path = save(book(parameters("seed: int = 1")), tmp_path)
-    with pytest.raises(ValueError, match="timeout: expected a number of seconds above 0"):
+    with pytest.raises(ValueError, match="timeout must be a number of seconds above 0"):
         run(path, output_dir=tmp_path / "out", timeout=timeout)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_magic_command_said_is_told_and_not_all_of_a_long_error(tmp_path: Path) -> None:
+    path = save(book(parameters("seed: int = 1"), code("%nosuch")), tmp_path)
+    error = run(path, output_dir=tmp_path / "out", check=False, html=False, log=False).error
+    assert str(error) == "book.ipynb, cell 2 ('%nosuch'): UsageError: Line magic function `%nosuch` not found."
+    path = save(book(parameters("seed: int = 1"), code("raise ValueError('x' * 10**6)")), tmp_path)
+    error = run(path, output_dir=tmp_path / "out", check=False, html=False, log=False).error
+    assert 2_000 < len(str(error)) < 2_200
 
 
 LINES = st.lists(st.sampled_from(["a", "b", "\n", "a\r", "\r\n"]), max_size=30).map("".join)

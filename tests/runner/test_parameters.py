@@ -18,6 +18,7 @@ from tireid.runner.parameters import (
     read_parameters,
     substitute_parameters,
 )
+from tireid.runner.run import run
 
 DECLARED = read_parameters(book(parameters()))
 
@@ -216,3 +217,30 @@ def test_substituted_values_are_what_the_cell_then_assigns(values: dict[str, Any
     assert [cell.id for cell in changed.cells] == [cell.id for cell in nb.cells]
     again = read_parameters(changed)
     assert [(p.name, p.type, p.help) for p in again.values()] == [(p.name, p.type, p.help) for p in DECLARED.values()]
+
+
+def test_the_notebook_or_the_profile_is_named(tmp_path: Path) -> None:
+    path = save(book(code("1")), tmp_path)
+    with pytest.raises(ParameterError, match=r"book\.ipynb: expected exactly one code cell"):
+        run(path, output_dir=tmp_path / "out")
+    path = save(book(parameters()), tmp_path)
+    for values, message in (("{epochs: x}", "parameter 'epochs': expected int"), ("{eposh: 1}", "unknown parameter")):
+        (tmp_path / "p.yaml").write_text(f"book: {values}")
+        with pytest.raises(ParameterError, match=rf"profile .*p\.yaml: {message}"):
+            run(path, profile=tmp_path / "p.yaml", output_dir=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("values", [{"name": "a\udcff"}, {"sizes": [1, ["\ud800"]]}])
+def test_text_that_no_notebook_can_hold_is_refused(values: dict[str, object]) -> None:
+    with pytest.raises(
+        ParameterError, match=r"parameter '(name|sizes)': expected text that UTF-8 can write, got 'a?.ud"
+    ):
+        check_values(values, DECLARED)
+
+
+def test_a_notebook_with_such_text_is_named(tmp_path: Path) -> None:
+    path = save(book(parameters(), code("x = 'HERE'")), tmp_path)
+    path.write_text(path.read_text().replace("HERE", "\\ud800"))
+    with pytest.raises(ValueError, match=r"book\.ipynb is not a notebook: .*surrogates not allowed"):
+        run(path, output_dir=tmp_path / "out")

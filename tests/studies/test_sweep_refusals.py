@@ -23,9 +23,9 @@ from tireid.studies.sweep import Sweep
         ({"jobs": 0}, "jobs: expected 1 to"),
         ({"jobs": 9999}, "jobs: expected 1 to .* processors, got 9999"),
         ({"threads": 0}, "threads: expected 1 or more"),
-        ({"timeout": 0.0}, "timeout: expected a number of seconds above 0"),
-        ({"timeout": -5.0}, "timeout: expected a number of seconds above 0"),
-        ({"timeout": float("nan")}, "timeout: expected a number of seconds above 0"),
+        ({"timeout": 0.0}, "timeout must be a number of seconds above 0"),
+        ({"timeout": -5.0}, "timeout must be a number of seconds above 0"),
+        ({"timeout": float("nan")}, "timeout must be a number of seconds above 0"),
         ({"cluster": "slurm", "runs": "a/100%test"}, "runs: Slurm takes a % in a path"),
     ],
 )

@@ -97,6 +97,7 @@ ROOT = Kind("the path of a folder", lambda value: _path("." if value == "" else 
 LIST = Kind("a list", _items)
 COLLECTION = Kind("a list or set", _collection)
 FUNCTION = Kind("a function", _function)
+LIMIT = Kind("a number of seconds above 0 and at most 1e9", lambda value: _number(value, 1e-9, 1e9))
 FRACTION = Kind("between 0 and 1", lambda value: _number(value, 0, 1))
 _KINDS = {"int": INTEGER, "float": NUMBER, "bool": FLAG, "Path": PATH, "OnProgress": FUNCTION}
 _GENERIC = {"Sequence": LIST, "Collection": COLLECTION, "Iterable": COLLECTION}

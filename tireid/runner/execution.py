@@ -26,6 +26,8 @@ with extra("notebooks"):
 
 FAILED, TIME_LIMIT, KERNEL_DIED = 1, 124, 137
 STARTUP_SECONDS = 120
+LONGEST = 2_000
+"""Characters of an error that are repeated outside the executed notebook."""
 
 
 class NotebookError(RuntimeError):
@@ -119,11 +121,14 @@ def _unexpected(last: NotebookNode) -> str | None:
     """Why the run ended with the cell `last`, whose own exception, if it was asked for, is no reason."""
     if "raises-exception" in last.metadata.get("tags", []):
         return None
+    said = ""
     for output in last.get("outputs", []):
         if output.output_type == "error":
             early = "; it ends the notebook early" if output.ename == "SystemExit" else ""
-            return f"{output.ename}: {output.evalue}{early}"
-    return "it failed without a message" if last.metadata.get("papermill", {}).get("exception") else None
+            return f"{output.ename}: {output.evalue[:LONGEST]}{early}"
+        if output.output_type == "stream" and output.name == "stderr":
+            said = output.text.strip().rpartition("\n")[2][:LONGEST]  # as of a magic command that IPython does not know
+    return said or "it failed without a message" if last.metadata.get("papermill", {}).get("exception") else None
 
 
 def _merge_streams(cell: NotebookNode) -> None:

@@ -21,6 +21,7 @@ def read_notebook(path: Path) -> NotebookNode:
     try:
         nb: NotebookNode = nbformat.reads(text.decode(), as_version=4)
         nbformat.validate(nb, relax_add_props=True)
+        json.dumps(nb, ensure_ascii=False).encode()  # an escape in JSON may stand for what UTF-8 cannot write
     except Exception as error:  # nbformat raises many kinds for what is JSON but no notebook
         reason = " ".join(str(error).split())
         raise ValueError(f"{path} is not a notebook: {reason[:200] or repr(error)}") from error

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from tireid.basics.hints import nearest
 from tireid.basics.yaml import YAMLError, parse_yaml, read_yaml
+from tireid.runner.notebook import read_notebook
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -69,6 +70,15 @@ def parameters_cell(nb: NotebookNode) -> NotebookNode:
     return cells[0]
 
 
+def declared_in(path: Path) -> tuple[NotebookNode, dict[str, Parameter]]:
+    """The notebook at `path` and its parameters; errors are those of reading either, and name it."""
+    nb = read_notebook(path)
+    try:
+        return nb, read_parameters(nb)
+    except ParameterError as error:
+        raise ParameterError(f"{path}: {error}") from error
+
+
 def read_parameters(nb: NotebookNode) -> dict[str, Parameter]:
     """Declared parameters by name, in order.
 
@@ -91,13 +101,16 @@ def read_parameters(nb: NotebookNode) -> dict[str, Parameter]:
     return declared
 
 
-def check_values(values: Mapping[str, Any], declared: Mapping[str, Parameter]) -> dict[str, Any]:
-    """The values as their declared types (an int for a float becomes a float); raises :class:`ParameterError`."""
+def check_values(values: Mapping[str, Any], declared: Mapping[str, Parameter], where: str = "") -> dict[str, Any]:
+    """The values as their declared types (an int for a float becomes a float).
+
+    Raises :class:`ParameterError` that begins with `where`.
+    """
     checked = {}
     for name, value in values.items():
         if name not in declared:
-            raise ParameterError(f"unknown parameter '{name}'; {nearest(name, declared, 'the notebook has')}")
-        checked[name] = _as_type(value, declared[name].type, f"parameter '{name}'")
+            raise ParameterError(f"{where}unknown parameter '{name}'; {nearest(name, declared, 'the notebook has')}")
+        checked[name] = _as_type(value, declared[name].type, f"{where}parameter '{name}'")
     return checked
 
 
@@ -213,6 +226,8 @@ def _as_type(value: Any, kind: str, what: str) -> Any:
         _check_items(value, what)
         return value
     if type(value) is expected:
+        if expected is str:
+            _check_text(value, what)
         return value
     hint = f"; convert it with {kind}(...)" if expected in (str, list) else ""
     raise ParameterError(f"{what}: expected {kind}, got {type(value).__name__} {_short(value)}{hint}")
@@ -224,8 +239,18 @@ def _check_items(values: list[Any], what: str, depth: int = 0) -> None:
     for item in values:
         if isinstance(item, list):
             _check_items(item, what, depth + 1)
-        elif not isinstance(item, str | int | float) or (isinstance(item, float) and not math.isfinite(item)):
+        elif isinstance(item, str):
+            _check_text(item, what)
+        elif not isinstance(item, int | float) or (isinstance(item, float) and not math.isfinite(item)):
             raise ParameterError(f"{what}: a list may hold int, finite float, bool, str and lists, not {_short(item)}")
+
+
+def _check_text(text: Any, what: str) -> None:
+    """A notebook is UTF-8; what a file name has instead of it would fail when the run is written."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ParameterError(f"{what}: expected text that UTF-8 can write, got {_short(text)}") from None
 
 
 def _short(value: Any) -> str:

@@ -16,7 +16,6 @@ both. A notebook that declares `output_dir: str` gets the `files` folder of its 
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -25,11 +24,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from tireid.basics.arguments import LIMIT
 from tireid.basics.files import read_json, writable, write_atomically, write_json
 from tireid.runner.identity import fingerprints
 from tireid.runner.metrics import collect_metrics, metrics_text, rounded
 from tireid.runner.notebook import code_hash, read_notebook, source_hash
-from tireid.runner.parameters import check_values, load_profile, read_parameters
+from tireid.runner.parameters import check_values, declared_in, load_profile
 from tireid.runner.provenance import environment
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def run(
     >>> result.metrics["test"]["t2i/R@1"]                                                # doctest: +SKIP
     """
     timeout = how.get("timeout")
-    if timeout is not None and not (type(timeout) in (int, float) and 0 < timeout < math.inf):
-        raise ValueError(f"timeout: expected a number of seconds above 0, got {timeout!r}")
+    if timeout is not None:
+        LIMIT("timeout", timeout)
     task = _Task.prepare(Path(notebook), params or {}, profile, output_dir)
     if skip_done and (earlier := task.earlier()):
         return earlier
@@ -138,9 +138,8 @@ class _Task:
         cls, source: Path, params: Mapping[str, Any], profile: str | Path | None, output_dir: str | Path | None
     ) -> _Task:
         source = source.resolve()
-        nb = read_notebook(source)
-        declared = read_parameters(nb)
-        changed = check_values(load_profile(profile, source) if profile else {}, declared)
+        nb, declared = declared_in(source)
+        changed = check_values(load_profile(profile, source), declared, f"profile {profile}: ") if profile else {}
         changed |= check_values(params, declared)
         folder = Path(output_dir) if output_dir else source.parent.parent / "runs" / source.stem
         folder = folder.resolve()

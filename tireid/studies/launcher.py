@@ -14,6 +14,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Generic, Literal, TypedDict, TypeVar
 
+from tireid.basics.arguments import LIMIT
 from tireid.basics.extras import require
 from tireid.basics.processes import processors
 from tireid.basics.terminal import one_line
@@ -92,8 +93,8 @@ class Launcher:
             raise ValueError(f"jobs: expected 1 to {most} on this machine of {cores} processors, got {self.jobs}")
         if self.threads < 1:
             raise ValueError(f"threads: expected 1 or more, got {self.threads}")
-        if self.timeout is not None and not 0 < self.timeout < math.inf:
-            raise ValueError(f"timeout: expected a number of seconds above 0, got {self.timeout}")
+        if self.timeout is not None:
+            LIMIT("timeout", self.timeout)
         if self.cluster == "slurm" and "%" in str(self.runs):
             raise ValueError(f"runs: Slurm takes a % in a path for a placeholder: {self.runs}")
 
