@@ -17,7 +17,11 @@ from tireid.basics.yaml import read_yaml
 
 
 class Counts(NamedTuple):
-    """How many people, images and captions a split has."""
+    """How many people, images and captions a split has.
+
+    >>> Counts(people=1000, images=4000, captions=8000).captions
+    8000
+    """
 
     people: int
     images: int
@@ -26,7 +30,11 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a data set keeps what, and how much of it was published (source: its paper and the public readers)."""
+    """Where a data set keeps what, and how much of it was published (source: its paper and the public readers).
+
+    >>> LAYOUTS["CUHK-PEDES"].published["test"]
+    Counts(people=1000, images=3074, captions=6156)
+    """
 
     name: str
     files: tuple[str, ...]

@@ -65,6 +65,8 @@ def trust(*modules: str, folder: str | Path | None = None) -> None:
     """Allow parts of these modules to be imported, here and in the processes that are started from here.
 
     `folder`, where they lie, joins the import path of both.
+
+    >>> trust("my_losses", folder=".")  # my_losses.py lies in the current folder
     """
     _extend(TRUST, modules, ",")
     if folder is not None and modules:

@@ -8,7 +8,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class ConfigError(ValueError):
-    """A key that does not exist, a value of the wrong type or range, or a combination that makes no sense."""
+    """A key that does not exist, a value of the wrong type or range, or a combination that makes no sense.
+
+    >>> from tireid import Config
+    >>> try:
+    ...     Config.preset("paper", epochs=0)
+    ... except ConfigError as error:
+    ...     print(error)
+    ...
+    epochs: Input should be greater than or equal to 1 (got 0)
+    """
 
 
 class Strict(BaseModel):
@@ -18,7 +27,14 @@ class Strict(BaseModel):
 
 
 class Section(BaseModel):
-    """Frozen group of options; unknown keys are errors, and so are text or true for a number, NaN and infinity."""
+    """Frozen group of options; unknown keys are errors, and so are text or true for a number, NaN and infinity.
+
+    >>> class Size(Section):
+    ...     height: int = 384
+    ...
+    >>> Size(height=96)
+    Size(height=96)
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, strict=True, allow_inf_nan=False)
 

@@ -206,7 +206,13 @@ class PKBatchSampler(_EpochSampler):
 
 @dataclass
 class Batch:
-    """B pairs."""
+    """B pairs.
+
+    >>> ids, labels = torch.zeros(2, 64).long(), torch.tensor([0, 1])
+    >>> batch = Batch(torch.zeros(2, 3, 96, 32), ids, labels, torch.tensor([5, 9]))
+    >>> batch.pair_index.tolist()
+    [5, 9]
+    """
 
     images: Tensor
     """uint8 (B, 3, H, W)"""
@@ -276,6 +282,13 @@ def make_loader(
 
     Raises:
         ValueError: a size does not belong to `split`.
+
+    >>> from pathlib import Path
+    >>> from tireid.data import Record, Split
+    >>> split = Split("train", [Record(Path("a.png"), 7, ("a man",), "train")])
+    >>> pictures, ids = torch.zeros(1, 3, 96, 32).byte(), torch.zeros(1, 8).long()
+    >>> next(iter(make_loader(split, pictures, ids, ids[:, 0], [[0]]))).images.shape
+    torch.Size([1, 3, 96, 32])
     """
     for what, found, expected in (
         ("cache", len(cache), split.num_images),

@@ -28,7 +28,12 @@ _CHUNK = 16
 
 
 def clean_cache() -> int:
-    """Remove what killed builds and generations left in :func:`cache_dir`; returns how many bytes that were."""
+    """Remove what killed builds and generations left in :func:`cache_dir`; returns how many bytes that were.
+
+    >>> freed = clean_cache()
+    >>> freed >= 0
+    True
+    """
     home = cache_dir()
     return sum(remove_leftovers(folder) for folder in (home, *home.glob("*/")))
 
@@ -41,6 +46,15 @@ class ImageCache:
 
     Raises:
         ValueError: the file is damaged.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> with TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (60, 120), "red").save(f"{folder}/a.png")
+    ...     cache = ImageCache.build([Path(folder, "a.png")], (96, 32), folder)
+    ...     print(cache[[0]].shape, cache[[0]][0, :, 0, 0].tolist())
+    ...
+    torch.Size([1, 3, 96, 32]) [255, 0, 0]
     """
 
     def __init__(self, file: str | Path) -> None:

@@ -21,7 +21,13 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found; `print` it or let a notebook show it."""
+    """What a check found; `print` it or let a notebook show it.
+
+    >>> import pandas as pd
+    >>> report = CheckReport("small", Path("small"), pd.DataFrame(), ["1 picture is missing"], [])
+    >>> report.ok
+    False
+    """
 
     name: str
     folder: Path

@@ -29,7 +29,15 @@ _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib
 
 
 class ImageError(ValueError):
-    """A picture that cannot be read, or a cache that cannot be written; the message names its path."""
+    """A picture that cannot be read, or a cache that cannot be written; the message names its path.
+
+    >>> try:
+    ...     open_image("absent.jpg")
+    ... except ImageError as error:
+    ...     print(error)
+    ...
+    absent.jpg: no such picture
+    """
 
 
 class MissingImageError(ImageError):

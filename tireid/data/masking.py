@@ -71,7 +71,13 @@ def word_mask(input_ids: Tensor, eos_id: int) -> Tensor:
 
 
 class SpecialIds(NamedTuple):
-    """The ids that are no words, and how many ids there are in all."""
+    """The ids that are no words, and how many ids there are in all.
+
+    >>> special = SpecialIds(bos=0, eos=1, mask=2, vocab_size=1000)
+    >>> masked = mask_tokens(torch.tensor([[0, 7, 8, 9, 1]]), special, probability=1, mask_share=1, random_share=0)
+    >>> masked.input_ids.tolist(), masked.labels[masked.chosen].tolist()
+    ([[0, 2, 2, 2, 1]], [7, 8, 9])
+    """
 
     bos: int
     eos: int

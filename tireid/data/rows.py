@@ -19,7 +19,12 @@ from tireid.basics.terminal import printable
 
 @dataclass(frozen=True)
 class Record:
-    """One image with its captions (white space normalised; none only where the annotation has none for it)."""
+    """One image with its captions (white space normalised; none only where the annotation has none for it).
+
+    >>> record = Record(Path("cam_a/1.jpg"), 7, ("a man in blue",), "train")
+    >>> record.person_id, record.camera
+    (7, None)
+    """
 
     image: Path
     person_id: int
@@ -29,7 +34,11 @@ class Record:
 
 
 class AnnotationError(ValueError):
-    """An annotation that cannot be used; the message names file, record, field, what was expected and the fix."""
+    """An annotation that cannot be used; the message names file, record, field, what was expected and the fix.
+
+    >>> print(AnnotationError("no captions", file=Path("raw.json"), record=3, field="captions", fix="give one"))
+    raw.json, record 3, field 'captions': no captions. Fix: give one
+    """
 
     def __init__(
         self, problem: str, *, file: Path, record: int | None = None, field: str | None = None, fix: str = ""

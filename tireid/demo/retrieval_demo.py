@@ -65,6 +65,12 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     >>> demo = RetrievalDemo(gallery, split=data.test)  # doctest: +SKIP
     >>> demo.bar.text.value = "a woman in a red coat"   # doctest: +SKIP
     >>> demo.results.head()                             # doctest: +SKIP
+
+    >>> import numpy as np
+    >>> gallery = Gallery(object(), np.eye(3), ["a.jpg", "b.jpg", "c.jpg"])
+    >>> demo = RetrievalDemo(gallery, state={"find": "image→image", "picture": "a.jpg"})
+    >>> print(demo.results[["rank", "name"]].values.tolist())
+    [[1, 'b.jpg'], [2, 'c.jpg']]
     """
 
     def __init__(

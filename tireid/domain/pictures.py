@@ -63,7 +63,14 @@ def _quantiles(values: Float32s, shares: tuple[float, ...]) -> Float32s:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures that a model was trained on, and how far from them those of held-out people lie."""
+    """Pictures that a model was trained on, and how far from them those of held-out people lie.
+
+    >>> rng = np.random.default_rng(0)
+    >>> trained, held = ((rng.normal(size=(n, 4)), rng.normal(size=(n, 8))) for n in (50, 20))
+    >>> pictures = Pictures.fit(trained, held)
+    >>> pictures.held_out.shape
+    (20,)
+    """
 
     statistics: Neighbours
     features: Neighbours

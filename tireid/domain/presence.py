@@ -38,6 +38,11 @@ class Presence:
 
     Raises:
         ValueError: tables of shapes that do not fit.
+
+    >>> zeros = np.zeros((1, 2, 3), np.float32)
+    >>> row = np.arange(3, dtype=np.float32)
+    >>> Presence(row, row[:2], zeros, zeros[0], 2.0).pictures_per_person
+    2.0
     """
 
     thresholds: Float32s

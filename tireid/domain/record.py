@@ -44,6 +44,9 @@ class Held:
 
     Raises:
         ValueError: counts that are no integers.
+
+    >>> Held("training people", people=10, pictures=40, captions=80).pictures
+    40
     """
 
     name: str

@@ -50,7 +50,14 @@ def pairs(words: Sequence[str]) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Words:
-    """Words and neighbours that a model met in training, and how far from its captions those of held-out people lie."""
+    """Words and neighbours that a model met in training, and how far from its captions those of held-out people lie.
+
+    >>> rng = np.random.default_rng(0)
+    >>> trained, held = ["a man in a red coat"], ["a man in a hat"]
+    >>> words = Words.fit(trained, rng.normal(size=(1, 8)), held, rng.normal(size=(1, 8)))
+    >>> words.counts["a"], "hat" in words.counts
+    (2, False)
+    """
 
     counts: Mapping[str, int]
     """How often each word was met."""

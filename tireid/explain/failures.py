@@ -95,6 +95,14 @@ def person_attributes(folder: str | Path) -> dict[int, dict[str, str]]:
 
     Raises:
         FileNotFoundError: there is none: only the drawn data set has it.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     told = '{"people": {"7": {"bag": "red"}}}'
+    ...     _ = Path(folder, "ground_truth.json").write_text(told)
+    ...     print(person_attributes(folder))
+    ...
+    {7: {'bag': 'red'}}
     """
     file = Path(folder) / "ground_truth.json"
     if not file.is_file():

@@ -50,6 +50,14 @@ def predict_masked(model: TIReID, masked: MaskedTokens, image_tokens: Tensor, ba
 
     Raises:
         ValueError: the model has no MLM head, or the numbers of captions and pictures differ.
+
+    >>> from tireid import TIReID
+    >>> model = TIReID.from_pretrained("tiny")
+    >>> masked = model.tokenizer.mask(model.tokenizer(["a man in a red coat"]), up_to=1.0)
+    >>> picture = model.backbone.encode_image(torch.zeros(1, 3, 96, 32)).tokens
+    >>> scores = predict_masked(model, masked, picture)
+    >>> len(scores) == masked.chosen.sum()
+    tensor(True)
     """
     if model.mlm_head is None:
         raise ValueError("this model has no MLM head: its loss.mlm is 0")

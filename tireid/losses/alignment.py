@@ -16,6 +16,11 @@ class AlignmentLoss(Variant):
 
     A subclass adds the options of its loss, with their defaults, and :meth:`compute`. A loss of one's own is such a
     subclass in a file of one's own, named by its import path: `loss.alignment: my_losses:MarginLoss`.
+
+    >>> from tireid.losses import SDMLoss
+    >>> loss = SDMLoss(align=2.0)
+    >>> isinstance(loss, AlignmentLoss), loss.align, loss.identity
+    (True, 2.0, 0.0)
     """
 
     discriminator: ClassVar[str] = "alignment"

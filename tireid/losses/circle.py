@@ -19,6 +19,9 @@ class CircleForm(NamedTuple):
     A pair of similarity s pulls with -gamma a_p (s - margin_positive), a_p = [optimum_positive - s]_+, and pushes with
     gamma a_n (s - margin_negative), a_n = [s - optimum_negative]_+. Source: Sun et al., Circle Loss, CVPR 2020,
     equation 5; the tied values are its section 3.3. Pooling and bound are inferred.
+
+    >>> CircleForm(pooling="mean").margin_positive is None  # tied to the margin
+    True
     """
 
     optimum_positive: float | None = None
@@ -47,7 +50,12 @@ PUBLISHED = CircleForm()
 
 
 class CircleLoss(AlignmentLoss):
-    """Options of :func:`bidirectional_circle_loss`, the loss of the paper."""
+    """Options of :func:`bidirectional_circle_loss`, the loss of the paper.
+
+    >>> eye, people = torch.eye(2), torch.tensor([7, 8])
+    >>> [round(CircleLoss(margin=0.3).compute(eye, text, people).item(), 2) for text in (eye, eye.flip(0))]
+    [0.0, 232.96]
+    """
 
     alignment: Literal["circle"] = "circle"
     margin: float = Field(0.25, ge=0, le=1)

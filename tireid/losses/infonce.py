@@ -13,7 +13,13 @@ from tireid.losses.common import both_ways, check_pairs, full_precision
 
 
 class InfoNCELoss(AlignmentLoss):
-    """Options of :func:`infonce_loss`."""
+    """Options of :func:`infonce_loss`.
+
+    >>> import torch
+    >>> eye, people = torch.eye(2), torch.tensor([7, 8])
+    >>> [round(InfoNCELoss(temperature=1.0).compute(eye, text, people).item(), 2) for text in (eye, eye.flip(0))]
+    [0.31, 1.31]
+    """
 
     alignment: Literal["infonce"] = "infonce"
     temperature: float = Field(0.02, gt=0)

@@ -18,6 +18,9 @@ class Recovery(Variant):
     """The section `recovery` of a configuration (stated by the paper; target and loss inferred, low confidence).
 
     `loss` names how the recovered token is held against its target: see :func:`recovery_loss`.
+
+    >>> Recovery(loss="cosine").token
+    'eot'
     """
 
     discriminator: ClassVar[str] = "loss"

@@ -12,7 +12,13 @@ from tireid.losses.common import both_ways, check_batch, full_precision, row_div
 
 
 class SDMLoss(AlignmentLoss):
-    """Options of :func:`sdm_loss`."""
+    """Options of :func:`sdm_loss`.
+
+    >>> import torch
+    >>> eye, people = torch.eye(2), torch.tensor([7, 8])
+    >>> [round(SDMLoss(temperature=1.0).compute(eye, text, people).item(), 2) for text in (eye, eye.flip(0))]
+    [8.74, 25.77]
+    """
 
     alignment: Literal["sdm"] = "sdm"
     temperature: float = Field(0.02, gt=0)

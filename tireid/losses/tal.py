@@ -13,7 +13,12 @@ from tireid.losses.common import both_ways, check_batch, full_precision, same_pe
 
 
 class TALLoss(AlignmentLoss):
-    """Options of :func:`tal_loss`, with the values of RDE's released script."""
+    """Options of :func:`tal_loss`, with the values of RDE's released script.
+
+    >>> eye, people = torch.eye(2), torch.tensor([7, 8])
+    >>> [round(TALLoss(margin=0.1).compute(eye, text, people).item(), 2) for text in (eye, eye.flip(0))]
+    [0.0, 2.2]
+    """
 
     alignment: Literal["tal"] = "tal"
     margin: float = Field(0.1, ge=0, le=1)

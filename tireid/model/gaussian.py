@@ -33,6 +33,10 @@ class Gaussian:
     `mean` (B, D) is the feature itself, not normalised; `variance` (B, D) is 0 where uncertainty is off; `draws`
     (S, B, D) are samples before normalisation (in eval mode the mean, S = 1). With several processes B is the global
     batch.
+
+    >>> features = Gaussian(torch.zeros(2, 3), torch.ones(2, 3), torch.zeros(5, 2, 3))
+    >>> features.draws.shape
+    torch.Size([5, 2, 3])
     """
 
     mean: Tensor

@@ -17,6 +17,13 @@ class TIReIDOutput:
 
     `loss` is the weighted sum of `losses`, which holds the terms without their weights: `align`, and `mlm`,
     `recovery`, `identity` where the configuration has them. `image` and `text` are the features.
+
+    >>> import torch
+    >>> from tireid.model import Gaussian
+    >>> one = Gaussian(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(1, 2, 3))
+    >>> output = TIReIDOutput(torch.tensor(1.5), {"align": torch.tensor(1.5)}, one, one, dict)
+    >>> output.loss.item(), list(output.losses)
+    (1.5, ['align'])
     """
 
     loss: Tensor

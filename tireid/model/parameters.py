@@ -24,6 +24,10 @@ def parameter_groups(model: nn.Module, optimizer: OptimizerConfig) -> list[dict[
     has "cross" in its name, sets that of every bias, and raises that of the classifier and the word head again (source:
     IRRA, solver/build.py). In both the weights of layer norms, the embeddings and the position tables decay like any
     weight. A group may be empty. Four groups, not one per parameter, since the fused optimiser runs once per group.
+
+    >>> groups = parameter_groups(nn.Linear(2, 3), OptimizerConfig(lr=1e-4))
+    >>> {group["name"]: group["lr"] for group in groups}
+    {'tower weights': 0.0001, 'tower biases': 0.0002, 'head weights': 0.0005, 'head biases': 0.0005}
     """
     head = optimizer.lr * optimizer.head_lr_factor
     is_tower = _is_tower_to_irra if optimizer.groups == "irra" else _is_tower

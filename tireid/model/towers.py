@@ -21,11 +21,25 @@ WORDS = "text_model.embeddings.token_embedding.weight"
 
 
 class CheckpointError(ValueError):
-    """Weights that cannot be read or do not fit; names the file or the key, what was expected and what to do."""
+    """Weights that cannot be read or do not fit; names the file or the key, what was expected and what to do.
+
+    >>> from tireid import TIReID
+    >>> try:
+    ...     TIReID.from_pretrained("tinny")
+    ... except CheckpointError as error:
+    ...     print(str(error)[:56])
+    ...
+    cannot read a CLIP model from 'tinny': it does not exist
+    """
 
 
 class Tokens(NamedTuple):
-    """What a tower returns: `pooled` (B, D), the global feature, and `tokens` (B, L, D); neither is normalised."""
+    """What a tower returns: `pooled` (B, D), the global feature, and `tokens` (B, L, D); neither is normalised.
+
+    >>> tokens = Tokens(torch.zeros(2, 8), torch.zeros(2, 5, 8))
+    >>> tokens.pooled.shape
+    torch.Size([2, 8])
+    """
 
     pooled: Tensor
     tokens: Tensor
@@ -243,7 +257,12 @@ def check_finite(state: Mapping[str, Tensor]) -> None:
 
 
 def tiny_clip_config(vocab_size: int, eos_id: int, bos_id: int = 0, pad_id: int = 0) -> CLIPConfig:
-    """The architecture of `tiny`: 96x32 images in patches of 8, D = 128, about 1.5 M parameters with 1,000 words."""
+    """The architecture of `tiny`: 96x32 images in patches of 8, D = 128, about 1.5 M parameters with 1,000 words.
+
+    >>> config = tiny_clip_config(vocab_size=1000, eos_id=999)
+    >>> config.projection_dim, config.vision_config.patch_size
+    (128, 8)
+    """
     common = {"hidden_size": 128, "intermediate_size": 512, "num_attention_heads": 2, "projection_dim": 128}
     words = {"vocab_size": vocab_size, "bos_token_id": bos_id, "eos_token_id": eos_id, "pad_token_id": pad_id}
     return CLIPConfig(

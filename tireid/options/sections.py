@@ -18,7 +18,11 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class ImageConfig(Section):
-    """Input size in pixels and the augmentation of training pictures (source: IRRA, the peers' common recipe)."""
+    """Input size in pixels and the augmentation of training pictures (source: IRRA, the peers' common recipe).
+
+    >>> ImageConfig(height=96, width=32).erase
+    0.5
+    """
 
     height: int = Field(384, ge=8)
     width: int = Field(128, ge=8)
@@ -35,7 +39,12 @@ class ImageConfig(Section):
 
 
 class SamplerConfig(Section):
-    """How training batches are drawn."""
+    """How training batches are drawn.
+
+    >>> config = SamplerConfig(batch_size=32)
+    >>> config.batch_size // config.pairs_per_person
+    8
+    """
 
     kind: Literal["pk", "random"] = "pk"
     """`pk`: P people with K pairs each; `random`: pairs shuffled, each once an epoch."""
@@ -48,7 +57,11 @@ class SamplerConfig(Section):
 
 
 class UncertaintyConfig(Section):
-    """Features as Gaussians (stated by the paper; the fusion is inferred)."""
+    """Features as Gaussians (stated by the paper; the fusion is inferred).
+
+    >>> UncertaintyConfig(alpha=0.5).lam
+    0.5
+    """
 
     enabled: bool = True
     """Off: features are points, and the alignment loss sees the means."""
@@ -76,7 +89,11 @@ class UncertaintyConfig(Section):
 
 
 class MaskingConfig(Section):
-    """Masked language modelling (source: BERT's shares, as IRRA uses them)."""
+    """Masked language modelling (source: BERT's shares, as IRRA uses them).
+
+    >>> MaskingConfig(unit="word").probability
+    0.15
+    """
 
     probability: float = Field(0.15, gt=0, le=1)
     """Share of the real tokens (words) that is chosen; at least one per caption."""
@@ -100,7 +117,11 @@ class MaskingConfig(Section):
 
 
 class InteractionConfig(Section):
-    """The cross-modal encoder: one cross-attention and a small pre-norm transformer (source: IRRA)."""
+    """The cross-modal encoder: one cross-attention and a small pre-norm transformer (source: IRRA).
+
+    >>> InteractionConfig(layers=2).residual
+    False
+    """
 
     layers: int = Field(4, ge=1)
     """Transformer blocks after the cross-attention."""
@@ -119,7 +140,12 @@ class InteractionConfig(Section):
 
 
 class OptimizerConfig(Section):
-    """Adam with four parameter groups and a linear warm-up into a cosine (source: IRRA)."""
+    """Adam with four parameter groups and a linear warm-up into a cosine (source: IRRA).
+
+    >>> config = OptimizerConfig(lr=1e-4)
+    >>> config.lr * config.head_lr_factor
+    0.0005
+    """
 
     lr: float = Field(1e-5, gt=0)
     """Learning rate of the towers, at its highest."""
@@ -145,7 +171,11 @@ class OptimizerConfig(Section):
 
 
 class TrainingConfig(Section):
-    """The loop."""
+    """The loop.
+
+    >>> TrainingConfig(accumulate=4).select_on
+    'val'
+    """
 
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bfloat16 autocast on a GPU or processor that computes in it (AVX512-BF16, AMX), float32 elsewhere; master

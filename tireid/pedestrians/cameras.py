@@ -22,7 +22,11 @@ STYLES: tuple[Style, ...] = ("studio", "street", "night")
 
 @dataclass(frozen=True)
 class Camera:
-    """What all pictures of a camera share: colour gains, contrast, brightness, sharpness, height and place."""
+    """What all pictures of a camera share: colour gains, contrast, brightness, sharpness, height and place.
+
+    >>> CAMERAS[0].scene, CAMERAS[0].contrast
+    ('street', 1.0)
+    """
 
     gains: tuple[float, float, float]
     contrast: float
@@ -47,7 +51,11 @@ CAMERAS: tuple[Camera, ...] = (
 
 @dataclass(frozen=True)
 class Degradation:
-    """Ranges of what goes wrong in a picture; uniform between the two numbers unless said otherwise."""
+    """Ranges of what goes wrong in a picture; uniform between the two numbers unless said otherwise.
+
+    >>> DEGRADATIONS["street"].scaled(0).noise
+    (0.0, 0.0)
+    """
 
     camera: float
     """How much of the camera's own look is applied, 0 to 1."""
@@ -117,6 +125,10 @@ class Conditions:
 
     Lengths are shares of the picture's width or height; `cast` are gains of red, green and blue; `occluder_at` is -1
     (left) to 1 (right), `occluder_size` 0 to 1; `seed` feeds the clutter of the background and the noise.
+
+    >>> conditions = sample_conditions(np.random.default_rng(0), "street", camera=3)
+    >>> conditions.view, round(conditions.scale, 2)
+    ('right', 0.97)
     """
 
     style: Style

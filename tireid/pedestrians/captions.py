@@ -24,6 +24,9 @@ class Caption:
 
     `mentioned` maps each attribute that `text` tells to the value told: the true one, a vague word ("dark"), or a wrong
     one; `vague` and `mistakes` name the attributes of the last two kinds.
+
+    >>> Caption("A man in a dark coat.", {"upper.colour": "dark"}, ("upper.colour",), ()).vague
+    ('upper.colour',)
     """
 
     text: str

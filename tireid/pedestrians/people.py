@@ -24,7 +24,11 @@ HELD = ("umbrella", "phone", "cup")
 
 @dataclass(frozen=True)
 class Item:
-    """A thing with a type and a colour, such as ``Item("backpack", "black")``."""
+    """A thing with a type and a colour, such as ``Item("backpack", "black")``.
+
+    >>> Item("backpack", "black").colour
+    'black'
+    """
 
     type: str
     colour: str
@@ -43,6 +47,9 @@ class Upper(Garment):
     """Upper garment; a dress is one whose :attr:`Person.lower` is None.
 
     `inner` is the colour of the shirt that shows under an open garment.
+
+    >>> Upper("coat", "red", inner="white").sleeve
+    'long'
     """
 
     sleeve: str = "long"
@@ -51,12 +58,23 @@ class Upper(Garment):
 
 @dataclass(frozen=True)
 class Lower(Garment):
-    """Lower garment."""
+    """Lower garment.
+
+    >>> Lower("jeans", "blue").pattern
+    'plain'
+    """
 
 
 @dataclass(frozen=True)
 class Person:
-    """Everything that stays the same in all pictures of a person."""
+    """Everything that stays the same in all pictures of a person.
+
+    >>> import numpy as np
+    >>> from tireid.pedestrians import sample_person
+    >>> person = sample_person(np.random.default_rng(0))
+    >>> person.gender, person.shoes
+    ('woman', Item(type='leather shoes', colour='black'))
+    """
 
     gender: str
     age: str

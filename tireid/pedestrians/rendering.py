@@ -144,7 +144,13 @@ BAGS: dict[str, Box] = {"backpack": (-8, 19, 8, 44), "suitcase": (-6, 68, 6, 97)
 
 
 def hidden_parts(person: Person, conditions: Conditions) -> tuple[str, ...]:
-    """Parts of which an occluder or the edge of the picture leaves less than half."""
+    """Parts of which an occluder or the edge of the picture leaves less than half.
+
+    >>> from tireid.pedestrians import sample_conditions, sample_person
+    >>> rng = np.random.default_rng(0)
+    >>> hidden_parts(sample_person(rng), sample_conditions(rng, "street", camera=3))
+    ()
+    """
     canvas = Image.new("RGB", (64, 192))
     pen = _pen(canvas, person, conditions)
     body = pose_body(person, conditions.view, conditions.pose)

@@ -29,6 +29,9 @@ def show_metrics(metrics: Mapping[str, Any], path: str | Path | None = None, *, 
     naming it.
 
     >>> show_metrics({"t2i": {"R@1": 41.2512345}})   # in a notebook shows: t2i/R@1  41.25  # doctest: +SKIP
+
+    >>> show_metrics({"R@1": 61.5})
+    {'application/vnd.tireid.metrics+json': {'R@1': 61.5}, 'text/plain': 'R@1  61.5'}
     """
     exact = _plain(metrics)
     shown = rounded(exact, digits)

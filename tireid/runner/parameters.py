@@ -41,7 +41,15 @@ DEEPEST = 20
 
 
 class ParameterError(ValueError):
-    """A parameter that is unknown, of the wrong type or badly declared, or a profile that cannot be read."""
+    """A parameter that is unknown, of the wrong type or badly declared, or a profile that cannot be read.
+
+    >>> try:
+    ...     load_profile("absent", Path("01.ipynb"))
+    ... except ParameterError as error:
+    ...     print(error)
+    ...
+    profile 'absent': there is no file profiles/absent.yaml
+    """
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,11 @@ class How(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished (or, with `check=False`, failed) run."""
+    """A finished (or, with `check=False`, failed) run.
+
+    >>> RunResult(Path("runs/a"), Path("runs/a/a.ipynb"), {"seed": 1}, {"R@1": 61.5}, {}).metrics["R@1"]
+    61.5
+    """
 
     output_dir: Path
     notebook: Path

@@ -19,7 +19,12 @@ OnProgress = Callable[[int, int], None]
 
 @runtime_checkable
 class Encoder(Protocol):
-    """The two methods of :class:`tireid.TIReID` that retrieval calls; both return (N, D), a tensor or an array."""
+    """The two methods of :class:`tireid.TIReID` that retrieval calls; both return (N, D), a tensor or an array.
+
+    >>> from tireid import TIReID
+    >>> issubclass(TIReID, Encoder)
+    True
+    """
 
     def encode_images(self, images: Any, *, batch_size: int = ...) -> Any:
         """Features of paths, PIL pictures or a uint8 (N, 3, H, W) tensor."""
@@ -75,6 +80,12 @@ def fingerprint(model: Any) -> str:
 
     Raises:
         TypeError: a model that has neither that nor a state dict.
+
+    >>> class Named:
+    ...     fingerprint = 32 * "0"
+    ...
+    >>> fingerprint(Named())
+    '00000000000000000000000000000000'
     """
     own = getattr(model, "fingerprint", None)
     if own is not None:

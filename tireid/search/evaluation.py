@@ -96,6 +96,12 @@ def evaluate(
     Raises:
         ValueError: an empty split, or `images` of another length.
         PartError: one of `metrics` that cannot be used, or has the name of another column.
+
+    >>> from tireid.data import Record
+    >>> Ideal = type("Ideal", (), dict.fromkeys(["encode_images", "encode_texts"], lambda *_, **__: np.eye(2)))
+    >>> people = [Record(Path(f"{n}.jpg"), n, ("a man",), "test") for n in (7, 8)]
+    >>> evaluate(Ideal(), Split("test", people), images=np.zeros((2, 3, 8, 8), np.uint8)).metrics["t2i/R@1"]
+    100.0
     """
     if not split.num_images or not split.num_captions:
         raise ValueError(f"split {split.name!r} has {split.num_images} pictures and {split.num_captions} captions")
@@ -131,6 +137,16 @@ def cross_evaluate(
         A row per model, data set and direction, a column per metric, in percent, unrounded.
 
     >>> cross_evaluate({"mine": model}, {"RSTPReid": rstp.test, "CUHK-PEDES": cuhk.test})   # doctest: +SKIP
+
+    >>> from tireid.data import Record
+    >>> class Ideal:
+    ...     encode_images = encode_texts = staticmethod(lambda given, **_: np.eye(2))
+    ...
+    >>> split = Split("test", [Record(Path(f"{n}.jpg"), n, ("a man",), "test") for n in (7, 8)])
+    >>> pictures = np.zeros((2, 3, 8, 8), np.uint8)
+    >>> table = cross_evaluate({"ideal": Ideal()}, {"own": split}, images=pictures)
+    >>> table.loc["ideal"].shape
+    (2, 5)
     """
     known: dict[tuple[str, str], pd.DataFrame] = {}
     for model, split in product(models, splits):

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Hit(cards.Card):
-    """One picture of a ranked list."""
+    """One picture of a ranked list.
+
+    >>> Hit(1, Path("cam_a/1.jpg"), "cam_a/1.jpg", score=0.7, person_id=7).name
+    'cam_a/1.jpg'
+    """
 
     camera: int | None = None
     row: int = -1

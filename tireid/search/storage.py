@@ -43,7 +43,11 @@ VERIFIED = 64 * 2**20
 
 
 class GalleryError(ValueError):
-    """A saved gallery that is damaged, incomplete, or of another model."""
+    """A saved gallery that is damaged, incomplete, or of another model.
+
+    >>> issubclass(GalleryError, ValueError)
+    True
+    """
 
 
 class Header(BaseModel):

@@ -22,7 +22,12 @@ MARKERS = "osD^vPX*"
 
 @dataclass(frozen=True)
 class Plane:
-    """The two directions along which features vary most."""
+    """The two directions along which features vary most.
+
+    >>> plane = Plane.of(np.array([[0, 0, 0], [4, 0, 0], [0, 2, 0.0]]))
+    >>> plane.share.round(2).tolist()
+    [0.86, 0.14]
+    """
 
     centre: Floats
     """(D,), the mean feature."""
@@ -111,7 +116,12 @@ def ellipse_patch(mean: npt.ArrayLike, covariance: npt.ArrayLike, deviations: fl
 
 @dataclass(frozen=True)
 class Cloud:
-    """Points of one modality in a plane."""
+    """Points of one modality in a plane.
+
+    >>> cloud = Cloud(np.array([[0, 0], [2, 0], [9, 9.0]]), np.array([7, 7, 8]))
+    >>> cloud.gaussian(7)[0].tolist()
+    [1.0, 0.0]
+    """
 
     points: Array
     """(N, 2)"""
@@ -153,6 +163,12 @@ def plot_gaussians(
 
     Raises:
         ValueError: one of `people` is not among `person_ids`, or `variance` is no matrix of finite numbers.
+
+    >>> from matplotlib.figure import Figure
+    >>> rows = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1.0]])
+    >>> axes = plot_gaussians(Plane.of(rows), rows, 0.1 * np.ones((3, 3)), [7, 7, 8], Figure().add_subplot(), [7])
+    >>> len(axes.patches)  # the ellipse of person 7
+    1
     """
     to_rgba = require("matplotlib.colors", "notebooks").to_rgba
     points, ids = plane.project(features), np.asarray(person_ids)
@@ -185,6 +201,12 @@ def people_in_plane(
     """Both modalities, everybody in grey and `people` in colour with an ellipse for each modality of each.
 
     Pictures are dots with a full line, captions crosses with a dashed one. `colours` default to the axes' cycle.
+
+    >>> from matplotlib.figure import Figure
+    >>> cloud = Cloud(np.array([[0, 0], [2, 1], [9, 9.0]]), np.array([7, 7, 8]))
+    >>> axes = people_in_plane(cloud, cloud, [7], Figure().add_subplot())
+    >>> len(axes.patches)  # an ellipse of the pictures, one of the captions
+    2
     """
     to_rgba = require("matplotlib.colors", "notebooks").to_rgba
     for cloud, marker, name, dash in ((images, "o", "pictures", "-"), (texts, "x", "captions", "--")):

@@ -35,7 +35,14 @@ STYLE = Path(__file__).with_name("tireid.mplstyle")
 
 @contextmanager
 def plot_style() -> Iterator[None]:
-    """The project's look, for the figures drawn inside the block."""
+    """The project's look, for the figures drawn inside the block.
+
+    >>> import matplotlib.pyplot as plt
+    >>> with plot_style():
+    ...     print(plt.rcParams["axes.spines.top"])
+    ...
+    False
+    """
     with require("matplotlib.style", "notebooks").context(STYLE):
         yield
 
@@ -122,7 +129,13 @@ def bars(table: pd.DataFrame, axes: Axes, order: Sequence[str] | None = None, y:
 def plot_similarities(
     positive: npt.ArrayLike, negative: npt.ArrayLike, axes: Axes, target: float | None = None, bins: int = 50
 ) -> Axes:
-    """Histograms (densities) of cosines of positive and of negative pairs, and a line at `target` if given."""
+    """Histograms (densities) of cosines of positive and of negative pairs, and a line at `target` if given.
+
+    >>> from matplotlib.figure import Figure
+    >>> axes = plot_similarities([0.7, 0.8], [0.1, 0.2, 0.3], Figure().add_subplot())
+    >>> axes.get_xlabel()
+    'cosine of image and text'
+    """
     edges = np.linspace(-1, 1, bins + 1).tolist()
     styles = (("negative pairs", negative, "C3", "//"), ("positive pairs", positive, "C0", ""))
     for label, values, colour, hatch in styles:
@@ -166,6 +179,11 @@ def attention_overlay(picture: Array, attention: Array, axes: Axes, highest: flo
 
     Raises:
         ValueError: other shapes.
+
+    >>> from matplotlib.figure import Figure
+    >>> drawn = attention_overlay(np.zeros((96, 32, 3), np.uint8), np.eye(4, 2), Figure().add_subplot())
+    >>> drawn.get_array().shape
+    (4, 2)
     """
     if picture.ndim != 3 or picture.shape[2] != 3 or attention.ndim != 2:
         raise ValueError(f"expected a picture (H, W, 3) and attention (h, w), got {picture.shape}, {attention.shape}")

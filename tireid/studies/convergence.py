@@ -29,6 +29,14 @@ def convergence(results: Results, column: str = VALIDATION, last: float = LAST, 
 
     Raises:
         ValueError: no run was validated.
+
+    >>> from tireid.studies import Results, Study
+    >>> index = pd.MultiIndex.from_product([["full"], [1]], names=["arm", "seed"])
+    >>> none, runs = pd.DataFrame(), pd.DataFrame(index=index)
+    >>> history = pd.DataFrame({"arm": "full", "seed": 1, "step": [1, 3, 4], VALIDATION: [10.0, 50.0, 50.2]})
+    >>> results = Results(Study("ablation", "a.ipynb", ()), runs, none, history, none)
+    >>> convergence(results).round(1).to_dict("records")
+    [{'before': 50.0, 'end': 50.2, 'gain': 0.2, 'flat': True}]
     """
     if column not in results.history or results.history[column].isna().all():
         raise ValueError(f"the runs have no validation: their history lacks {column}")
@@ -47,6 +55,11 @@ def readable_convergence(table: pd.DataFrame, enough: float = ENOUGH) -> pd.Data
     """:func:`convergence` as text, a row per arm: means over its seeds, and whether that of the gain is below `enough`.
 
     One seed's gain is a difference of two noisy figures: the mean says more than any of them.
+
+    >>> index = pd.MultiIndex.from_tuples([("full", 1), ("full", 2)], names=["arm", "seed"])
+    >>> figures = {"before": [50.0, 51], "end": [50.2, 51.4], "gain": [0.2, 0.4], "flat": True}
+    >>> readable_convergence(pd.DataFrame(figures, index)).loc["full"].to_list()
+    ['50.5', '50.8', '+0.3', '+0.2 to +0.4', '2 of 2', 'yes']
     """
     rows = {}
     for arm, runs in table.groupby(level="arm", sort=False):

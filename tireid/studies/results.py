@@ -22,7 +22,12 @@ class MixedConfigurationsError(ValueError):
 
 @dataclass(frozen=True)
 class Results:
-    """What the finished tasks of a study left, as tables with the columns `arm` and `seed`."""
+    """What the finished tasks of a study left, as tables with the columns `arm` and `seed`.
+
+    >>> none = pd.DataFrame()
+    >>> print(Results(Study("ablation", Path("05.ipynb"), ()), none, none, none, none))
+    ablation: 0 of 0 runs are there
+    """
 
     study: Study
     runs: pd.DataFrame = field(repr=False)

@@ -127,7 +127,11 @@ def key_of(notebook: str, parameters: Mapping[str, Any], source: str, parts: Map
 
 @dataclass(frozen=True)
 class Study:
-    """All tasks of a study, arm by arm within each seed: an interrupted one has whole comparisons first."""
+    """All tasks of a study, arm by arm within each seed: an interrupted one has whole comparisons first.
+
+    >>> Study("ablation", Path("05.ipynb"), (Task("full", 1, Path("05.ipynb"), {"seed": 1}),)).arms
+    ['full']
+    """
 
     name: str
     notebook: Path

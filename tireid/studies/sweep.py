@@ -28,7 +28,12 @@ ATTEMPTS = 2
 
 @dataclass(frozen=True)
 class Sweep:
-    """A study after its tasks were run, as far as they go."""
+    """A study after its tasks were run, as far as they go.
+
+    >>> sweep = Sweep(Study("ablation", Path("05.ipynb"), ()), Path("runs"), Path("results"), ())
+    >>> print(sweep)
+    ablation: 0 done, 0 skipped, 0 failed
+    """
 
     study: Study
     runs: Path

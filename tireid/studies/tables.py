@@ -116,6 +116,13 @@ def cost(results: Results, baseline: str | None = None) -> pd.DataFrame:
     """What the arms cost: mean and standard deviation over seeds of the columns of :data:`COSTS` that the runs have.
 
     Rows are arms, columns (figure, "mean" or "std"); with `baseline` also (figure, "times"), the mean over its own.
+
+    >>> from tireid.studies import Results, Study
+    >>> index = pd.MultiIndex.from_product([["full", "half"], [1, 2]], names=["arm", "seed"])
+    >>> none, runs = pd.DataFrame(), pd.DataFrame({"train_seconds": [60, 80, 30, 40]}, index)
+    >>> table = cost(Results(Study("ablation", "a.ipynb", ()), runs, none, none, none), baseline="full")
+    >>> table["seconds of training", "times"].to_dict()
+    {'full': 1.0, 'half': 0.5}
     """
     known = [name for name in COSTS if name in results.runs]
     groups = results.runs[known].astype(float).groupby(level="arm", sort=False)
@@ -201,7 +208,13 @@ def readable_comparisons(table: pd.DataFrame, digits: int = 1) -> pd.DataFrame:
 
 
 def readable_cost(table: pd.DataFrame) -> pd.DataFrame:
-    """A :func:`cost` as text: "mean ± standard deviation" and the factor over the baseline where there is one."""
+    """A :func:`cost` as text: "mean ± standard deviation" and the factor over the baseline where there is one.
+
+    >>> columns = pd.MultiIndex.from_product([["seconds of training"], ["mean", "std", "times"]])
+    >>> table = pd.DataFrame([[35.0, 7.0, 0.5]], ["half"], columns)
+    >>> readable_cost(table).loc["half", "seconds of training"]
+    '35 ± 7 (x 0.50)'
+    """
     rows: dict[str, dict[str, str]] = {}
     for name in dict.fromkeys(table.columns.get_level_values(0)):
         for arm, row in table[name].to_dict("index").items():
@@ -211,7 +224,12 @@ def readable_cost(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def reading(table: pd.DataFrame, alpha: float = ALPHA) -> str:
-    """:func:`comparisons` in sentences, one a line: which arm is ahead after Holm's correction, and which is not."""
+    """:func:`comparisons` in sentences, one a line: which arm is ahead after Holm's correction, and which is not.
+
+    >>> row = {"metric": "test/best/t2i/R@1", "arm": "half", "baseline": "full", "difference": -2.0}
+    >>> print(reading(pd.DataFrame([row | {"low": -3.0, "high": -1.0, "p_holm": 0.01}])))
+    R@1: half is behind full: −2.0 (−3.0 to −1.0), Holm's p 0.010
+    """
     lines = []
     for row in _records(table):
         figures = f"{number(row['difference'], 1, '+')} {_range(row, 1, '+')}, Holm's p {_p(row['p_holm'])}"

@@ -12,7 +12,16 @@ from tireid.options import Config
 def build_sampler(
     config: Config, split: Split, rank: int = 0, world_size: int = 1
 ) -> PKBatchSampler | RandomBatchSampler:
-    """The batches that `config.sampler` describes, over the pairs of `split`."""
+    """The batches that `config.sampler` describes, over the pairs of `split`.
+
+    >>> from pathlib import Path
+    >>> from tireid.data import Record
+    >>> people = [Record(Path(f"{n}.jpg"), n // 4, ("a man",), "train") for n in range(16)]
+    >>> config = Config.preset("paper", sampler={"batch_size": 8, "pairs_per_person": 2})
+    >>> sampler = build_sampler(config, Split("train", people))
+    >>> len(next(iter(sampler)))
+    8
+    """
     options = config.sampler
     if options.kind == "random":
         return RandomBatchSampler(

@@ -15,7 +15,11 @@ SELECTION_METRIC = "t2i/R@1"
 
 
 class TrainingError(RuntimeError):
-    """Training cannot start or go on; what was computed so far stays on disk."""
+    """Training cannot start or go on; what was computed so far stays on disk.
+
+    >>> issubclass(TrainingError, RuntimeError)
+    True
+    """
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,11 @@ class TrainingRun:
     `metrics` is flat: `test/best/t2i/R@1`, `test/last/...`, `val/best/...` in percent, `best_epoch`, `steps`,
     `train_seconds`, `samples_per_second`, `peak_memory_mib` (of the GPU, else of the process; absent where the system
     does not say), and `selection`, the words that say how the best checkpoint was chosen.
+
+    >>> from tireid import Config
+    >>> run = TrainingRun(Path("runs/a"), Config.preset("paper"), {"test/best/t2i/R@1": 61.5}, pd.DataFrame())
+    >>> run.metrics["test/best/t2i/R@1"], run.checkpoint.name
+    (61.5, 'best')
     """
 
     output_dir: Path
