@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -69,12 +70,14 @@ def test_no_process_outlives_its_launcher(data: Dataset, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("free", "batch", "pairs", "processes"), [(1, 64, 2, 1), (8, 64, 2, 4), (4, 6, 2, 3), (2, 6, 3, 2)]
+    ("free", "gigabytes", "batch", "pairs", "processes"),
+    [(1, 64, 64, 2, 1), (8, 64, 64, 2, 4), (4, 64, 6, 2, 3), (2, 64, 6, 3, 2), (8, 8, 64, 2, 2), (8, 1, 64, 2, 1)],
 )
-def test_without_a_number_every_process_gets_whole_groups(
-    free: int, batch: int, pairs: int, processes: int, monkeypatch: pytest.MonkeyPatch
+def test_without_a_number_every_process_gets_whole_groups_and_memory(
+    free: int, gigabytes: int, batch: int, pairs: int, processes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(launching, "processors", lambda: free)
+    monkeypatch.setattr(launching, "virtual_memory", lambda: SimpleNamespace(total=gigabytes * 2**30))
     options = [f"sampler.batch_size={batch}", f"sampler.pairs_per_person={pairs}"]
     assert launching._fitting(Config.preset("paper").override(options)) == processes

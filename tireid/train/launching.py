@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from psutil import virtual_memory
 
 from tireid.basics.arguments import WHOLE, checked
 from tireid.basics.files import write_json
@@ -23,8 +24,8 @@ from tireid.options import Config
 from tireid.train.loop import TrainingError, TrainingRun, train
 
 REQUEST, ERROR = "request.json", "error: "
-MOST = 4
-"""Processes without a GPU: each holds PyTorch and all pictures."""
+MOST, BYTES = 4, 3 * 2**30
+"""Processes without a GPU, and the memory that the machine must have for each: it holds PyTorch and all pictures."""
 
 
 @checked(processes=WHOLE)
@@ -33,9 +34,10 @@ def train_in_processes(
 ) -> TrainingRun:
     """Like :func:`tireid.train`, with `processes` processes started by `torchrun`; one trains in here.
 
-    0 stands for one per GPU. Without a GPU it is one per processor, up to four: a small model uses two processors
-    better as two processes than as two threads of one. The log is kept in `output_dir/train.log`. Run it again to go on
-    after the last whole epoch. Other numbers of processes augment other pictures, so their figures differ a little.
+    0 stands for one per GPU. Without a GPU it is one per processor, up to four, if there are 3 GB for each: a small
+    model uses two processors better as two processes than as two threads of one. The log is kept in
+    `output_dir/train.log`. Run it again to go on after the last whole epoch. Other numbers of processes augment other
+    pictures, so their figures differ a little.
 
     Raises:
         TrainingError: a process failed; with its error, or the end of the log.
@@ -57,7 +59,7 @@ def _fitting(config: Config) -> int:
     """As many as there are GPUs, or as are free, so that each gets the same number of whole groups of pairs."""
     pairs = config.resolved().sampler
     group = pairs.pairs_per_person if pairs.kind == "pk" else 1
-    most = torch.cuda.device_count() or min(MOST, processors())
+    most = torch.cuda.device_count() or min(MOST, processors(), virtual_memory().total // BYTES)
     return max((count for count in range(1, most + 1) if pairs.batch_size % (count * group) == 0), default=1)
 
 
