@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return COMMANDS.run(arguments)
 
 
+PEOPLE = {"nargs": 3, "metavar": ("TRAIN", "VAL", "TEST"), "help": "how many to train on, select on, test on"}
 MODEL_HELP = "a bundled model (tiny-street or tiny), a folder, a hub id of a CLIP model, or an IRRA .pth"
 TOKENIZER = argument("--tokenizer", type=name_or_path, help="of a model whose file has none: a folder or a vocabulary")
 DATASET_HELP = f"{', '.join(DATASETS)}, or a .csv or folder of your own"
@@ -121,7 +122,7 @@ def _check_data(options: Options) -> int:
     argument("root", type=path, help="folder to write the data set's folder into"),
     argument("--layout", default="CUHK-PEDES", choices=LAYOUTS, help="whose format"),
     argument("--style", default="street", choices=("street", "studio", "night"), help="of the people"),
-    argument("--people", type=int, nargs=3, default=(1000, 100, 200), metavar=("TRAIN", "VAL", "TEST")),
+    argument("--people", type=int, default=(1000, 100, 200), **PEOPLE),
     argument("--seed", type=int, default=0, help="other people for another seed"),
 )
 def _generate(options: Options) -> None:
@@ -170,7 +171,7 @@ def _evaluate(options: Options) -> None:
     TOKENIZER,
     argument("--half", action="store_true", help="keep features in float16: half the size"),
     argument("--graph", action="store_true", help="make the graph of `tireid search --approximate` too"),
-    argument("--shards", type=int, default=0, help="parts, for more than one memory holds (default: as it is, or one)"),
+    argument("--shards", type=int, default=0, help="parts, made one by one (default: those that it has, or one)"),
     *JOBS,
 )
 def _index(options: Options) -> None:
