@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from tireid.runner.run import RunResult
 from tireid.studies import store as module
-from tireid.studies.store import PACK, Record, Store, _decoded, _encoded
+from tireid.studies.record import Record
+from tireid.studies.store import PACK, Store, _decoded, _encoded
 from tireid.studies.study import Task
 
 SOURCE = "0123456789ab"

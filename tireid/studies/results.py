@@ -10,7 +10,8 @@ import pandas as pd
 
 from tireid.options import Config, ConfigError
 from tireid.runner.metrics import flat
-from tireid.studies.store import Record, Store
+from tireid.studies.record import Record
+from tireid.studies.store import Store
 from tireid.studies.study import Study, Task
 
 Found = list[tuple[Task, Record]]

@@ -22,95 +22,25 @@ from __future__ import annotations
 
 import json
 import shutil
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import ValidationError
 
-from tireid.basics.files import atomic_path, read_json, replace_directory, write_json
-from tireid.basics.section import Strict, explain
-from tireid.studies.study import Task, key_of
+from tireid.basics.files import atomic_path, replace_directory
+from tireid.basics.section import Strict
+from tireid.studies.record import SHARED, UNITS, Record, naming
+from tireid.studies.study import Task
 
 if TYPE_CHECKING:
     from tireid.runner.run import RunResult
 
-TRAINING = "files/training"
-"""Where a notebook that trains puts its run, seen from the folder of the task."""
 PACK = "results.npz"
-SHARED = ("direction", "query", "person_id")
 Floats = npt.NDArray[np.float64]
-UNITS = {"first_rank": 1, "AP": 10_000}
-"""How many of the stored whole numbers make 1."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """What is kept of one finished task."""
-
-    task: dict[str, Any]
-    metrics: dict[str, Any]
-    provenance: dict[str, Any]
-    config: dict[str, Any] | None = None
-    history: pd.DataFrame | None = None
-    per_query: pd.DataFrame | None = None
-
-    def __post_init__(self) -> None:
-        if not (isinstance(self.task.get("notebook"), str) and isinstance(self.task.get("parameters"), dict)):
-            raise ValueError("its task has no notebook and parameters")
-        for name, needed in (("history", set[str]()), ("per_query", {*SHARED, *UNITS})):
-            table = getattr(self, name)
-            if table is not None and (not needed <= set(table.columns) or {"arm", "seed"} & set(table.columns)):
-                raise ValueError(f"the columns of its {name} are {list(table.columns)}")
-
-    @classmethod
-    def of(cls, task: Task, result: RunResult) -> Record:
-        """The small part of a finished run."""
-        training = result.output_dir / TRAINING
-        config, history, queries = (training / name for name in ("config.json", "history.csv", "per_query_best.csv"))
-        return cls(
-            {"notebook": task.notebook.name, "parameters": dict(task.parameters)},
-            result.metrics,
-            _without_places(result.provenance),
-            read_json(config) if config.is_file() else None,
-            _rounded(pd.read_csv(history)) if history.is_file() else None,
-            _shortened(pd.read_csv(queries)) if queries.is_file() else None,
-        )
-
-    @classmethod
-    def read(cls, folder: Path) -> Record:
-        """What :meth:`write` wrote. Raises ValueError naming a file that is damaged."""
-        task, metrics, provenance = (read_json(folder / f"{name}.json") for name in ("task", "metrics", "provenance"))
-        config = folder / "config.json"
-        tables = (_read_table(folder / f"{name}.csv") for name in ("history", "per_query"))
-        options = read_json(config) if config.is_file() else None
-        with _naming(folder):
-            return cls(task, metrics, provenance, options, *tables)
-
-    def write(self, folder: Path) -> None:
-        """Write the files that the module names into an empty folder."""
-        for name in ("task", "metrics", "provenance", "config"):
-            if (tree := getattr(self, name)) is not None:
-                write_json(folder / f"{name}.json", tree)
-        for name in ("history", "per_query"):
-            if (table := getattr(self, name)) is not None:
-                table.to_csv(folder / f"{name}.csv", index=False)
-
-    @property
-    def key(self) -> str:
-        """That of the task in a study whose notebook has the text that this run was made with."""
-        source = self.provenance.get("code_sha256") or self.provenance.get("source_sha256") or ""
-        return key_of(
-            Path(self.task["notebook"]).stem, self.task["parameters"], source, self.provenance.get("parts", {})
-        )
 
 
 class _Row(Strict):
@@ -124,17 +54,6 @@ class _Row(Strict):
     history: dict[str, list[Any]] | None
     per_query: tuple[int, int] | None
     """Number of the shared table, and the row in it."""
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """What goes wrong with a stranger's file becomes a ValueError that names it."""
-    try:
-        yield
-    except ValidationError as error:
-        raise ValueError(f"{path} is damaged: {explain(error)}") from error
-    except (ValueError, LookupError, TypeError, AttributeError, OSError, EOFError, BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
 
 
 class Store:
@@ -205,7 +124,7 @@ class Store:
         path = self.folder / PACK
         if not path.is_file():
             return {}
-        with _naming(path):
+        with naming(path):
             loaded = np.load(path, allow_pickle=False)
             if not isinstance(loaded, Mapping):
                 raise ValueError("it is no archive")
@@ -215,7 +134,7 @@ class Store:
     def _packed(self) -> dict[str, _Row]:
         if not self._file:
             return {}
-        with _naming(self.folder / PACK):
+        with naming(self.folder / PACK):
             rows = [_Row.model_validate_json(line) for line in self._array("runs").tobytes().splitlines()]
         return {row.key: row for row in rows}
 
@@ -226,7 +145,7 @@ class Store:
 
     def _unpacked(self, row: _Row) -> Record:
         queries = None
-        with _naming(self.folder / PACK):
+        with naming(self.folder / PACK):
             if row.per_query is not None:
                 table, number = row.per_query
                 columns = {name: self._array(f"{table}/{name}").tolist() for name in SHARED}
@@ -287,28 +206,3 @@ def _check_same(one: Record, other: Record, where: Path) -> None:
         same &= (first is None and second is None) or (first is not None and first.equals(second))
     if not same:
         raise ValueError(f"{where} cannot be packed without a loss; it stays as it is")
-
-
-def _read_table(path: Path) -> pd.DataFrame | None:
-    try:
-        return pd.read_csv(path) if path.is_file() else None
-    except ValueError as error:  # pandas' own errors are ValueErrors
-        raise ValueError(f"{path} is not a table, or damaged: {error}") from error
-
-
-def _without_places(provenance: dict[str, Any]) -> dict[str, Any]:
-    """Where a run was made says nothing about it."""
-    parameters = {name: value for name, value in provenance["parameters"].items() if name != "output_dir"}
-    changed = [name for name in provenance["changed"] if name != "output_dir"]
-    return provenance | {"parameters": parameters, "changed": changed}
-
-
-def _rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Floats to six significant digits: enough for a curve, half the size."""
-    floats = table.select_dtypes("float").columns
-    return table.assign(**{name: [float(f"{value:.6g}") for value in table[name]] for name in floats})
-
-
-def _shortened(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns that statistics need, AP to four decimals."""
-    return table[[*SHARED, *UNITS]].astype({"first_rank": "Int64"}).round({"AP": 4})
