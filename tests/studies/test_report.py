@@ -120,9 +120,10 @@ def store(results: Results, folder: Path) -> Path:
             target = folder / "results" / task.key
             target.mkdir(parents=True)
             asked = {"notebook": task.notebook.name, "parameters": dict(task.parameters)}
-            for name, tree in (("task", asked), ("metrics", results.runs.loc[(task.arm, task.seed)].to_dict())):
+            metrics = results.runs.loc[(task.arm, task.seed)].to_dict()
+            trees = {"task": asked, "metrics": metrics, "provenance": {"code_sha256": task.sources[0]}}
+            for name, tree in trees.items():
                 (target / f"{name}.json").write_text(json.dumps(tree), encoding="utf-8")
-            (target / "provenance.json").write_text("{}", encoding="utf-8")
             own = (results.per_query["arm"] == task.arm) & (results.per_query["seed"] == task.seed)
             results.per_query[own].drop(columns=["arm", "seed"]).to_csv(target / "per_query.csv", index=False)
     return study

@@ -35,11 +35,18 @@ def store(tmp_path: Path) -> tuple[Study, Path]:
         config = {"seed": task.seed, "uncertainty": {"alpha": alpha, "lam": 0.5}}
         (ran / "files/training").mkdir(parents=True)
         write_json(ran / "files/training/config.json", config)
-        provenance = {"parameters": {"output_dir": "x"}, "changed": ["output_dir"]}
+        provenance = {"parameters": {}, "changed": [], "code_sha256": task.sources[0]}
         made = RunResult(ran, ran / "book.ipynb", {}, {"R@1": 1.0}, provenance)
         kept = Store(tmp_path / "results").keep(task, made)
         assert read_json(kept / "config.json") == config
     return study, tmp_path / "results"
+
+
+def _trained_with(path: Path, config: dict[str, object]) -> None:
+    """Another configuration in a result, as if its run had had it."""
+    write_json(path, config)
+    task = read_json(path.with_name("task.json"))
+    write_json(path.with_name("task.json"), {name: value for name, value in task.items() if name != "files"})
 
 
 def test_one_arm_with_two_configurations_is_refused(store: tuple[Study, Path]) -> None:
@@ -54,16 +61,16 @@ def test_seeds_may_differ(store: tuple[Study, Path]) -> None:
     study, results = store
     path = results / study.tasks[1].key / "config.json"
     tree = read_json(path)
-    write_json(path, tree | {"uncertainty": {"alpha": 1.0, "lam": 0.5}})
+    _trained_with(path, tree | {"uncertainty": {"alpha": 1.0, "lam": 0.5}})
     assert load(study, results).runs.index.get_level_values("seed").tolist() == [1, 2]
 
 
 def test_an_option_newer_than_a_result_has_its_default_there(store: tuple[Study, Path]) -> None:
     study, results = store
     path = results / study.tasks[1].key / "config.json"
-    write_json(path, {"uncertainty": {"alpha": 1.0}})  # lam is not there, and 0.5 by default
+    _trained_with(path, {"uncertainty": {"alpha": 1.0}})  # lam is not there, and 0.5 by default
     assert len(load(study, results).runs) == 2
-    write_json(path, {"uncertainty": {"alpha": 1.0, "lam": 0.25}})
+    _trained_with(path, {"uncertainty": {"alpha": 1.0, "lam": 0.25}})
     with pytest.raises(MixedConfigurationsError, match=r"uncertainty\.lam was 0\.5 in .* and 0\.25 in"):
         load(study, results)
 

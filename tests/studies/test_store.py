@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -140,13 +141,55 @@ def test_two_packers_at_once_lose_nothing(kept: tuple[Path, list[Task]]) -> None
 @pytest.mark.parametrize("name", ["task.json", "metrics.json", "provenance.json", "config.json", "history.csv"])
 @pytest.mark.parametrize("content", [b"{", b"", b"\xff\xfe", b"[1]"])
 def test_a_damaged_file_is_named(kept: tuple[Path, list[Task]], name: str, content: bytes) -> None:
-    if name == "history.csv" and content in (b"{", b"[1]"):
-        pytest.skip("a table with one column")
     folder, tasks = kept
     path = folder / tasks[0].key / name
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"{tasks[0].key}.{name}"):
         Store(folder)[tasks[0]]
+
+
+NOT_ITS_OWN = {
+    "an edited figure": lambda one, other: _edit(one / "metrics.json", '"R@1": 0.0', '"R@1": 99.0'),
+    "an edited query": lambda one, other: _edit(one / "per_query.csv", ",0,", ",1,"),
+    "a row less": lambda one, other: (one / "history.csv").write_text("".join(_lines(one / "history.csv")[:-1])),
+    "metrics of another run": lambda one, other: shutil.copy(other / "metrics.json", one),
+    "queries of another run": lambda one, other: shutil.copy(other / "per_query.csv", one),
+    "a table that is gone": lambda one, other: (one / "per_query.csv").unlink(),
+    "no metrics": lambda one, other: (one / "metrics.json").unlink(),
+    "options that are gone": lambda one, other: (one / "config.json").unlink(),
+    "another run's folder": lambda one, other: (shutil.rmtree(one), shutil.copytree(other, one)),
+    "digests that are none": lambda one, other: _edit(one / "task.json", '"files": {', '"files": [], "old": {'),
+}
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines(keepends=True)
+
+
+@pytest.mark.parametrize("change", NOT_ITS_OWN.values(), ids=NOT_ITS_OWN)
+def test_what_is_not_the_runs_own_is_never_shown_nor_packed(kept: tuple[Path, list[Task]], change: Any) -> None:
+    folder, tasks = kept
+    change(folder / tasks[0].key, folder / tasks[1].key)
+    before = {path: path.read_bytes() for path in folder.rglob("*.*") if path.is_file()}
+    for use in (lambda store: store[tasks[0]], lambda store: store.pack(tasks)):
+        with pytest.raises(ValueError, match=f"{tasks[0].key}.* is damaged: "):
+            use(Store(folder))
+    assert {path: path.read_bytes() for path in before} == before
+    assert Store(folder)[tasks[1]].task["parameters"]["seed"] == 1
+
+
+def test_results_of_before_the_digests_are_read(kept: tuple[Path, list[Task]]) -> None:
+    folder, tasks = kept
+    file = folder / tasks[0].key / "task.json"
+    tree = json.loads(file.read_text())
+    assert set(tree.pop("files")) == {"config.json", "history.csv", "metrics.json", "per_query.csv", "provenance.json"}
+    file.write_text(json.dumps(tree))
+    assert Store(folder)[tasks[0]].task == tree
 
 
 @pytest.mark.parametrize("end", [0, 10, 400, -30])

@@ -13,15 +13,17 @@ from zipfile import BadZipFile
 import pandas as pd
 from pydantic import ValidationError
 
-from tireid.basics.files import read_json, write_json
+from tireid.basics.files import file_digest, read_json, write_json
 from tireid.basics.section import explain
-from tireid.studies.study import Task, key_of
+from tireid.studies.study import SOURCE_DIGITS, Task, key_of
 
 if TYPE_CHECKING:
     from tireid.runner.run import RunResult
 
 TRAINING = "files/training"
 """Where a notebook that trains puts its run, seen from the folder of the task."""
+TASK = "task.json"
+FILES = ("config.json", "history.csv", "metrics.json", "per_query.csv", "provenance.json")
 SHARED = ("direction", "query", "person_id")
 UNITS = {"first_rank": 1, "AP": 10_000}
 """How many of the stored whole numbers make 1."""
@@ -63,7 +65,9 @@ class Record:
     @classmethod
     def read(cls, folder: Path) -> Record:
         """What :meth:`write` wrote. Raises ValueError naming a file that is damaged."""
-        task, metrics, provenance = (read_json(folder / f"{name}.json") for name in ("task", "metrics", "provenance"))
+        task = read_json(folder / TASK)
+        _check_files(folder, task.pop("files", None))
+        metrics, provenance = (read_json(folder / f"{name}.json") for name in ("metrics", "provenance"))
         config = folder / "config.json"
         tables = (_read_table(folder / f"{name}.csv") for name in ("history", "per_query"))
         options = read_json(config) if config.is_file() else None
@@ -72,20 +76,25 @@ class Record:
 
     def write(self, folder: Path) -> None:
         """Write the files that the module names into an empty folder."""
-        for name in ("task", "metrics", "provenance", "config"):
+        for name in ("metrics", "provenance", "config"):
             if (tree := getattr(self, name)) is not None:
                 write_json(folder / f"{name}.json", tree)
         for name in ("history", "per_query"):
             if (table := getattr(self, name)) is not None:
                 table.to_csv(folder / f"{name}.csv", index=False)
+        write_json(folder / TASK, {**self.task, "files": _digests(folder)})
 
     @property
     def key(self) -> str:
         """That of the task in a study whose notebook has the text that this run was made with."""
-        source = self.provenance.get("code_sha256") or self.provenance.get("source_sha256") or ""
-        return key_of(
-            Path(self.task["notebook"]).stem, self.task["parameters"], source, self.provenance.get("parts", {})
-        )
+        parts = self.provenance.get("parts", {})
+        return key_of(Path(self.task["notebook"]).stem, self.task["parameters"], self.code, parts)
+
+    @property
+    def code(self) -> str:
+        """The start of the hash of the notebook's text."""
+        whole = self.provenance.get("code_sha256") or self.provenance.get("source_sha256") or ""
+        return str(whole)[:SOURCE_DIGITS]
 
 
 @contextmanager
@@ -97,6 +106,22 @@ def naming(path: Path) -> Iterator[None]:
         raise ValueError(f"{path} is damaged: {explain(error)}") from error
     except (ValueError, LookupError, TypeError, AttributeError, OSError, EOFError, BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {name: file_digest(folder / name) for name in FILES if (folder / name).is_file()}
+
+
+def _check_files(folder: Path, written: object) -> None:
+    """Each is as it was written; of older results nobody knows."""
+    known = written if isinstance(written, dict) else {}
+    found = _digests(folder) if written is not None else {}
+    for name in FILES:
+        if found.get(name) != known.get(name):
+            raise ValueError(
+                f"{folder / name} is damaged: changed since the run left it, of another run, or missing. Bring "
+                f"it back from a copy, or delete {folder} and sweep again"
+            )
 
 
 def _read_table(path: Path) -> pd.DataFrame | None:

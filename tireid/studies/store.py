@@ -4,7 +4,7 @@
 
     results/
       <task.key>/
-        task.json         notebook and parameters
+        task.json         notebook and parameters, and the digests of the other files
         metrics.json      what the notebook displayed
         config.json       of its training, where it trained: every option, defaults included
         history.csv       of its training, where it trained: a row per logged step
@@ -33,7 +33,7 @@ import pandas as pd
 
 from tireid.basics.files import atomic_path, replace_directory
 from tireid.basics.section import Strict
-from tireid.studies.record import SHARED, UNITS, Record, naming
+from tireid.studies.record import SHARED, TASK, UNITS, Record, naming
 from tireid.studies.study import Task
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Store:
         return self._key(task) is not None
 
     def __len__(self) -> int:
-        return len(self._packed.keys() | {path.parent.name for path in self.folder.glob("*/task.json")})
+        return len(self._packed.keys() | {path.parent.name for path in self.folder.glob(f"*/{TASK}")})
 
     def __getitem__(self, task: Task) -> Record:
         """What is kept of `task`; KeyError where nothing is, ValueError naming a file that is damaged."""
@@ -80,7 +80,13 @@ class Store:
         if key is None:
             raise KeyError(f"{self.folder} holds no result of {task}")
         folder = self.folder / key
-        return Record.read(folder) if (folder / "task.json").is_file() else self._unpacked(self._packed[key])
+        record = Record.read(folder) if (folder / TASK).is_file() else self._unpacked(self._packed[key])
+        if record.key != key:
+            raise ValueError(
+                f"{self.where(task)} is damaged: it holds, in place of {task}, another run: {record.task}, code "
+                f"{record.code}. Bring it back from a copy, or delete it and sweep again"
+            )
+        return record
 
     def where(self, task: Task) -> Path:
         """The folder or the packed file that holds `task`."""
@@ -100,10 +106,11 @@ class Store:
         """
         from filelock import FileLock
 
-        keys = [key for task in tasks if (key := self._key(task)) and (self.folder / key).is_dir()]
+        there = {key: task for task in tasks if (key := self._key(task)) and (self.folder / key).is_dir()}
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / ".pack.lock"):
-            before, fresh = Store(self.folder), {key: Record.read(self.folder / key) for key in dict.fromkeys(keys)}
+            before = Store(self.folder)
+            fresh = {key: before[task] for key, task in there.items()}
             packed = {record.key: record for record in map(before._unpacked, before._packed.values())}
             packed |= {record.key: record for record in fresh.values()}
             if fresh:
@@ -117,7 +124,7 @@ class Store:
 
     def _key(self, task: Task) -> str | None:
         """The first of the keys that `task` may go by under which something lies here."""
-        return next((k for k in task.keys if (self.folder / k / "task.json").is_file() or k in self._packed), None)
+        return next((k for k in task.keys if (self.folder / k / TASK).is_file() or k in self._packed), None)
 
     @cached_property
     def _file(self) -> Mapping[str, Any]:

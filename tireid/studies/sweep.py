@@ -170,5 +170,8 @@ class _Run(Work[Task]):
                 return Outcome(self.task, "failed", seconds, f"{result.error}; notebook: {result.notebook}")
             if result.provenance.get("parts", {}) != dict(self.task.parts):
                 return Outcome(self.task, "failed", seconds, "code from outside changed since the study was read")
+            if not result.provenance["code_sha256"].startswith(self.task.sources[0]):
+                message = f"{self.task.notebook.name} changed since the study was read"
+                return Outcome(self.task, "failed", seconds, message)
             Store(self.store).keep(self.task, result)
             return Outcome(self.task, "done", seconds)
