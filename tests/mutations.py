@@ -320,4 +320,18 @@ MUTATIONS = [
         "if before.get(part, code[part]) != code[part] and not before]:",
         "parts/test_outside.py::test_source_and_trust_of_a_run",
     ),
+    Mutation(
+        "a step back empties the basket",
+        "demo/address.py",
+        '{} if loaded else {"basket": self._store.view.basket}',
+        "{}",
+        "demo/test_address.py::test_going_back_leaves_the_basket",
+    ),
+    Mutation(
+        "Escape forgets what is searched with",
+        "demo/escape.py",
+        'return {"hit": ""}',
+        'return {"picture": ""}',
+        "demo/test_address.py::test_escape_goes_on_searching_with_a_picture",
+    ),
 ]
