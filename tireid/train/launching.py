@@ -85,7 +85,7 @@ def _follow(command: list[str], log: Path, processes: int) -> None:
         )
         stack.enter_context(process)
         assert process.stdout is not None
-        stack.callback(process.terminate)  # also for an interrupt of the cell
+        stack.callback(_end, process)  # also for an interrupt of the cell, which may be run again at once
         bar = stack.enter_context(Progress(1, f"train, {processes} processes"))
         for line in process.stdout:
             written.write(line)
@@ -96,3 +96,8 @@ def _follow(command: list[str], log: Path, processes: int) -> None:
     if status:
         told = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)] or lines[-15:]
         raise TrainingError(f"training on {processes} processes failed (exit {status}):\n" + "".join(told))
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    process.wait()
