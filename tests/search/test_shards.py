@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -170,3 +172,29 @@ def test_graphs_of_shards_are_walked_together(tmp_path):
         assert all(hit.score == scores[hit.name] for hit in near)
         found += len({hit.name for hit in exact} & {hit.name for hit in near})
     assert found >= 190
+
+
+def test_folders_that_are_not_searched_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, other = tmp_path / "crops", tmp_path / "other"
+    for place in (folder / "a", folder / "b", other):
+        place.mkdir(parents=True)
+        (place / "x.png").touch()
+    (folder / "link").symlink_to(other)
+    (folder / ".hidden").symlink_to(other)
+    with pytest.warns(UserWarning, match=r"1 of the folders are not searched, .* the first is .*crops/link: "):
+        assert find_pictures(folder) == [folder / "a/x.png", folder / "b/x.png"]
+    scan = os.scandir
+
+    def forbidden(path: str) -> object:
+        if str(path).endswith("/b"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    with pytest.warns(UserWarning, match=r"2 of the folders are not searched, .* the first is .*crops/b: "):
+        assert find_pictures(folder) == [folder / "a/x.png"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert find_pictures(folder / "a") == [folder / "a/x.png"]
+        with pytest.raises(FileNotFoundError, match="no pictures in"):
+            find_pictures(folder, recursive=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from tireid.basics.arguments import COUNT, WHOLE, Kind, checked
+from tireid.basics.terminal import printable
 from tireid.data.images import ImageError, load_image, open_image
 
 THREADS = min(8, os.cpu_count() or 1)
@@ -62,7 +64,8 @@ def find_pictures(
     """Pictures in a folder, sorted by path; hidden files and folders and ``__MACOSX`` are ignored.
 
     Args:
-        folder: where to look; links to other folders are not followed.
+        folder: where to look; a warning counts the folders below that are links, which are not followed, or that
+            cannot be listed.
         recursive: see :class:`Which`.
         patterns: see :class:`Which`.
         share: see :class:`Which`.
@@ -75,9 +78,10 @@ def find_pictures(
     if not root.is_dir():
         raise NotADirectoryError(f"{root} is not a folder")
     wanted, (shard, of) = [patterns] if isinstance(patterns, str) else patterns, share
-    found = []
-    for place, folders, files in os.walk(root):
+    found, closed = [], list[str]()
+    for place, folders, files in os.walk(root, onerror=lambda error: closed.append(str(error.filename))):
         folders[:] = [name for name in folders if not _ignored(name)] if recursive else []
+        closed.extend(path for name in folders if os.path.islink(path := f"{place}/{name}"))  # noqa: PTH114
         for name in files:
             path = Path(place, name)
             relative = path.relative_to(root).as_posix()
@@ -87,6 +91,12 @@ def find_pictures(
                 continue
             if any(fnmatchcase(relative, pattern) or fnmatchcase(name, pattern) for pattern in wanted):
                 found.append((relative, path))
+    if closed:
+        warnings.warn(
+            f"{root}: {len(closed)} of the folders are not searched, since they are links or cannot be listed; the "
+            f"first is {printable(min(closed))}: put the folder itself there, or index it on its own",
+            stacklevel=3,
+        )
     if not found:
         below = " or the folders below it" if recursive else ""
         matching = "" if wanted == ["*"] else f" that match {wanted}"
