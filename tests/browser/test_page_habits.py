@@ -88,6 +88,17 @@ def test_escape_closes_the_innermost_and_gives_the_focus_back(seen: Page) -> Non
     seen.page.keyboard.press("Escape")
     seen.until("() => !document.querySelector('.tireid-section.mod-active')")
     assert seen.page.evaluate(FOCUSED) == "Why"
+    seen.button("Map").click()
+    seen.demo.locator(".tireid-map").focus()
+    seen.page.keyboard.press("ArrowRight")
+    seen.demo.locator(".tireid-map [role=status]").wait_for(timeout=60 * SECONDS)
+    seen.page.keyboard.press("Escape")
+    seen.until("() => document.querySelector('.tireid-map [role=status]').hidden")
+    assert seen.demo.locator(".tireid-section.mod-active").inner_text().endswith("Map")
+    seen.demo.get_by_label("Description").focus()
+    seen.page.keyboard.press("Escape")
+    seen.until("() => !document.querySelector('.tireid-section.mod-active')")
+    assert seen.page.evaluate("() => document.activeElement.matches('.tireid-search input')"), "typing goes on"
 
 
 def test_a_file_beside_the_bar_does_not_replace_the_page(seen: Page) -> None:

@@ -63,6 +63,7 @@ def test_going_back_leaves_the_basket(demo: RetrievalDemo, gallery: Gallery) -> 
         ("text=blue&hit=..%2F..%2Fetc", "state['hit'] must be the name of a picture"),
         ("text=blue&level=NaN", "state['level'] must be"),
         ("text=blue&weight=1e999", "state['weight'] must be"),
+        ("text=blue&red", "unknown 'red'"),
         ("text=blue&__class__=1", "unknown '__class__'"),
     ],
 )
@@ -79,6 +80,11 @@ def test_what_is_no_address_changes_nothing(demo: RetrievalDemo, address: str) -
     assert "page's address" in demo.bar.message
     assert len(demo.bar.message) < 200
     assert demo.state == before
+
+
+def test_what_is_left_out_is_as_on_a_fresh_page(demo: RetrievalDemo, gallery: Gallery) -> None:
+    demo.state = {"text": "red", "picture": gallery.names[0], "panel": "why", "k": 3}
+    assert go(demo, "text=blue&picture=elsewhere.jpg&k=0") == "text=blue"
 
 
 def test_markup_in_an_address_stays_text(demo: RetrievalDemo) -> None:

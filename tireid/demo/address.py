@@ -51,17 +51,19 @@ class Address(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no ty
 
     def _show(self, address: str, kept: Mapping[str, Any]) -> None:
         asked = read(address)
-        values = {**plain(View()), **{key: value for key, value in asked.items() if key in KEYS}, **kept}
-        refused = [f"unknown {key[:60]!r}" for key in asked if key not in KEYS]
+        fresh = plain(View())
+        values = {**fresh, **{key: value for key, value in asked.items() if key in KEYS}, **kept}
+        refused = {key: f"unknown {key[:60]!r}" for key in asked if key not in KEYS}
         while True:
             try:
                 self._store.change(**values)
                 break
             except Refused as error:
-                refused.append(str(error))
-                del values[error.key]
+                refused.setdefault(error.key, str(error))
+                if values.pop(error.key) != fresh[error.key]:  # else it follows from another value
+                    values[error.key] = fresh[error.key]
         if refused:
-            raise ValueError(f"left out of the page's address: {'; '.join(refused)}")
+            raise ValueError(f"left out of the page's address: {'; '.join(refused.values())}")
 
 
 def written(values: Mapping[str, Any]) -> str:
@@ -85,7 +87,7 @@ def read(address: str) -> dict[str, Any]:
         raise ValueError(f"the page's address has {len(address):,} characters; it holds a view in at most {LONGEST:,}")
     fresh = plain(View())
     return {
-        key: value if isinstance(fresh.get(key), str) else _number(key, value)
+        key: value if isinstance(fresh.get(key, ""), str) else _number(key, value)
         for key, value in parse_qsl(address, keep_blank_values=True)
     }
 

@@ -81,7 +81,7 @@ function render({ model, el }) {
   svg.onpointercancel = () => { path = null; lasso.removeAttribute("d"); };
   el.onkeydown = (event) => {
     const way = ARROWS[event.key], from = pictures[shown] ?? [WIDTH / 2, HEIGHT / 2];
-    if (event.key === "Escape" && shown >= 0) { event.preventDefault(); hover(-1); }
+    if (event.key === "Escape") hover(-1);
     if (event.key === "Enter" && shown >= 0) model.send({ pick: shown });
     if (!way) return;
     event.preventDefault();
