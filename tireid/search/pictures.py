@@ -81,7 +81,7 @@ def find_pictures(
     found, closed = [], list[str]()
     for place, folders, files in os.walk(root, onerror=lambda error: closed.append(str(error.filename))):
         folders[:] = [name for name in folders if not _ignored(name)] if recursive else []
-        closed.extend(path for name in folders if os.path.islink(path := f"{place}/{name}"))  # noqa: PTH114
+        closed.extend(link for name in folders if os.path.islink(link := f"{place}/{name}"))  # noqa: PTH114
         for name in files:
             path = Path(place, name)
             relative = path.relative_to(root).as_posix()
