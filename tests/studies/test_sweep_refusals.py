@@ -13,8 +13,9 @@ from tests.studies.studies import made_up
 from tireid.experiments import sweep
 from tireid.studies.launcher import Outcome
 from tireid.studies.report import write_report
+from tireid.studies.store import Store
 from tireid.studies.study import Study, Task
-from tireid.studies.sweep import Sweep
+from tireid.studies.sweep import Sweep, _Run
 
 
 @pytest.mark.parametrize(
@@ -87,3 +88,16 @@ def test_a_baseline_without_runs_is_not_replaced_silently(tmp_path: Path) -> Non
     with pytest.raises(ValueError, match="there is no finished run of the arm 'first'"):
         write_report(whole, tmp_path, "first")
     assert "no finished run" not in write_report(found, tmp_path).read_text(encoding="utf-8")
+
+
+def test_a_notebook_that_was_edited_meanwhile_is_not_kept_as_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # which a run sets
+        monkeypatch.setenv(name, "1")
+    path = save(book(parameters("a: int = 1"), code("1")), tmp_path)
+    (task,) = Study.from_dict({"notebook": "book.ipynb"}, path).tasks
+    save(book(parameters("a: int = 1"), code("2")), tmp_path)
+    outcome = _Run(task, tmp_path / "runs", tmp_path / "results", 1, None)()
+    assert (outcome.status, outcome.message) == ("failed", "book.ipynb changed since the study was read")
+    assert task not in Store(tmp_path / "results")
