@@ -186,6 +186,17 @@ def test_a_folder_with_captions_becomes_a_data_set(tmp_path: Path) -> None:
     assert data.check().ok
 
 
+def test_folders_that_are_links_are_not_read_and_counted(tmp_path: Path) -> None:
+    for place in (tmp_path / "own", tmp_path / "other"):
+        picture(place / "a.png")
+        (place / "a.txt").write_text("a man")
+    (tmp_path / "own" / "more").symlink_to(tmp_path / "other")
+    (tmp_path / "own" / "round").symlink_to(".")
+    data = load_dataset(tmp_path / "own")
+    assert data.test.image_paths == [tmp_path / "own" / "a.png"]
+    assert any(note.startswith("2 folders are links and were not read") for note in data.notes)
+
+
 def test_a_folder_without_captions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match=r"no picture is in this folder. Fix: put name.txt"):
         load_dataset(tmp_path)

@@ -199,8 +199,8 @@ def _camera(cell: str) -> int:
 
 def _read_folder(folder: Path) -> OwnData:
     mended: Mended = Counter()
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
-    pictures = sorted(path for path in found if not _is_hidden(path.relative_to(folder)))
+    shown = [path for path in folder.rglob("*") if not _is_hidden(path.relative_to(folder))]
+    pictures = sorted(path for path in shown if path.suffix.lower() in PICTURES and path.is_file())
     texts = [path.with_suffix(".txt") for path in pictures]
     if not any(text.is_file() for text in texts):
         problem = "no picture has its captions beside it" if pictures else "no picture is in this folder"
@@ -212,6 +212,8 @@ def _read_folder(folder: Path) -> OwnData:
     notes = ["each picture is its own person"]
     notes += [f"{mended[REPEATED]} {REPEATED}"] if mended[REPEATED] else []
     without = sum(not record.captions for record in records)
+    links = sum(path.is_symlink() and path.is_dir() for path in shown)
+    notes += [f"{links} folders are links and were not read: put the folders themselves there"] if links else []
     notes += [f"{without} pictures have no caption; they are searched, and nobody asks for them"] if without else []
     if not any(record.split != "test" for record in records):
         notes.append("there are no folders train, val, test: everything is the test split")
