@@ -77,5 +77,7 @@ def test_masks_are_written_beside_the_same_pictures(tmp_path: Path) -> None:
     assert digest(write_dataset(folder.parent, masks=["test"], **options)) == more
     with pytest.raises(FileNotFoundError, match="masks="):
         read_garment_map(next((without / "imgs").rglob("*.jpg")))
+    with pytest.raises(FileNotFoundError, match="not of a generated data set"):
+        read_garment_map("elsewhere.jpg")
     with pytest.raises(ValueError, match="masks must name"):
         write_dataset(tmp_path / "bad", masks=["exam"], **options)

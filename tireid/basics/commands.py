@@ -93,7 +93,10 @@ class _Defaults(argparse.ArgumentDefaultsHelpFormatter):
     """Shows defaults that say something."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default in (None, False, []) else super()._get_help_string(action)
+        if isinstance(action.default, list | tuple):  # as it is typed
+            shown = " ".join(map(str, action.default))
+            return f"{action.help} (default: {shown})" if shown else action.help
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
 
 
 def argument(*names: str, **options: Any) -> Argument:
@@ -125,7 +128,7 @@ PAIRS: dict[str, Any] = {"nargs": 2, "action": "append", "default": [], "metavar
 JOBS = (
     argument("--jobs", type=int, default=1, help="tasks at a time"),
     argument("--threads", type=int, default=1, help="processor threads of each task"),
-    argument("--cluster", choices=("local", "slurm"), default="local", help="where"),
+    argument("--cluster", choices=("local", "slurm"), default="local", help="on this machine or by Slurm"),
     argument("--option", help="for submitit: --option slurm_partition gpu --option mem_gb 16", **PAIRS),
 )
 

@@ -53,8 +53,10 @@ def _recoloured(person: Person, part: str) -> list[Person]:
 
 
 def map_path(picture: Path) -> Path:
-    """``masks/a/b.png`` beside ``imgs/a/b.jpg``."""
-    imgs = next(parent for parent in picture.parents if parent.name == "imgs")
+    """``masks/a/b.png`` beside ``imgs/a/b.jpg``. Raises FileNotFoundError for a picture that lies elsewhere."""
+    imgs = next((parent for parent in picture.parents if parent.name == "imgs"), None)
+    if imgs is None:
+        raise FileNotFoundError(f"{picture} is not of a generated data set, whose pictures lie in a folder imgs/")
     return imgs.with_name("masks") / picture.relative_to(imgs).with_suffix(".png")
 
 
@@ -69,7 +71,7 @@ def read_garment_map(picture: str | Path) -> NDArray[np.uint8]:
     """Which of the `GARMENTS` covers each pixel (H, W) of a generated `picture`; 0 is none, 1 the first of them.
 
     Raises:
-        FileNotFoundError: the data set was generated without `masks` for this split.
+        FileNotFoundError: the data set was generated without `masks` for this split, or `picture` is not of such a set.
     """
     path = map_path(Path(picture))
     if not path.is_file():
