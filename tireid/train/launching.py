@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from psutil import virtual_memory
 
 from tireid.basics.arguments import WHOLE, checked
+from tireid.basics.extras import extra
 from tireid.basics.files import write_json
 from tireid.basics.parts import source, trust
 from tireid.basics.processes import processors
@@ -22,6 +22,9 @@ from tireid.basics.progress import Progress
 from tireid.data import Dataset
 from tireid.options import Config
 from tireid.train.loop import TrainingError, TrainingRun, train
+
+with extra("train"):
+    from psutil import virtual_memory
 
 REQUEST, ERROR = "request.json", "error: "
 MOST, BYTES = 4, 3 * 2**30
