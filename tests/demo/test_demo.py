@@ -451,7 +451,7 @@ def test_uploaded_pictures_are_searched(demo: RetrievalDemo) -> None:
 
 def photograph(demo: RetrievalDemo, name: str, content: bytes) -> None:
     """What the browser sends when a picture is dropped on the bar."""
-    demo.bar.photograph._handle_custom_msg({"name": name}, [memoryview(content)])
+    demo.bar.photograph._handle_custom_msg({"name": name, "others": []}, [memoryview(content)])
 
 
 def test_a_photograph_is_searched_with(demo: RetrievalDemo, gallery: Gallery, tmp_path: Path) -> None:
