@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 from tireid.basics.extras import MissingExtraError
@@ -54,10 +58,7 @@ class Commands:
         try:
             options = self.parser.parse_args(arguments)
             function: Function = options.function
-            # Before PyTorch, which imports it from C and there goes on after a Ctrl+C, with half of NumPy.
-            import numpy  # noqa: F401
-
-            with _plain_warnings():
+            with _plain_warnings(), _whole_imports():
                 return function(options) or 0
         except (ValueError, OSError, RuntimeError, MissingExtraError) as error:
             print(f"error: {one_line(error)}", file=sys.stderr)
@@ -76,6 +77,34 @@ def _plain_warnings() -> Iterator[None]:
         yield
     finally:
         warnings.formatwarning = usual
+
+
+@contextmanager
+def _whole_imports() -> Iterator[None]:
+    """A Ctrl+C while a module is imported ends the program at once, instead of raising KeyboardInterrupt there.
+
+    PyTorch imports NumPy from C++, which aborts on an exception, or swallows it and goes on with half a module. Nothing
+    is lost: files are written whole or not at all.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is _interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            os.write(2, b"interrupted\n")
+            os._exit(INTERRUPTED)
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 class _Parser(argparse.ArgumentParser):
