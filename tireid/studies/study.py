@@ -306,15 +306,16 @@ def _read(notebook: Path, path: Path) -> tuple[Mapping[str, Parameter], str]:
 
 def _check_tasks(tasks: Sequence[Task], declared: Mapping[str, Parameter], path: Path) -> None:
     seen: set[tuple[str, int | None]] = set()
+    asked: set[str] = set()
     for task in tasks:
         try:
             check_values(task.parameters, declared)
-            if (
-                not task.parts and (task.arm, None) not in seen
-            ):  # parts may not be trusted here; seeds differ in no option
+            # Seeds differ in no option, and parts may not be trusted here.
+            if task.arm not in asked and not task.parts:
                 check_options(task.parameters, declared)
+                asked.add(task.arm)
         except (ParameterError, ConfigError) as error:
             raise StudyError(f"study {path}: {task.notebook.name}, {task}: {error}") from error
         if (task.arm, task.seed) in seen:
             raise StudyError(f"study {path}: {task} is asked for twice: its runs would count twice")
-        seen |= {(task.arm, task.seed), (task.arm, None)}
+        seen.add((task.arm, task.seed))

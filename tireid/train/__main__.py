@@ -31,9 +31,11 @@ def main(folder: Path) -> int:
 
 
 def _data(name: str, root: str, records: list[dict[str, Any]]) -> Dataset:
-    changed = ({"image": Path(record["image"]), "captions": tuple(record["captions"])} for record in records)
-    read = (Record(**record | other) for record, other in zip(records, changed, strict=True))
-    return Dataset.of(name, Path(root), read)
+    return Dataset.of(name, Path(root), map(_record, records))
+
+
+def _record(plain: dict[str, Any]) -> Record:
+    return Record(**plain | {"image": Path(plain["image"]), "captions": tuple(plain["captions"])})
 
 
 def _end_with_launcher() -> None:
