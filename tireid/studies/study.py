@@ -305,8 +305,7 @@ def _read(notebook: Path, path: Path) -> tuple[Mapping[str, Parameter], str]:
 
 
 def _check_tasks(tasks: Sequence[Task], declared: Mapping[str, Parameter], path: Path) -> None:
-    seen: set[tuple[str, int | None]] = set()
-    asked: set[str] = set()
+    seen, asked = set[tuple[str, int | None]](), set[str]()
     for task in tasks:
         try:
             check_values(task.parameters, declared)
