@@ -1,0 +1,62 @@
+"""Ctrl+C while a command loads its libraries.
+
+`TIREID_INTERRUPTS=90 python -m pytest --slow -s --timeout=0 tests/test_interrupts.py` is the longer run.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize("module", ["numpy.lib", "torch.nn", "transformers.models.clip.modeling_clip"])
+def test_an_interrupt_while_libraries_are_loaded_ends_the_command(module: str, tmp_path: Path) -> None:
+    """PyTorch swallows one that comes while it imports NumPy, or aborts: later there would be a traceback or a dump."""
+    script = f"""
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+from tireid.cli import main
+sys.meta_path.insert(0, Interrupt())
+sys.exit(main(["search", {str(tmp_path)!r}, "a woman", "--model", "tiny"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+@pytest.mark.slow
+def test_an_interrupt_at_any_moment_of_a_start_ends_the_demo(tmp_path: Path) -> None:
+    pytest.importorskip("voila", reason="the page needs the extra `demo`")
+    moments = random.Random(0)
+    ends = Counter[tuple[int, str]]()
+    for number in range(int(os.environ.get("TIREID_INTERRUPTS", "8"))):
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "tireid", "demo", "--no-browser"],
+            env=os.environ | {"TIREID_CACHE": str(tmp_path / str(number))},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Started in the background, a shell's children ignore Ctrl+C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        assert demo.stdout is not None
+        demo.stdout.readline()  # the address: from here on a user may change her mind
+        time.sleep(moments.uniform(0, 2.5))
+        demo.send_signal(signal.SIGINT)
+        said = demo.communicate(timeout=60)[1]
+        ends[demo.returncode, said.strip().rpartition("\n")[2]] += 1
+    print(ends)
+    assert ends.keys() <= {(130, "interrupted"), (0, "")}  # 0 where the server ran already
