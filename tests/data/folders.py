@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +73,21 @@ def truncate(path: Path) -> None:
     """Cut off the last fifth of a file."""
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 4 // 5])
+
+
+@contextmanager
+def nested(folder: Path, depth: int) -> Iterator[None]:
+    """So many folders in each other, with a picture and its caption in the last one, until the block ends."""
+    here = Path.cwd()
+    try:
+        os.chdir(folder)
+        for _ in range(depth):
+            Path("a").mkdir()
+            os.chdir("a")
+        Image.new("RGB", (8, 24), "red").save("deep.png")
+        Path("deep.txt").write_text("a man")
+        os.chdir(here)
+        yield
+    finally:
+        os.chdir(here)
+        subprocess.run(["rm", "-rf", str(folder / "a")], check=True)  # Python's own removal gives up

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from tests.data.folders import truncate
 from tests.oracles.resize import resize_bilinear_antialias
@@ -32,6 +32,7 @@ from tireid.data import (
 )
 from tireid.data import cache as module
 from tireid.data.images import open_image, to_rgb, verify_image
+from tireid.data.walk import EXTENSIONS
 
 
 def write_pictures(folder: Path, number: int, size: tuple[int, int] = (40, 24)) -> list[Path]:
@@ -173,6 +174,29 @@ def test_transparent_pixels_are_white_and_opaque_ones_what_they_are(tmp_path: Pa
 def test_cmyk_keeps_its_colours(tmp_path: Path) -> None:
     Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "red.jpg", quality=95)
     assert np.abs(np.asarray(open_image(tmp_path / "red.jpg")).astype(int) - (255, 0, 0)).max() <= 6
+
+
+@pytest.mark.parametrize("read", [open_image, verify_image])
+def test_no_other_program_is_started_for_a_strangers_picture(read: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    """Pillow hands PostScript to Ghostscript, whatever the file is called."""
+    started = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *args, **_: started.append(args))
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "a.eps")
+    (tmp_path / "a.eps").rename(tmp_path / "a.jpg")
+    with pytest.raises(ImageError, match=r"a\.jpg: not a readable picture \(cannot identify image file\)"):
+        read(tmp_path / "a.jpg")
+    assert not started
+
+
+def test_every_kind_that_is_accepted_by_name_is_read(tmp_path: Path) -> None:
+    Image.init()
+    kinds = {ending: Image.EXTENSION.get(ending, "JPEG") for ending in EXTENSIONS}
+    kinds = {ending: kind for ending, kind in kinds.items() if kind in Image.SAVE}  # AVIF: where Pillow has it
+    assert {".jpg", ".jp2", ".png", ".gif", ".webp"} <= set(kinds)
+    for ending, kind in kinds.items():
+        Image.new("RGB", (8, 8), (200, 30, 30)).save(tmp_path / f"a{ending}", format=kind)
+        found = np.asarray(open_image(tmp_path / f"a{ending}")).astype(int)
+        assert np.abs(found - (200, 30, 30)).max() <= 12, ending
 
 
 @pytest.mark.parametrize("read", [open_image, verify_image])

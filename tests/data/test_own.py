@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.data.folders import nested
 from tireid.data import AnnotationError, Record, load_dataset
 from tireid.data.own import read_own
 
@@ -194,7 +196,39 @@ def test_folders_that_are_links_are_not_read_and_counted(tmp_path: Path) -> None
     (tmp_path / "own" / "round").symlink_to(".")
     data = load_dataset(tmp_path / "own")
     assert data.test.image_paths == [tmp_path / "own" / "a.png"]
-    assert any(note.startswith("2 folders are links and were not read") for note in data.notes)
+    assert any(note.startswith("2 folders are links or cannot be listed, and were not read") for note in data.notes)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such paths there")
+@pytest.mark.parametrize(("depth", "found", "told"), [(1500, 2, 0), (2200, 1, 1)])
+def test_folders_may_lie_deep(depth: int, found: int, told: int, tmp_path: Path) -> None:
+    """Each picture is found, or, where the path is longer than the system takes, the folder is told."""
+    picture(tmp_path / "b.png")
+    (tmp_path / "b.txt").write_text("a woman")
+    with nested(tmp_path, depth):
+        data = load_dataset(tmp_path)
+    assert data.test.num_images == found
+    assert sum("1 folders are links or cannot be listed" in note for note in data.notes) == told
+
+
+def test_pictures_of_other_kinds_are_counted(tmp_path: Path) -> None:
+    for name in ("a.png", "b.gif", "c.JPE"):
+        picture(tmp_path / "a.png")
+        Image.open(tmp_path / "a.png").save(tmp_path / name, format={"b.gif": "GIF", "c.JPE": "JPEG"}.get(name))
+        (tmp_path / name).with_suffix(".TXT" if name == "c.JPE" else ".txt").write_text(name)
+    for name in ("d.heic", "e.HEIC", "f.svg", "g.json"):
+        (tmp_path / name).write_bytes(b"x")
+    data = load_dataset(tmp_path)
+    assert data.test.captions == ["a.png", "b.gif", "c.JPE"]
+    assert data.check().ok
+    assert (
+        "3 pictures are of a kind that is not read (2 .heic, 1 .svg) and are left out: save them as .jpg or .png"
+        in data.check().notes
+    )
+    for path in [*tmp_path.glob("*.png"), *tmp_path.glob("*.gif"), *tmp_path.glob("*.JPE")]:
+        path.unlink()
+    with pytest.raises(AnnotationError, match=r"3 pictures are of a kind that is not read \(2 \.heic, 1 \.svg\)"):
+        load_dataset(tmp_path)
 
 
 def test_a_folder_without_captions_is_refused(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from tests.data.folders import nested
 from tests.oracles import ranking
 from tests.search.fakes import ColourModel, picture
 from tireid.data import images as images_module
@@ -205,11 +206,34 @@ def test_unreadable_pictures_are_skipped_and_told(model, tmp_path):
         Gallery.from_folder(model, tmp_path, patterns="b.jpg")
 
 
+def test_pictures_of_other_kinds_are_counted(model, tmp_path):
+    for name in ("a.jpg", "b.gif", "c.jp2", "d.JFIF"):
+        picture("red").save(tmp_path / name, format="JPEG" if name == "d.JFIF" else None)
+    for name in ("e.heic", "f.tga", "g.TGA", "h.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.warns(
+        UserWarning, match=r"3 pictures .* not read \(1 \.heic, 2 \.tga\) and are left out: save them as"
+    ):
+        gallery = Gallery.from_folder(model, tmp_path)
+    assert gallery.names == ["a.jpg", "b.gif", "c.jp2", "d.JFIF"]
+    assert gallery.skipped == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such paths there")
+def test_a_picture_in_folders_that_lie_deep(model, tmp_path):
+    picture("red").save(tmp_path / "b.png")
+    with nested(tmp_path, 1500):
+        assert Gallery.from_folder(model, tmp_path).names == [1500 * "a/" + "deep.png", "b.png"]
+    with nested(tmp_path, 2200), pytest.warns(UserWarning, match="1 of the folders are not searched, since they are"):
+        assert Gallery.from_folder(model, tmp_path).names == ["b.png"]
+
+
 def test_no_pictures(model, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no pictures in .* accepted are .*\.jpg"):
         Gallery.from_folder(model, tmp_path)
-    with pytest.raises(NotADirectoryError, match="not a folder"):
-        Gallery.from_folder(model, tmp_path / "nowhere")
+    for name in ("nowhere", 300 * "x"):
+        with pytest.raises(NotADirectoryError, match=f"{name} is not a folder; name the folder that holds"):
+            Gallery.from_folder(model, tmp_path / name)
 
 
 def test_save_and_load(model, crops, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import stat
 import struct
@@ -22,6 +23,9 @@ IMAGE_STD = (0.26862954, 0.26130258, 0.27577711)
 Size = tuple[int, int]
 """(height, width) in pixels."""
 UInt8Array = npt.NDArray[np.uint8]
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF")
+"""What is decoded, told by the content: Pillow knows more, but starts another program for some (EPS)."""
 
 LARGE = 1 << 21
 """Pixels; a larger picture is no crop of a data set, and is decoded at reduced scale."""
@@ -78,12 +82,19 @@ def open_image(path: str | Path, size: Size | None = None, *, upright: bool = Fa
 def decode(content: bytes, path: str | Path, size: Size | None = None, *, upright: bool = False) -> Image.Image:
     """:func:`open_image` of a file's content; `path` is for the message."""
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=_formats()) as image:
             if size is not None and image.width * image.height > LARGE:
                 image.draft("RGB", (2 * max(size), 2 * max(size)))  # both sides, whichever way it is turned
             return to_rgb(image, upright=upright)
     except _DECODE_ERRORS as error:
         raise _unreadable(path, error) from error
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Those of :data:`FORMATS` that this Pillow has."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _unreadable(path: str | Path, error: Exception) -> ImageError:
@@ -94,7 +105,7 @@ def _unreadable(path: str | Path, error: Exception) -> ImageError:
 def verify_image(path: str | Path) -> None:
     """Read a picture to its end at the lowest scale, which is faster; raises :class:`ImageError` as `open_image`."""
     try:
-        with Image.open(io.BytesIO(read_bytes(path))) as image:
+        with Image.open(io.BytesIO(read_bytes(path)), formats=_formats()) as image:
             image.draft("RGB", (1, 1))
             image.load()
     except _DECODE_ERRORS as error:

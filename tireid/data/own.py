@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tireid.basics.files import read_regular
 from tireid.basics.formats import SPLITS
 from tireid.data import rows as read
 from tireid.data.annotations import Consistency
 from tireid.data.rows import AnnotationError, Fault, Mended, Record, describe
+from tireid.data.walk import is_picture, left_out, walk
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 _COLUMNS = {
     "path": ("path", "image", "file_path", "img_path", "file", "filename"),
     "caption": ("caption", "captions", "text", "description"),
@@ -199,32 +200,37 @@ def _camera(cell: str) -> int:
 
 def _read_folder(folder: Path) -> OwnData:
     mended: Mended = Counter()
-    shown = [path for path in folder.rglob("*") if not _is_hidden(path.relative_to(folder))]
-    pictures = sorted(path for path in shown if path.suffix.lower() in PICTURES and path.is_file())
-    texts = [path.with_suffix(".txt") for path in pictures]
-    if not any(text.is_file() for text in texts):
-        problem = "no picture has its captions beside it" if pictures else "no picture is in this folder"
+    files, closed = walk(folder)
+    pictures = sorted(filter(is_picture, files))
+    texts = {file.with_suffix(""): file for file in sorted(files) if file.suffix.lower() == ".txt"}
+    others = left_out(files)
+    if not any(picture.with_suffix("") in texts for picture in pictures):
+        problem = "no picture has its captions beside it" if pictures else others or "no picture is in this folder"
         raise AnnotationError(problem, file=folder, fix="put name.txt, one caption a line, beside name.jpg")
     records = [
-        Record(path, number, _lines(text, mended), _split_of(path.relative_to(folder)))
-        for number, (path, text) in enumerate(zip(pictures, texts, strict=True))
+        Record(path, number, _lines(texts.get(path.with_suffix("")), mended), _split_of(path.relative_to(folder)))
+        for number, path in enumerate(pictures)
     ]
     notes = ["each picture is its own person"]
+    notes += [others] if others else []
     notes += [f"{mended[REPEATED]} {REPEATED}"] if mended[REPEATED] else []
     without = sum(not record.captions for record in records)
-    links = sum(path.is_symlink() and path.is_dir() for path in shown)
-    notes += [f"{links} folders are links and were not read: put the folders themselves there"] if links else []
+    notes += (
+        [f"{len(closed)} folders are links or cannot be listed, and were not read: put the folders there"]
+        if closed
+        else []
+    )
     notes += [f"{without} pictures have no caption; they are searched, and nobody asks for them"] if without else []
     if not any(record.split != "test" for record in records):
         notes.append("there are no folders train, val, test: everything is the test split")
     return OwnData(records, folder, notes)
 
 
-def _lines(text: Path, mended: Mended) -> tuple[str, ...]:
-    if not text.is_file():
+def _lines(text: Path | None, mended: Mended) -> tuple[str, ...]:
+    if text is None:
         return ()
     try:
-        lines: Iterable[str] = text.read_text(encoding="utf-8-sig").splitlines()
+        lines: Iterable[str] = read_regular(text).decode("utf-8-sig").splitlines()
     except (UnicodeDecodeError, OSError) as error:
         raise AnnotationError(f"not a text ({error})", file=text, fix="save it as UTF-8") from None
     captions = read.caption_texts([line for line in lines if line.strip()] or [""], "captions", mended)
@@ -238,8 +244,3 @@ def _split_of(path: Path) -> str:
         return read.split_name(path.parts[0], SPLITS, "split", Counter()) if len(path.parts) > 1 else "test"
     except Fault:  # a folder of another name
         return "test"
-
-
-def _is_hidden(path: Path) -> bool:
-    """Whether an archive or a system put it there."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)

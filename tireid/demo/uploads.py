@@ -10,10 +10,10 @@ from typing import Any
 
 from tireid.basics.files import write_atomically
 from tireid.data.images import ImageError, open_image
+from tireid.data.walk import EXTENSIONS
 from tireid.domain.conformal import FALSE_ALARMS
 from tireid.search.encoder import Encoder
 from tireid.search.gallery import Gallery
-from tireid.search.pictures import EXTENSIONS
 from tireid.show.cards import printable
 
 STRANGE = (

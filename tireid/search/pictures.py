@@ -18,11 +18,9 @@ from torch import Tensor
 from tireid.basics.arguments import COUNT, WHOLE, Kind, checked
 from tireid.basics.terminal import printable
 from tireid.data.images import ImageError, load_image, open_image
+from tireid.data.walk import EXTENSIONS, is_picture, left_out, walk
 
 THREADS = min(8, os.cpu_count() or 1)
-
-EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""Accepted file names, in upper or lower case."""
 
 
 class Which(TypedDict, total=False):
@@ -64,8 +62,8 @@ def find_pictures(
     """Pictures in a folder, sorted by path; hidden files and folders and ``__MACOSX`` are ignored.
 
     Args:
-        folder: where to look; a warning counts the folders below that are links, which are not followed, or that
-            cannot be listed.
+        folder: where to look; one warning counts the folders below that are links, which are not followed, or that
+            cannot be listed, another one the pictures of kinds that are not read.
         recursive: see :class:`Which`.
         patterns: see :class:`Which`.
         share: see :class:`Which`.
@@ -75,33 +73,31 @@ def find_pictures(
         FileNotFoundError: no picture in it; names the accepted extensions.
     """
     root = Path(folder)
-    if not root.is_dir():
-        raise NotADirectoryError(f"{root} is not a folder")
+    if not os.path.isdir(root):  # noqa: PTH112 (Path's raises for a name that is too long)
+        raise NotADirectoryError(f"{printable(root)} is not a folder; name the folder that holds the pictures")
     wanted, (shard, of) = [patterns] if isinstance(patterns, str) else patterns, share
-    found, closed = [], list[str]()
-    for place, folders, files in os.walk(root, onerror=lambda error: closed.append(str(error.filename))):
-        folders[:] = [name for name in folders if not _ignored(name)] if recursive else []
-        closed.extend(link for name in folders if os.path.islink(link := f"{place}/{name}"))  # noqa: PTH114
-        for name in files:
-            path = Path(place, name)
-            relative = path.relative_to(root).as_posix()
-            if path.suffix.lower() not in EXTENSIONS or _ignored(name):
-                continue
-            if of > 1 and share_of(relative, of) != shard:
-                continue
-            if any(fnmatchcase(relative, pattern) or fnmatchcase(name, pattern) for pattern in wanted):
-                found.append((relative, path))
+    files, closed = walk(root, recursive=recursive)
+    named = [(path.relative_to(root).as_posix(), path) for path in files]
+    asked = [(name, path) for name, path in named if any(_matches(name, pattern) for pattern in wanted)]
+    found = [(name, path) for name, path in asked if is_picture(path) and (of == 1 or share_of(name, of) == shard)]
     if closed:
         warnings.warn(
             f"{root}: {len(closed)} of the folders are not searched, since they are links or cannot be listed; the "
             f"first is {printable(min(closed))}: put the folder itself there, or index it on its own",
             stacklevel=3,
         )
+    others = left_out(path for _, path in asked)
+    if others:
+        warnings.warn(f"{printable(root)}: {others}", stacklevel=3)
     if not found:
         below = " or the folders below it" if recursive else ""
         matching = "" if wanted == ["*"] else f" that match {wanted}"
         raise FileNotFoundError(f"no pictures{matching} in {root}{below}; accepted are {', '.join(EXTENSIONS)}")
     return [path for _, path in sorted(found)]
+
+
+def _matches(relative: str, pattern: str) -> bool:
+    return fnmatchcase(relative, pattern) or fnmatchcase(relative.rpartition("/")[2], pattern)
 
 
 def share_of(name: str, of: int) -> int:
@@ -176,7 +172,3 @@ def _read(path: Path, size: tuple[int, int] | None) -> tuple[Any, int]:
     stamp = stamp_of(path)  # before it is read: a change in the meantime is noticed by the next update
     upright = True  # photographs of one's own
     return open_image(path, upright=upright) if size is None else load_image(path, size, upright=upright), stamp
-
-
-def _ignored(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"

@@ -11,9 +11,9 @@ from PIL import Image
 
 from tireid.basics.arguments import FRACTION, checked
 from tireid.data.images import as_picture
+from tireid.data.walk import EXTENSIONS
 from tireid.search.encoder import Encoder, encode
 from tireid.search.features import Features, Floats, Ints, normalised_rows, to_numpy
-from tireid.search.pictures import EXTENSIONS
 
 
 def parse(query: Any = None, text: str | None = None, image: Any = None) -> tuple[str | None, Image.Image | None]:
