@@ -55,7 +55,7 @@ def test_new_words_are_named_in_every_face_and_escaped(gallery):
 def test_marked_pictures_are_named_and_counted(gallery):
     gallery.likeness = np.array([0.5, 0.01, 0.5, 0.5], np.float32)
     told = gallery.search("blue").notes
-    assert told == ("1 of 4 shown pictures are unlike those that the model was trained on: <b>.jpg.",)
+    assert told == ("Unlike the pictures that the model was trained on: <b>.jpg (1 of the 4 shown).",)
     assert "&lt;b&gt;.jpg" in gallery.search("blue").show()._repr_mimebundle_()["text/html"]
     gallery.likeness[:] = 0.01
     assert gallery.search("blue").notes[0].startswith("4 of 4 pictures of the gallery")

@@ -26,7 +26,7 @@ UNLIKE_GALLERY = (
     "{count} of {total} pictures of the gallery are unlike those that the model was trained on: "
     "scores and ranks mean little here."
 )
-UNLIKE_SHOWN = "{count} of {total} shown pictures are unlike those that the model was trained on: {names}."
+UNLIKE_SHOWN = "Unlike the pictures that the model was trained on: {names} ({count} of the {total} shown)."
 UNLIKE_TEXT = (
     "The description is put together unlike the captions that the model was trained on "
     "(p = {p:.2g}; of such captions {rate:.0%} are marked by mistake)."
