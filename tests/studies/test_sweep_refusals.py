@@ -44,7 +44,9 @@ def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     done = sweep(study, runs=tmp_path / name)
     assert done.ok, done
     assert (tmp_path / name / study.tasks[0].key / "DONE").is_file()
-    assert list((tmp_path / name / "logs").iterdir())
+    logs = list((tmp_path / name / "logs").iterdir())
+    assert logs
+    assert all(path.is_file() for path in logs), "submitit's placeholders became folders"
 
 
 @pytest.mark.slow

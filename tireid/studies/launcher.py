@@ -142,7 +142,7 @@ class Launcher:
     def _executor(self, options: Mapping[str, Any]) -> Any:
         submitit = require("submitit", "sweep")
         minutes = 60 * 24 if self.timeout is None else int(self.timeout / 60) + 2
-        executor = submitit.AutoExecutor(self.runs / "logs" / "%j", cluster=self.cluster)
+        executor = submitit.AutoExecutor(self.runs / "logs", cluster=self.cluster)  # file names there have the job's id
         executor.update_parameters(**({"timeout_min": minutes} | dict(options) | dict(self.options or {})))
         return executor
 
