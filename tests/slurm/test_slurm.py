@@ -49,7 +49,7 @@ def test_a_sweep_survives_the_death_of_its_node(cluster: Cluster, tmp_path: Path
     tables = [load(path, tmp_path / name / "results").runs for name in ("straight", "slurm")]
     one, other = (table.drop(columns=table.filter(regex="second|memory").columns) for table in tables)
     pd.testing.assert_frame_equal(one, other, check_exact=True)
-    assert list(runs.glob("logs/*submission.sh")), "the tasks were submitted to Slurm"
+    assert list(runs.glob("logs/*/*submission.sh")), "the tasks were submitted to Slurm"
 
 
 def wait_for(condition: object, seconds: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,9 +46,22 @@ def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     done = sweep(study, runs=tmp_path / name)
     assert done.ok, done
     assert (tmp_path / name / study.tasks[0].key / "DONE").is_file()
-    logs = list((tmp_path / name / "logs").iterdir())
-    assert logs
-    assert all(path.is_file() for path in logs), "submitit's placeholders became folders"
+    (logs,) = (tmp_path / name / "logs").iterdir()
+    assert list(logs.glob("*_log.out"))
+    assert all(path.is_file() for path in logs.iterdir()), "submitit's placeholders became folders"
+
+
+@pytest.mark.slow
+def test_a_killed_job_does_not_get_what_an_earlier_process_of_its_number_found(tmp_path: Path) -> None:
+    kill = code("import os, signal\nos.kill(os.getppid(), signal.SIGKILL)")
+    study = Study.from_dict({"notebook": "book.ipynb"}, save(book(parameters("a: int = 1"), kill), tmp_path))
+    found = pickle.dumps(("success", Outcome(study.tasks[0], "done")))
+    for number in range(os.getpid(), os.getpid() + 3000):
+        for folder in (tmp_path / f"runs/logs/{number}", tmp_path / "runs/logs"):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number}_0_result.pkl").write_bytes(found)
+    (outcome,) = sweep(study, runs=tmp_path / "runs").outcomes
+    assert outcome.status == "failed", outcome
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Generic, Literal, TypedDict, TypeVar
@@ -139,10 +140,19 @@ class Launcher:
             for future in as_completed([pool.submit(self._wait, *pair) for pair in zip(works, jobs, strict=True)]):
                 yield future.result()
 
+    @cached_property
+    def _logs(self) -> Path:
+        """A new folder. Names in it have the job's id, here that of a process, which a later process may have again.
+
+        submitit would take the result that the earlier one, or a stranger, left there as a pickle.
+        """
+        (logs := self.runs / "logs").mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=logs))
+
     def _executor(self, options: Mapping[str, Any]) -> Any:
         submitit = require("submitit", "sweep")
         minutes = 60 * 24 if self.timeout is None else int(self.timeout / 60) + 2
-        executor = submitit.AutoExecutor(self.runs / "logs", cluster=self.cluster)  # file names there have the job's id
+        executor = submitit.AutoExecutor(self._logs, cluster=self.cluster)
         executor.update_parameters(**({"timeout_min": minutes} | dict(options) | dict(self.options or {})))
         return executor
 
