@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tireid.pedestrians.pen import Point
-from tireid.pedestrians.people import HELD, RGB, SKIN_TONES, Person
+from tireid.pedestrians.people import RGB, SKIN_TONES, Person
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,11 @@ def pose_body(person: Person, view: str, pose: Pose) -> Body:
     chin, top = (18.0, 21.0) if child else (14.0, 17.4)
     body_waist, crotch, knee = (43.0, 54.0, 75.0) if child else (40.0, 51.0, 73.5)
     shoulder, waist, hip = shoulder * (1 + (wide - 1) * 0.7), waist * wide, hip * wide
-    raised = any(person.accessory(kind) for kind in HELD)
     return Body(
         view=view, skin=SKIN_TONES[person.skin], head_width=6.3 if child else 5.3, chin=chin, shoulder=top,
         waist=body_waist, hip=crotch, knee=knee, shoulder_width=shoulder, waist_width=waist, hip_width=hip,
         thick=wide, ankles=_ankles(side, pose, hip), knees=_knees(side, pose, hip, knee),
-        **_arms(side, pose, top, shoulder, raised),
+        **_arms(side, pose, top, shoulder, person.hand_raised),
     )  # fmt: skip
 
 

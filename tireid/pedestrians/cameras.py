@@ -89,7 +89,6 @@ class Degradation:
 
     def scaled(self, factor: float) -> Degradation:
         """All defects multiplied by `factor` (views, scale and JPEG quality stay)."""
-
         changed: dict[str, Any] = {}
         for name in ("camera", "motion", "occlusion", "clutter"):
             changed[name] = min(1.0, getattr(self, name) * factor)

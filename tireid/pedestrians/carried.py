@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tireid.pedestrians.body import Body
-from tireid.pedestrians.pen import Pen, Point, edge, shade
+from tireid.pedestrians.pen import Box, Pen, edge, shade
 from tireid.pedestrians.people import PALETTE, RGB, Person
 
 
@@ -75,7 +75,7 @@ def _backpack(pen: Pen, body: Body, colour: RGB) -> None:
     pen.line([(-1.6, y + 0.4), (-1.6, y - 1.6), (1.6, y - 1.6), (1.6, y + 0.4)], edge(colour), 0.8)
 
 
-def _pouch(pen: Pen, box: tuple[float, float, float, float], colour: RGB) -> None:
+def _pouch(pen: Pen, box: Box, colour: RGB) -> None:
     x0, y0, x1, _ = box
     pen.box(box, colour)
     pen.shape([(x0, y0), (x1, y0), (x1, y0 + 4), ((x0 + x1) / 2, y0 + 5.4), (x0, y0 + 4)], shade(colour, 0.84))
@@ -86,7 +86,8 @@ def in_hand(pen: Pen, body: Body, person: Person) -> None:
     if not person.bag or person.bag.type in ("backpack", "shoulder bag"):
         return
     colour, kind = PALETTE[person.bag.colour], person.bag.type
-    x, y = body.hands[0] if not body.side else _side_hand(body, person)
+    # In a side view the near hand is lowered, unless it holds something.
+    x, y = body.hands[1] if body.side and not person.hand_raised else body.hands[0]
     if kind == "suitcase":
         x += 1.6 if not body.side else -5
         pen.line([(x - 2, y + 1), (x - 2, 72)], (120, 122, 126), 0.9)
@@ -109,12 +110,6 @@ def in_hand(pen: Pen, body: Body, person: Person) -> None:
         pen.oval((x - 2.2, y + top + 4, x + 2.2, y + top + 9), shade(colour, 0.6), outline=False)
     else:
         pen.line([(x - half, y + top + 2.4), (x + half, y + top + 2.4)], grip, 0.5)
-
-
-def _side_hand(body: Body, person: Person) -> Point:
-    """The lowered hand in a side view; the far one if the near one is raised."""
-    raised = body.hands[1][1] < body.waist - 2
-    return body.hands[0] if raised else body.hands[1]
 
 
 def held(pen: Pen, body: Body, person: Person) -> None:

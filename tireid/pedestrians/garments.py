@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tireid.pedestrians.body import Body
 from tireid.pedestrians.cloth import both_sides, cloth
-from tireid.pedestrians.pen import Paint, Pen, Point, edge, shade
+from tireid.pedestrians.pen import Paint, Pen, Point, between, edge, shade
 from tireid.pedestrians.people import PALETTE, Person
 
 HEMS = {"coat": 20.0, "cardigan": 8.0, "blazer": 6.0, "puffer jacket": 4.0, "jacket": 3.0, "hoodie": 3.0}
@@ -30,7 +30,6 @@ class Wardrobe:
         """One arm with its sleeve and hand."""
         shoulder, elbow, hand = self.body.arm(which)
         thick, upper, skin = self.body.thick, self.person.upper, self.body.skin
-        wrist = (elbow[0] + 0.9 * (hand[0] - elbow[0]), elbow[1] + 0.9 * (hand[1] - elbow[1]))
         self.pen.limb((shoulder, elbow, hand), (4.6 * thick, 4.0 * thick, 2.8), skin)
         self.pen.oval((hand[0] - 1.9, hand[1] - 1.9, hand[0] + 1.9, hand[1] + 2.3), skin)
         if upper.sleeve == "none":
@@ -38,24 +37,21 @@ class Wardrobe:
         width = SLEEVE_WIDTH.get(upper.type, 5.4) * (0.6 + 0.4 * thick)
         paint = Paint(self.inner) if upper.type == "vest" and self.inner else self.paint
         if upper.sleeve == "short":
-            middle = (shoulder[0] + 0.66 * (elbow[0] - shoulder[0]), shoulder[1] + 0.66 * (elbow[1] - shoulder[1]))
-            self.pen.limb((shoulder, middle), (width, width + 0.6), paint)
+            self.pen.limb((shoulder, between(shoulder, elbow, 0.66)), (width, width + 0.6), paint)
             return
-        self.pen.limb((shoulder, elbow, wrist), (width, width * 0.92, width * 0.7), paint)
+        self.pen.limb((shoulder, elbow, between(elbow, hand, 0.9)), (width, width * 0.92, width * 0.7), paint)
         if upper.type == "puffer jacket":
             for share in (0.25, 0.5, 0.75):
-                y = shoulder[1] + share * (elbow[1] - shoulder[1])
-                x = shoulder[0] + share * (elbow[0] - shoulder[0])
+                x, y = between(shoulder, elbow, share)
                 self.pen.line([(x - width / 2, y), (x + width / 2, y)], edge(self.colour), 0.5)
 
     def torso(self) -> None:
         """The upper garment without sleeves, its details, and a belt."""
         body, upper = self.body, self.person.upper
-        points = self._torso_outline(self.hem)
         if upper.type == "dress":
             self._dress()
         else:
-            self.pen.shape(points, self.paint)
+            self.pen.shape(self._torso_outline(self.hem), self.paint)
         if upper.type == "puffer jacket":
             self._quilt()
         if body.front:

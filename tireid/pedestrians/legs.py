@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tireid.pedestrians.body import Body
 from tireid.pedestrians.cloth import both_sides, cloth
-from tireid.pedestrians.pen import Paint, Pen, edge, shade
+from tireid.pedestrians.pen import Paint, Pen, between, edge, shade
 from tireid.pedestrians.people import PALETTE, RGB, Person
 
 LEG_WIDTHS = {  # thigh, knee, ankle as shares of the hip's half-width
@@ -75,9 +75,8 @@ class Legs:
         body = self.body
         for which in (0, 1):
             hip, knee, _ = body.leg(which)
-            end = (hip[0] + 0.8 * (knee[0] - hip[0]), hip[1] + 0.8 * (knee[1] - hip[1]))
             width = body.hip_width * (1.4 if body.side else 1.08)
-            self.pen.limb((hip, end), (width, width * 0.98), paint)
+            self.pen.limb((hip, between(hip, knee, 0.8)), (width, width * 0.98), paint)
         w = body.hip_width
         half = [(w, body.waist + 3), (w, body.hip), (0.0, body.hip + 3)]
         self.pen.shape(both_sides(half), paint, outline=False)
@@ -95,7 +94,7 @@ class Legs:
 
     def _boot(self, which: int) -> None:
         _, knee, ankle = self.body.leg(which)
-        top = (ankle[0] + 0.5 * (knee[0] - ankle[0]), ankle[1] + 0.5 * (knee[1] - ankle[1]))
+        top = between(ankle, knee, 0.5)
         wide = self.body.hip_width * (0.78 if self.body.side else 0.62)
         self.pen.limb(
             (top, (ankle[0], ankle[1] + 2)), (max(wide, 5.6), max(wide * 0.8, 4.6)), PALETTE[self.person.shoes.colour]

@@ -11,6 +11,8 @@ from PIL import Image, ImageDraw
 from tireid.pedestrians.people import RGB
 
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
 
 
 class Paint(NamedTuple):
@@ -35,6 +37,11 @@ def shade(colour: RGB, factor: float) -> RGB:
 def edge(colour: RGB) -> RGB:
     """The colour of an outline: darker, but lighter on something nearly black."""
     return shade(colour, 0.66) if sum(colour) > 150 else shade(colour, 1.16)
+
+
+def between(start: Point, end: Point, share: float) -> Point:
+    """The point that lies `share` of the way from `start` to `end`."""
+    return (start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1]))
 
 
 class Pen:
@@ -80,17 +87,17 @@ class Pen:
         ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in pixels], fill=1)
         self.image.paste(cloth.crop((left, top, right, bottom)), (left, top), mask)
 
-    def oval(self, box: tuple[float, float, float, float], paint: Paint | RGB, outline: bool = True) -> None:
-        """An ellipse in the box (x0, y0, x1, y1)."""
+    def oval(self, box: Box, paint: Paint | RGB, outline: bool = True) -> None:
+        """An ellipse in the box."""
         x, y, a, b = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, (box[2] - box[0]) / 2, (box[3] - box[1]) / 2
         self.shape([(x + a * cos, y + b * sin) for cos, sin in _CIRCLE], paint, outline)
 
-    def box(self, box: tuple[float, float, float, float], paint: Paint | RGB, outline: bool = True) -> None:
-        """A rectangle (x0, y0, x1, y1)."""
+    def box(self, box: Box, paint: Paint | RGB, outline: bool = True) -> None:
+        """A rectangle."""
         x0, y0, x1, y1 = box
         self.shape([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], paint, outline)
 
-    def limb(self, joints: Sequence[Point], widths: Sequence[float], paint: Paint | RGB, outline: bool = True) -> None:
+    def limb(self, joints: Sequence[Point], widths: Sequence[float], paint: Paint | RGB) -> None:
         """A bent tube through `joints`, as wide as `widths` at each."""
         left: list[Point] = []
         right: list[Point] = []
@@ -101,7 +108,7 @@ class Pen:
             nx, ny = -dy / length * widths[i] / 2, dx / length * widths[i] / 2
             left.append((x + nx, y + ny))
             right.append((x - nx, y - ny))
-        self.shape([*left, *reversed(right)], paint, outline)
+        self.shape([*left, *reversed(right)], paint)
 
     def line(self, points: Sequence[Point], colour: RGB, width: float = 0.6) -> None:
         """An open line, `width` in body units."""

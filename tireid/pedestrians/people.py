@@ -89,6 +89,11 @@ class Person:
     bag: Item | None
     accessories: tuple[Item, ...] = ()
 
+    @property
+    def hand_raised(self) -> bool:
+        """Whether one hand holds something up."""
+        return any(item.type in HELD for item in self.accessories)
+
     def accessory(self, kind: str) -> Item | None:
         """The accessory of this type, or None."""
         return next((item for item in self.accessories if item.type == kind), None)

@@ -12,7 +12,7 @@ from tireid.pedestrians import scenes
 from tireid.pedestrians.body import Pose, pose_body
 from tireid.pedestrians.cameras import Conditions
 from tireid.pedestrians.figures import draw_person
-from tireid.pedestrians.pen import Pen
+from tireid.pedestrians.pen import Box, Pen
 from tireid.pedestrians.people import VIEWS, Person
 from tireid.pedestrians.sampling import sample_person
 
@@ -120,8 +120,6 @@ def _motion(pixels: Floats, length: int) -> Floats:
         total += padded[:, i : i + width]
     return total / np.float32(length)
 
-
-Box = tuple[float, float, float, float]
 
 PARTS: dict[str, Box] = {
     "headwear": (-5, -2, 5, 5),

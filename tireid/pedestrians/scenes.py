@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from tireid.pedestrians.pen import shade
+from tireid.pedestrians.pen import Box, shade
 from tireid.pedestrians.people import RGB, SCENERY
 
 Draw = ImageDraw.ImageDraw
@@ -152,8 +152,6 @@ SCENES: dict[str, Callable[[Draw, np.random.Generator, int, int], None]] = {
     draw.__name__.removeprefix("_"): draw
     for draw in (_studio, _street, _station, _plaza, _park, _corridor, _shop, _parking, _crossing)
 }
-
-Box = tuple[float, float, float, float]
 
 
 def occluder_box(kind: str, at: float, size: float) -> Box:
