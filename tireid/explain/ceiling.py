@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import log
+from math import inf, log
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,7 @@ import pandas as pd
 
 from tireid.basics.files import read_json
 from tireid.pedestrians import words
-from tireid.pedestrians.phrases import HABITS, Habits
-
-_NEVER = float("-inf")
+from tireid.pedestrians.phrases import HABITS, TYPE_RATE, Habits, vague_types
 
 
 def stated_likelihood(key: str, told: str, true: str | None, habits: Habits) -> float:
@@ -27,7 +25,7 @@ def stated_likelihood(key: str, told: str, true: str | None, habits: Habits) -> 
     if true is None:
         return 0.0
     if name == "type" and part != "beard":
-        others, vague, rate = words.TYPE_NEIGHBOURS.get(true, ()), _vague_types(part, true), 0.7
+        others, vague, rate = words.TYPE_NEIGHBOURS.get(true, ()), vague_types(part, true), TYPE_RATE
     elif name in ("colour", "second", "inner") and part != "hair":
         others, vague, rate = words.NEIGHBOURS[true], (words.VAGUE_OF[true],), 1.0
     else:
@@ -36,14 +34,6 @@ def stated_likelihood(key: str, told: str, true: str | None, habits: Habits) -> 
     vaguely = (1 - mistake) * rate * habits.vague * bool(vague)
     right = (1 - mistake - vaguely) * (told == true)
     return right + mistake * others.count(told) / max(len(others), 1) + vaguely * vague.count(told) / max(len(vague), 1)
-
-
-def _vague_types(part: str, true: str) -> words.Words:
-    if part not in words.VAGUE_TYPES or true == "dress":
-        return ()
-    if part == "lower" and "skirt" in true:
-        return ("skirt",)
-    return words.VAGUE_TYPES["outer" if true in words.OUTER else part]
 
 
 def text_ceiling(folder: str | Path, split: str = "test") -> pd.DataFrame:
@@ -77,6 +67,6 @@ def _log_likelihood(mentioned: Mapping[str, str], wears: Mapping[str, str], habi
     for key, told in mentioned.items():
         probability = stated_likelihood(key, told, wears.get(key), habits)
         if not probability:
-            return _NEVER
+            return -inf
         total += log(probability)
     return total

@@ -32,6 +32,23 @@ HABITS: dict[Style, Habits] = {
 }
 
 
+TYPE_RATE = 0.7
+"""So much less often than a colour is a type mistaken, or told vaguely."""
+
+
+def vague_types(part: str, value: str) -> words.Words:
+    """Vague words for the type `value` of `part`, if there are any.
+
+    >>> vague_types("lower", "long skirt"), vague_types("upper", "dress")
+    (('skirt',), ())
+    """
+    if part not in words.VAGUE_TYPES or value == "dress":
+        return ()
+    if part == "lower" and "skirt" in value:
+        return ("skirt",)
+    return words.VAGUE_TYPES["outer" if value in words.OUTER else part]
+
+
 def article(phrase: str) -> str:
     """`phrase` with "a" or "an" before it.
 
@@ -91,13 +108,11 @@ class Phrases:
         """A noun for `part`, and whether it is plural; notes what was told."""
         key = f"{part}.type"
         value = self.truth[key]
-        if value in words.TYPE_NEIGHBOURS and self.chance(self.habits.mistake * 0.7):
+        if value in words.TYPE_NEIGHBOURS and self.chance(self.habits.mistake * TYPE_RATE):
             value = self.one(words.TYPE_NEIGHBOURS[value])
             self.mistakes.append(key)
-        elif part in words.VAGUE_TYPES and value != "dress" and self.chance(self.habits.vague * 0.7):
-            table = "outer" if value in words.OUTER else part
-            skirt = part == "lower" and "skirt" in value
-            noun = "skirt" if skirt else self.one(words.VAGUE_TYPES[table])
+        elif (vague := vague_types(part, value)) and self.chance(self.habits.vague * TYPE_RATE):
+            noun = self.one(vague)
             if noun != value:  # "hat" is vague for a cap, not for a hat
                 self.vague.append(key)
             self.mentioned[key] = noun
