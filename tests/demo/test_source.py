@@ -9,7 +9,7 @@ import pytest
 
 from tests.search.fakes import ColourModel, Crops
 from tireid.data import Tokenizer
-from tireid.demo.source import Source, feature_of, kept_text, unread, words_of
+from tireid.demo.source import Source, feature_of, unread
 from tireid.demo.state import View
 from tireid.search import Gallery
 from tireid.search.index import Index
@@ -159,9 +159,9 @@ def test_a_second_gallery_of_other_pictures_is_refused(gallery: Gallery) -> None
 
 def test_words_are_what_white_space_separates() -> None:
     text = " a  man,\tin blue. "
-    assert kept_text(text, []) == text
-    assert kept_text(text, [0, 3]) == "man, in"
-    assert words_of(text) == ["a", "man,", "in", "blue."]
+    assert View(text=text).description == text
+    assert View(text=text, off=[0, 3]).description == "man, in"
+    assert View(text=text).words == ["a", "man,", "in", "blue."]
 
 
 def test_what_the_model_does_not_read_is_named() -> None:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 from tireid.basics.extras import extra
 from tireid.demo.page import changed
 from tireid.demo.source import Source
-from tireid.demo.state import FIND, GALLERIES, KEYS, Refused, Store, View, plain
+from tireid.demo.state import BY_TEXT, GIVEN, KEYS, Refused, Store, View, plain
 
 with extra("notebooks"):
     import anywidget
@@ -37,8 +37,8 @@ class Address(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no ty
     def _write(self, view: View) -> None:
         """What the user gave to this page is not there after a reload, and stays out."""
         given = self._source.row_of
-        own: dict[str, Any] = {"gallery": GALLERIES[0], "basket": [name for name in view.basket if name in given]}
-        own |= {"picture": "", "find": FIND[0]} if view.picture and view.picture not in given else {}
+        own: dict[str, Any] = {"gallery": GIVEN, "basket": [name for name in view.basket if name in given]}
+        own |= {"picture": "", "find": BY_TEXT} if view.picture and view.picture not in given else {}
         own |= {"hit": ""} if view.hit not in given else {}
         self.address = written(changed(replace(view, **own)))
 

@@ -10,8 +10,8 @@ from tireid.basics.extras import require
 from tireid.data.images import load_image, normalize, open_image
 from tireid.demo.later import Later
 from tireid.demo.parts import block, html, labelled, row, shortened, widgets
-from tireid.demo.source import Source, describes, kept_text, words_of
-from tireid.demo.state import FIND, Store, View
+from tireid.demo.source import Source
+from tireid.demo.state import Store, View
 from tireid.explain.where import hidden_features, hiding_heat
 from tireid.model import TIReID
 from tireid.search.gallery import Gallery
@@ -40,14 +40,13 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def draw(self, view: View) -> None:
         """Show the result that was clicked, or say how to see one."""
-        text = kept_text(view.text, view.off)
-        words = words_of(text)[:WORDS] if describes(view) else []
+        words = view.description.split()[:WORDS] if view.worded else []
         options = [(WHOLE, 0), *((shortened(word, 40), place) for place, word in enumerate(words, start=1))]
         if list(self.word.options) != options:
             self.word.options = options
         word = min(view.word, len(words))
         self.word.value = word
-        key = (view.hit, view.picture, text, view.find, view.weight, word)
+        key = (view.hit, view.picture, view.description, view.find, view.weight, word)
         if key == self._drawn:
             return
         self._drawn = key
@@ -60,29 +59,28 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             )
             return
         path, name = home[0].paths[home[1]], home[0].names[home[1]]
-        first = self._query(view, text) + large(path, name)
+        first = self._query(view) + large(path, name)
         # The same picture, faded, in the room of its regions: what stands below does not move when they come.
         self._show(first + large(path, "", f"… {OF_WORD if word else MEANING}", 'class="waiting"'))
-        self._later.ask(lambda: self._regions(view, *home, text, word), lambda made: self._show(first + made))
+        self._later.ask(lambda: self._regions(view, *home, word), lambda made: self._show(first + made))
 
     def finish(self) -> None:
         """Wait for the regions."""
         self._later.finish()
 
-    def _query(self, view: View, text: str) -> str:
-        said = f"<blockquote>{safe(text)}</blockquote>" if describes(view) else ""
-        home = self._source.home(view.picture) if view.find != FIND[0] else None
-        picture = "" if home is None else large(home[0].paths[home[1]], f"searched with {view.picture}")
-        return (_figure(said, "searched with") if said else "") + picture
+    def _query(self, view: View) -> str:
+        said = _figure(f"<blockquote>{safe(view.description)}</blockquote>", "searched with") if view.worded else ""
+        home = self._source.home(view.pictured)
+        return said + ("" if home is None else large(home[0].paths[home[1]], f"searched with {view.picture}"))
 
-    def _regions(self, view: View, gallery: Gallery, place: int, text: str, word: int) -> str:
+    def _regions(self, view: View, gallery: Gallery, place: int, word: int) -> str:
         model, path = gallery.model, gallery.paths[place]
         try:
             if not isinstance(model, TIReID):
                 raise ValueError(f"{type(model).__name__} has no patches that could be hidden")
             picture = open_image(path, model.backbone.image_size, upright=True)  # as galleries encode it
             if word:
-                return regions_html(gallery, place, hiding_heat(model, picture, text, word - 1), OF_WORD)
+                return regions_html(gallery, place, hiding_heat(model, picture, view.description, word - 1), OF_WORD)
             pixels = normalize(load_image(picture, model.backbone.image_size)[None])[0]
             cosines = hidden_features(model, pixels).double().numpy() @ self._source.query(view, gallery)
             return regions_html(gallery, place, (cosines[0] - cosines[1:]).reshape(model.backbone.grid), MEANING)

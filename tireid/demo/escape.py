@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tireid.basics.extras import extra
-from tireid.demo.state import FIND, NO_PANEL, Store, View
+from tireid.demo.state import BY_TEXT, NO_PANEL, Store, View
 from tireid.demo.why import WhyPanel
 
 with extra("notebooks"):
@@ -30,6 +30,6 @@ def closed(view: View) -> dict[str, str]:
     """
     if view.panel == WhyPanel.name and view.hit:
         return {"hit": ""}
-    if view.panel == WhyPanel.name and view.find == FIND[0] and view.picture:
+    if view.panel == WhyPanel.name and view.find == BY_TEXT and view.picture:
         return {"picture": ""}
     return {"panel": NO_PANEL}

@@ -13,7 +13,7 @@ from tireid.data.dataset import Split
 from tireid.demo.answer import Answer
 from tireid.demo.parts import bind, block, html, labelled, row, say_written, widgets
 from tireid.demo.source import Source
-from tireid.demo.state import FIND, SORTS, Store, View
+from tireid.demo.state import BY_TEXT, SORTS, Store, View
 from tireid.explain.failures import failures
 from tireid.search.evaluation import evaluate_features
 from tireid.show.cards import picture_html, safe
@@ -93,7 +93,7 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
 
     def search(self, query: int) -> None:
         """Search with a caption, by its number."""
-        self._store.attempt(lambda: self._store.change(caption=query, find=FIND[0]))
+        self._store.attempt(lambda: self._store.change(caption=query, find=BY_TEXT))
 
     def save(self, path: str | Path) -> Path:
         """Write the whole table as CSV (UTF-8); returns the path."""

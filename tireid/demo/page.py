@@ -10,7 +10,7 @@ from typing import Any
 
 from tireid.demo.answer import Answer
 from tireid.demo.parts import block, card_grid
-from tireid.demo.state import FIND, View, plain
+from tireid.demo.state import BY_BOTH, BY_PICTURE, BY_TEXT, View, plain
 from tireid.demo.style import STYLE
 from tireid.show import cards
 from tireid.show.cards import printable, safe
@@ -27,7 +27,7 @@ def summary(view: View, answer: Answer) -> str:
         parts.append(f"first right one at rank {answer.first_right}")
     elif answer.judged:
         parts.append("no right one among them all")
-    if view.off and view.find in (FIND[0], FIND[3]):
+    if view.off and view.worded:
         parts.append(f"{len(view.off)} word{'s' if len(view.off) > 1 else ''} left out")
     return ", ".join(parts)
 
@@ -49,14 +49,14 @@ def asked(view: View) -> str:
     >>> asked(View(text="a man in blue", off=[3])), asked(View(find="image→image", picture="a.jpg"))
     ('"a man in [blue]"', 'the picture a.jpg')
     """
-    if view.find == FIND[3]:
-        return f"{asked(replace(view, find=FIND[0]))} and {asked(replace(view, find=FIND[2]))}"
-    if view.find != FIND[0]:
+    if view.find == BY_BOTH:
+        return f"{asked(replace(view, find=BY_TEXT))} and {asked(replace(view, find=BY_PICTURE))}"
+    if not view.worded:
         return f"the picture {printable(view.picture) or '(none)'}"
     if not view.off:
         return f'"{printable(view.text)}"'
-    words = view.text.split()
-    return f'"{printable(" ".join(f"[{w}]" if place in view.off else w for place, w in enumerate(words)))}"'
+    words = " ".join(f"[{word}]" if place in view.off else word for place, word in enumerate(view.words))
+    return f'"{printable(words)}"'
 
 
 def citation(view: View, answer: Answer, gallery: Any, fingerprint: str) -> str:

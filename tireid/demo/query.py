@@ -12,8 +12,8 @@ from tireid.demo.drawer import Controls
 from tireid.demo.page import summary
 from tireid.demo.parts import bind, block, html, joined, labelled, numbers_in, row, shortened, widgets
 from tireid.demo.photograph import Photograph
-from tireid.demo.source import Source, describes, kept_text, unread
-from tireid.demo.state import ALL, FIND, MOST, Store, View
+from tireid.demo.source import Source, unread
+from tireid.demo.state import ALL, BY_BOTH, BY_PICTURE, BY_TEXT, FIND, GIVEN, MOST, UPLOADED, Store, View
 from tireid.demo.uploads import strange
 from tireid.explain.phrases import BANK, add_phrase, label
 from tireid.search.evaluation import relative_names
@@ -54,7 +54,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.cameras = labelled(widgets.Text, "Only cameras", "17em", placeholder="all; or 1, 3", **patient)
         self.person = labelled(widgets.Text, "Right person", "17em", placeholder="not known", **patient)
         self.split = labelled(widgets.Dropdown, "Only split", "15em", options=[ALL, *store.known.splits])
-        self.gallery = labelled(widgets.Dropdown, "Search in", "17em", options=[("the gallery", "given")])
+        self.gallery = labelled(widgets.Dropdown, "Search in", "17em", options=[("the gallery", GIVEN)])
         self.upload = widgets.FileUpload(accept="image/*", multiple=True, description="Upload pictures to search in")
         self.upload.layout.width = "auto"
         self.compare = widgets.Checkbox(description="Compare two models", indent=False)
@@ -82,12 +82,12 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         kind = ' class="complaint"' if complaint and not waiting else ""
         numbers = f" · {NUMBERS}" if len(answer.rows) and not complaint else ""
         told = f'<p{kind}><span role="status" aria-live="polite">{shown}</span>{numbers}</p>'
-        cut = unread(self._source.gallery.model, kept_text(view.text, view.off)) if describes(view) else ""
+        cut = unread(self._source.gallery.model, view.description) if view.worded else ""
         self.status.value = block(told + (f'<p role="note" class="complaint">{safe(cut)}</p>' if cut else ""))
 
     def offer_uploads(self) -> None:
         """Let the uploaded pictures be searched."""
-        self.gallery.options = [("the gallery", "given"), ("uploaded pictures", "uploaded")]
+        self.gallery.options = [("the gallery", GIVEN), ("uploaded pictures", UPLOADED)]
 
     def _optional(self) -> list[tuple[Any, bool]]:
         known = self._store.known
@@ -109,8 +109,8 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._show_picture(store.view)
         self.recent.observe(self._return, names="value")
         self.add.observe(self._add, names="value")
-        self.together.observe(lambda change: self._find(FIND[3] if change["new"] else FIND[2]), names="value")
-        self.text_only.on_click(lambda _: self._find(FIND[0]))
+        self.together.observe(lambda change: self._find(BY_BOTH if change["new"] else BY_PICTURE), names="value")
+        self.text_only.on_click(lambda _: self._find(BY_TEXT))
         for key in ("people", "cameras"):
             bind(store, key, getattr(self, key), partial(numbers_in, name=key), joined)
         bind(store, "person", self.person, _one_number, lambda person: "" if person is None else str(person))
@@ -122,17 +122,16 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _type(self, text: str) -> None:
         """A description that is typed while a picture is searched with counts beside it."""
         find = self._store.view.find
-        self._store.change(text=text, find=FIND[3] if find == FIND[2] and text.strip() else find)
+        self._store.change(text=text, find=BY_BOTH if find == BY_PICTURE and text.strip() else find)
 
     def _find(self, way: str) -> None:
         self._store.attempt(lambda: self._store.change(find=way))
 
     def _show_picture(self, view: View) -> None:
-        shown = view.find != FIND[0] and bool(view.picture)
-        self._picture_row.layout.display = "" if shown else "none"
-        self.together.value = view.find == FIND[3]
+        self._picture_row.layout.display = "" if view.pictured else "none"
+        self.together.value = view.find == BY_BOTH
         self.weight.layout.display = "" if self.together.value else "none"
-        home = self._source.home(view.picture) if shown else None
+        home = self._source.home(view.pictured)
         if home is not None:
             path = home[0].paths[home[1]]
             address = self._source.thumbnails.now([path])[path]
@@ -149,7 +148,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _return(self, change: Any) -> None:
         if change["new"]:
-            self._store.attempt(lambda: self._store.change(text=change["new"], find=FIND[0]))
+            self._store.attempt(lambda: self._store.change(text=change["new"], find=BY_TEXT))
             self.recent.value = ""
 
     def _add(self, change: Any) -> None:

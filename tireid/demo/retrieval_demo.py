@@ -25,7 +25,7 @@ from tireid.demo.panel import MakePanel, Panel
 from tireid.demo.parts import HINT, labelled, row, widgets
 from tireid.demo.query import QueryBar
 from tireid.demo.source import Source
-from tireid.demo.state import FIND, GALLERIES, KEYS, NO_PANEL, Store, View, plain
+from tireid.demo.state import BY_BOTH, BY_PICTURE, BY_TEXT, GALLERIES, KEYS, NO_PANEL, UPLOADED, Store, View, plain
 from tireid.demo.style import STYLE
 from tireid.demo.sure import SurePanel
 from tireid.demo.sure_line import SureLine
@@ -182,22 +182,22 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     def _search(self, view: View) -> None:
         values = plain(view)
-        wanted = (*(values[key] for key in ASKED), view.picture if view.find != FIND[0] else "")
+        wanted = (*(values[key] for key in ASKED), view.pictured)
         if wanted != self._asked:
             self._asked = wanted
             source = self._source
-            self._answers = source.both(view) if _compared(view) else (source.answer(view), Answer("pictures"))
+            self._answers = source.both(view) if view.compares else (source.answer(view), Answer("pictures"))
 
     def _draw(self, view: View) -> None:
-        titles = [f"<b>{safe(name)}</b>" for name in self._source.names] if _compared(view) else ["", ""]
-        self.second.layout.display = "" if _compared(view) else "none"
+        titles = [f"<b>{safe(name)}</b>" for name in self._source.names] if view.compares else ["", ""]
+        self.second.layout.display = "" if view.compares else "none"
         for grid, answer, title in zip((self.grid, self.second), self._answers, titles, strict=True):
             grid.draw(answer, view.looked, title)
 
     def _open(self, answer: Answer, place: int) -> None:
         """A picture is looked at; a caption becomes the description."""
         if answer.kind == "captions":
-            self._store.attempt(lambda: self._store.change(caption=int(answer.rows[place]), find=FIND[0]))
+            self._store.attempt(lambda: self._store.change(caption=int(answer.rows[place]), find=BY_TEXT))
             return
         panel = self.why.name if self._store.view.panel == NO_PANEL else self._store.view.panel
         self._store.look(answer.names[place], panel=panel)
@@ -205,7 +205,7 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     @property
     def _pictured(self) -> str:
         """The way to search with a picture; beside the description, where that counts already."""
-        return self._store.view.find if self._store.view.find == FIND[3] else FIND[2]
+        return BY_BOTH if self._store.view.find == BY_BOTH else BY_PICTURE
 
     def _like(self, name: str) -> None:
         self._store.attempt(lambda: self._store.change(picture=name, find=self._pictured))
@@ -244,7 +244,7 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._store.learn(galleries=GALLERIES, names=self._source.named)
         self.bar.offer_uploads()
         self._asked = None
-        self._store.change(gallery="uploaded")
+        self._store.change(gallery=UPLOADED)
         self._store.refresh()
         if refused:
             raise ValueError("not readable as pictures and left out: " + ", ".join(refused))
@@ -253,7 +253,7 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         view = self._store.view
         lines = self.summary.splitlines()
         groups = [(self.grid.heading.value, self.grid.complete())]
-        if _compared(view):
+        if view.compares:
             groups.append((self.second.heading.value, self.second.complete()))
         notes = [f"<p>{safe(lines[1])}.{hint}</p>", *self.drawer.static(view)]
         return page.static_html(lines[0], groups, [*notes, f"<pre>{safe(self.citation)}</pre>"])
@@ -268,11 +268,6 @@ def _beside(grids: Any, content: Any) -> Any:
     grids.add_class("tireid-grids")
     body.add_class("tireid-body")
     return body
-
-
-def _compared(view: View) -> bool:
-    """Whether two models answer; the user's own pictures are encoded by the first one only."""
-    return view.compare and view.gallery == "given"
 
 
 def _by_name(panels: Sequence[Panel]) -> dict[str, Panel]:

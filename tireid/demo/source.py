@@ -11,7 +11,7 @@ import numpy as np
 
 from tireid.data.dataset import Split
 from tireid.demo.answer import Answer, Kind
-from tireid.demo.state import ALL, FIND, Known, View
+from tireid.demo.state import ALL, BY_BOTH, BY_TEXT, CAPTIONS, UPLOADED, Known, View
 from tireid.demo.thumbnails import Thumbnails
 from tireid.demo.uploads import encoded, unused
 from tireid.explain.confidence import QuerySpread
@@ -25,26 +25,6 @@ from tireid.show.cards import Card
 
 LAST = 60
 """Characters of what was read last of a description that is too long."""
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text as they can be left out: parts between white space.
-
-    >>> words_of("a man  in blue.")
-    ['a', 'man', 'in', 'blue.']
-    """
-    return text.split()
-
-
-def kept_text(text: str, off: Sequence[int]) -> str:
-    """`text` without the words at the places `off`; the text itself where none is left out.
-
-    >>> kept_text("a man in blue", [1, 2])
-    'a blue'
-    """
-    if not off:
-        return text
-    return " ".join(word for place, word in enumerate(words_of(text)) if place not in off)
 
 
 class Source:
@@ -135,7 +115,7 @@ class Source:
 
     def searched(self, view: View) -> Gallery:
         """The gallery that the view searches."""
-        return self.uploaded if view.gallery == "uploaded" and self.uploaded is not None else self.gallery
+        return self.uploaded if view.gallery == UPLOADED and self.uploaded is not None else self.gallery
 
     def home(self, name: str) -> tuple[Gallery, int] | None:
         """Where a picture of this name is: its gallery and its row there."""
@@ -147,22 +127,21 @@ class Source:
             return self.uploaded, self.uploaded.names.index(name)
         return None
 
-    def query(self, view: View, gallery: Gallery, whole: bool = False) -> Floats:
-        """(D,) float64 of length one: what the view searches with; `whole` counts the words that are left out."""
-        if view.find == FIND[0]:
-            return self._described(view, gallery, whole)
+    def query(self, view: View, gallery: Gallery) -> Floats:
+        """(D,) float64 of length one: what the view searches with; ValueError where it says nothing."""
+        if view.find == BY_TEXT:
+            return self._described(view, gallery)
         pictured = self._pictured(view, gallery)
-        if view.find != FIND[3]:
+        if view.find != BY_BOTH:
             return pictured
-        mixed = view.weight * self._described(view, gallery, whole) + (1 - view.weight) * pictured
+        mixed = view.weight * self._described(view, gallery) + (1 - view.weight) * pictured
         return np.asarray(normalised_rows(mixed[None], "text and picture together")[0])
 
-    def _described(self, view: View, gallery: Gallery, whole: bool) -> Floats:
-        text = view.text if whole else kept_text(view.text, view.off)
-        if not text.strip():
+    def _described(self, view: View, gallery: Gallery) -> Floats:
+        if not view.description.strip():
             every = "every word is switched off" if view.text.strip() else "type a description, or pick a caption"
             raise ValueError(f"nothing to search for: {every}")
-        return encode_query(gallery.model, text)
+        return encode_query(gallery.model, view.description)
 
     def _pictured(self, view: View, gallery: Gallery) -> Floats:
         home = self.home(view.picture)
@@ -176,7 +155,7 @@ class Source:
 
     def answer(self, view: View, second: bool = False) -> Answer:
         """The ranked list of a view; by the second model where `second`. Never raises for what a user may enter."""
-        kind: Kind = "captions" if view.find == FIND[1] else "pictures"
+        kind: Kind = "captions" if view.find == CAPTIONS else "pictures"
         try:
             gallery = self.other if second and self.other is not None else self.searched(view)
             query = self.query(view, gallery)
@@ -202,7 +181,7 @@ class Source:
 
     def allowed(self, view: View, gallery: Gallery) -> Mask | None:
         """(N,) pictures that the filters leave; None for all. Raises ValueError where they leave none."""
-        home = self.home(view.picture) if view.find in FIND[2:] else None
+        home = self.home(view.pictured)
         exclude = [gallery.names[home[1]]] if home is not None and home[0] is gallery else []
         if gallery is self.uploaded:
             return gallery.allowed(exclude=exclude)
@@ -253,24 +232,19 @@ class Source:
         answer = Answer.of(gallery.nearest(query, view.k, allowed, self._wanted(view)))
         if gallery is not self.uploaded:
             answer = replace(answer, splits=[self.split_of_row[row] or None for row in answer.rows])
-        if not view.off or not describes(view):
+        if not view.off or not view.worded:
             return answer
-        before = gallery.index.ranks(self.query(view, gallery, whole=True), answer.rows, allowed)
+        before = gallery.index.ranks(self.query(replace(view, off=[]), gallery), answer.rows, allowed)
         return replace(answer, moved=(before - np.arange(1, 1 + len(before))).tolist())
 
     def _wanted(self, view: View) -> int | None:
         """Who is right: whom the text describes, or whom the query picture shows."""
-        if view.find == FIND[0]:
+        if view.find == BY_TEXT:
             return view.person
         home = self.home(view.picture)
         if home is None or home[0].person_ids is None:
             return None
         return int(home[0].person_ids[home[1]])
-
-
-def describes(view: View) -> bool:
-    """Whether the words of the description count in what is searched with."""
-    return view.find in (FIND[0], FIND[3])
 
 
 def unread(model: object, text: str) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 
 from tireid.basics.hints import nearest
 
-FIND = ("text→image", "image→text", "image→image", "text+image→image")
+FIND = BY_TEXT, CAPTIONS, BY_PICTURE, BY_BOTH = ("text→image", "image→text", "image→image", "text+image→image")
 NO_PANEL = "none"
 PLANES = ("PCA", "UMAP")
-GALLERIES = ("given", "uploaded")
+GALLERIES = GIVEN, UPLOADED = ("given", "uploaded")
 SORTS = ("first_rank", "query", "person_id", "gap")
 MOST, ALL = 50, "all"
 SHOWN_TEXT = 60
@@ -28,7 +28,7 @@ class View:
     """Number of the picked caption, whose text `text` is; None for free text."""
     person: int | None = None
     """Whom the query describes, where that is known: results are then right or wrong."""
-    find: str = FIND[0]
+    find: str = BY_TEXT
     picture: str = ""
     """Name of the picture that was clicked, or that is searched with."""
     hit: str = ""
@@ -37,7 +37,7 @@ class View:
     """Of the text against the picture, where both are searched with."""
     basket: list[str] = field(default_factory=list)
     """Names of the pictures that are kept."""
-    gallery: str = GALLERIES[0]
+    gallery: str = GIVEN
     k: int = 10
     people: list[int] = field(default_factory=list)
     """Only these people; empty for all."""
@@ -61,7 +61,38 @@ class View:
     @property
     def looked(self) -> str:
         """Name of the picture that is looked at closely; '' for none."""
-        return self.hit or (self.picture if self.find in FIND[:2] else "")
+        return self.hit or (self.picture if self.find in (BY_TEXT, CAPTIONS) else "")
+
+    @property
+    def pictured(self) -> str:
+        """Name of the picture that is searched with; '' for none."""
+        return "" if self.find == BY_TEXT else self.picture
+
+    @property
+    def worded(self) -> bool:
+        """Whether the description counts in what is searched with."""
+        return self.find in (BY_TEXT, BY_BOTH)
+
+    @property
+    def words(self) -> list[str]:
+        """Of the text, as they can be left out: the parts between white space."""
+        return self.text.split()
+
+    @property
+    def description(self) -> str:
+        """The text without the words that are left out.
+
+        >>> View(text="a man  in blue", off=[1, 2]).description
+        'a blue'
+        """
+        if not self.off:
+            return self.text
+        return " ".join(word for place, word in enumerate(self.words) if place not in self.off)
+
+    @property
+    def compares(self) -> bool:
+        """Whether two models answer; the user's own pictures are encoded by the first one only."""
+        return self.compare and self.gallery == GIVEN
 
 
 KEYS = tuple(item.name for item in fields(View))
@@ -77,7 +108,7 @@ class Known:
     people: Collection[int] = ()
     cameras: Collection[int] = ()
     splits: Collection[str] = ()
-    galleries: Collection[str] = GALLERIES[:1]
+    galleries: Collection[str] = (GIVEN,)
     compare: bool = False
     panels: Collection[str] = (NO_PANEL,)
 
@@ -127,7 +158,7 @@ class Store:
 
     def look(self, name: str, **values: Any) -> None:
         """Look closely at a picture, and go on searching with the one that is searched with."""
-        key = "picture" if self.view.find == FIND[0] else "hit"
+        key = "picture" if self.view.find == BY_TEXT else "hit"
         self.attempt(lambda: self.change(**values, **{key: name}))
 
     def attempt(self, action: Callable[[], None]) -> None:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from tireid.demo.answer import Answer
 from tireid.demo.parts import bind, block, html, labelled, row, table_html, widgets
-from tireid.demo.source import Source, kept_text
-from tireid.demo.state import FIND, Store, View
+from tireid.demo.source import Source
+from tireid.demo.state import BY_TEXT, Store, View
 from tireid.domain import describe
 from tireid.explain.confidence import how_sure
 from tireid.explain.questions import PhraseBank, Suggestion, add_phrase, suggest
@@ -55,13 +55,13 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if key == self._key:
             return
         self._key = key
-        if view.find != FIND[0] or not len(answer.rows):
+        if view.find != BY_TEXT or not len(answer.rows):
             self._refuse("Search with a description to see how sure its answer is." if len(answer.rows) else "")
             return
-        gallery, text = self._source.searched(view), kept_text(view.text, view.off)
+        gallery = self._source.searched(view)
         try:
             self.sureness = sureness_of(self._source, view, answer)
-            asked = suggest(gallery, text, answer.rows[:AMONG], QUESTIONS, bank=self._bank)
+            asked = suggest(gallery, view.description, answer.rows[:AMONG], QUESTIONS, bank=self._bank)
         except ValueError as error:
             self._refuse(str(error))
             return
@@ -104,16 +104,15 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _add(self, phrase: str) -> None:
         """The person stays: the description became longer, it does not describe somebody else."""
         view = self._store.view
-        text = add_phrase(kept_text(view.text, view.off), phrase)
-        self._store.change(text=text, person=view.person, find=FIND[0])
+        text = add_phrase(view.description, phrase)
+        self._store.change(text=text, person=view.person, find=BY_TEXT)
 
 
 def sureness_of(source: Source, view: View, answer: Answer) -> Sureness:
     """How sure the answer to a description is; ValueError where that cannot be told."""
     gallery = source.searched(view)
     allowed = source.allowed(view, gallery)
-    text = kept_text(view.text, view.off)
-    return how_sure(gallery, text, answer.rows, source.spread, view.level, allowed=allowed)
+    return how_sure(gallery, view.description, answer.rows, source.spread, view.level, allowed=allowed)
 
 
 def told_html(sureness: Sureness, domain: str) -> str:

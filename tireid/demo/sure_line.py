@@ -6,7 +6,7 @@ from tireid.demo.answer import Answer
 from tireid.demo.later import Later
 from tireid.demo.parts import block, html, widgets
 from tireid.demo.source import Source
-from tireid.demo.state import FIND, View
+from tireid.demo.state import BY_TEXT, View
 from tireid.demo.sure import sureness_of
 from tireid.explain.sureness import Sureness, verdict
 from tireid.show.cards import safe
@@ -38,7 +38,7 @@ class SureLine(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             return
         self._key = key
         self._later.forget()
-        asked = view.find == FIND[0] and answer.kind == "pictures" and len(answer.rows) > 0
+        asked = view.find == BY_TEXT and answer.kind == "pictures" and len(answer.rows) > 0
         self.said.value = block(WAITING.format(self._last) if asked else "")
         if asked:
             self._later.ask(lambda: self._line(view, answer), self._show)

@@ -7,13 +7,13 @@ from typing import Any
 from tireid.demo.answer import Answer
 from tireid.demo.closer import Closer
 from tireid.demo.parts import block, html, row, shortened, table_html, widgets
-from tireid.demo.source import Source, describes, feature_of, words_of
-from tireid.demo.state import FIND, Store, View
+from tireid.demo.source import Source, feature_of
+from tireid.demo.state import BY_TEXT, CAPTIONS, Store, View
 from tireid.explain.reasons import Ablation, word_ablation
 from tireid.search.gallery import Gallery
 from tireid.show.cards import safe
 
-CHIPS, LONGEST_WORD, CAPTIONS = 40, 18, 5
+CHIPS, LONGEST_WORD, NEAREST = 40, 18, 5
 
 
 class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -43,7 +43,7 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def draw(self, view: View, answer: Answer) -> None:
         """Show the words of the view and the picture that was clicked."""
-        words = words_of(view.text) if describes(view) else []
+        words = view.words if view.worded else []
         self.closer.draw(view)
         self._show_words(words, view.off)
         self._show_influence(view, words)
@@ -61,7 +61,7 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _find_captions(self) -> None:
         view = self._store.view
-        self._store.change(picture=view.looked, find=FIND[1])
+        self._store.change(picture=view.looked, find=CAPTIONS)
 
     def _show_words(self, words: list[str], off: list[int]) -> None:
         shown = words[:CHIPS]
@@ -89,7 +89,7 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if key == self._influenced:
             return
         self._influenced, self.ablation = key, None
-        if not words or len(words) > CHIPS or view.find != FIND[0]:
+        if not words or len(words) > CHIPS or view.find != BY_TEXT:
             limit = f"<p>The description has more than {CHIPS} words; the first ones have a button.</p>"
             self.influence.value = block(limit if len(words) > CHIPS else "")
             return
@@ -111,7 +111,7 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if not self._source.captions:
             return "<p>This gallery has no captions to compare with.</p>"
         person = None if gallery.person_ids is None else int(gallery.person_ids[place])
-        table = self._source.nearest_captions(gallery, feature_of(gallery, place), CAPTIONS, person).table
+        table = self._source.nearest_captions(gallery, feature_of(gallery, place), NEAREST, person).table
         return table_html(
             table[["rank", "score", "person_id", "caption"]], f"Captions nearest to {gallery.names[place]}"
         )

@@ -75,8 +75,8 @@ class _Options:
         """What generator.json holds."""
         about = {"generator": "tireid.pedestrians", "version": GENERATOR_VERSION}
         note = about | asdict(self) | {"people": list(self.people), "captions_per_image": self.captions}
-        masks = list(note.pop("masks"))
-        return note | {"masks": masks} if masks else note
+        masks = note.pop("masks")
+        return note | {"masks": list(self.masks)} if masks else note
 
 
 @dataclass(frozen=True)
