@@ -9,7 +9,7 @@ import pytest
 
 from tests.search.fakes import ColourModel, Crops
 from tireid.data import Tokenizer
-from tireid.demo.source import Source, feature_of, unread
+from tireid.demo.source import Place, Source, unread
 from tireid.demo.state import View
 from tireid.search import Gallery
 from tireid.search.index import Index
@@ -84,7 +84,7 @@ def test_places_won_by_the_second_model(source: Source) -> None:
 
 
 def test_captions_of_a_picture_come_with_their_people(source: Source) -> None:
-    query, person = feature_of(source.gallery, 4), int(source.gallery.person_ids[4])
+    query, person = Place(source.gallery, 4).feature, int(source.gallery.person_ids[4])
     table = source.nearest_captions(source.gallery, query, 6, person).table
     assert table["rank"].tolist() == [1, 2, 3, 4, 5, 6]
     for _, line in table.iterrows():

@@ -39,8 +39,8 @@ class Basket(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def table(self) -> pd.DataFrame:
         """A row per kept picture: name, person_id and camera (missing where unknown), path, query and state (JSON)."""
         view = self._store.view
-        homes = [home for name in view.basket if (home := self._source.home(name)) is not None]
-        hits = [gallery.hit(rank, place, None) for rank, (gallery, place) in enumerate(homes, start=1)]
+        homes = filter(None, map(self._source.home, view.basket))
+        hits = [home.gallery.hit(rank, home.row, None) for rank, home in enumerate(homes, start=1)]
         table = pd.DataFrame({"name": [hit.name for hit in hits]}, dtype="object")
         table["person_id"] = pd.array([hit.person_id for hit in hits], "Int64")
         table["camera"] = pd.array([hit.camera for hit in hits], "Int64")
@@ -78,8 +78,9 @@ class Basket(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         made = []
         for number, (name, path) in enumerate(zip(self.table["name"], self.table["path"], strict=True), start=1):
             card = Card(number, Path(path), name)
-            address = self._source.thumbnails.now([card.path])[card.path] if card.path else None
-            picture = picture_html(address, name, f"picture cannot be read: {name}", "", "font-size:11px")
+            picture = picture_html(
+                self._source.thumbnails.one(Path(path)), name, f"picture cannot be read: {name}", "", "font-size:11px"
+            )
             head = f'<span class="name">{safe(name).replace("/", "/<wbr>")}</span><br>'
             made.append(card_html(card, f'<div class="picture">{picture}</div>', head=head))
         return made

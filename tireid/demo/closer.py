@@ -10,11 +10,10 @@ from tireid.basics.extras import require
 from tireid.data.images import load_image, normalize, open_image
 from tireid.demo.later import Later
 from tireid.demo.parts import block, html, labelled, row, shortened, widgets
-from tireid.demo.source import Source
+from tireid.demo.source import Place, Source
 from tireid.demo.state import Store, View
 from tireid.explain.where import hidden_features, hiding_heat
 from tireid.model import TIReID
-from tireid.search.gallery import Gallery
 from tireid.search.metrics import Floats
 from tireid.show.cards import data_address, picture_html, safe, thumbnail
 from tireid.show.plots import attention_overlay
@@ -58,11 +57,10 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 '<p class="tireid-hint">Click a result to see it larger, beside what was searched with.</p>'
             )
             return
-        path, name = home[0].paths[home[1]], home[0].names[home[1]]
-        first = self._query(view) + large(path, name)
+        first = self._query(view) + large(home.path, home.name)
         # The same picture, faded, in the room of its regions: what stands below does not move when they come.
-        self._show(first + large(path, "", f"… {OF_WORD if word else MEANING}", 'class="waiting"'))
-        self._later.ask(lambda: self._regions(view, *home, word), lambda made: self._show(first + made))
+        self._show(first + large(home.path, "", f"… {OF_WORD if word else MEANING}", 'class="waiting"'))
+        self._later.ask(lambda: self._regions(view, home, word), lambda made: self._show(first + made))
 
     def finish(self) -> None:
         """Wait for the regions."""
@@ -71,19 +69,19 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _query(self, view: View) -> str:
         said = _figure(f"<blockquote>{safe(view.description)}</blockquote>", "searched with") if view.worded else ""
         home = self._source.home(view.pictured)
-        return said + ("" if home is None else large(home[0].paths[home[1]], f"searched with {view.picture}"))
+        return said + ("" if home is None else large(home.path, f"searched with {view.picture}"))
 
-    def _regions(self, view: View, gallery: Gallery, place: int, word: int) -> str:
-        model, path = gallery.model, gallery.paths[place]
+    def _regions(self, view: View, home: Place, word: int) -> str:
+        model = home.gallery.model
         try:
             if not isinstance(model, TIReID):
                 raise ValueError(f"{type(model).__name__} has no patches that could be hidden")
-            picture = open_image(path, model.backbone.image_size, upright=True)  # as galleries encode it
+            picture = open_image(home.path, model.backbone.image_size, upright=True)  # as galleries encode it
             if word:
-                return regions_html(gallery, place, hiding_heat(model, picture, view.description, word - 1), OF_WORD)
+                return regions_html(home, hiding_heat(model, picture, view.description, word - 1), OF_WORD)
             pixels = normalize(load_image(picture, model.backbone.image_size)[None])[0]
-            cosines = hidden_features(model, pixels).double().numpy() @ self._source.query(view, gallery)
-            return regions_html(gallery, place, (cosines[0] - cosines[1:]).reshape(model.backbone.grid), MEANING)
+            cosines = hidden_features(model, pixels).double().numpy() @ self._source.query(view, home.gallery)
+            return regions_html(home, (cosines[0] - cosines[1:]).reshape(model.backbone.grid), MEANING)
         except ValueError as error:
             return _figure(f'<p class="complaint">No regions: {safe(error)}</p>', "")
 
@@ -96,15 +94,14 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             store.attempt(lambda: store.change(word=word))
 
 
-def regions_html(gallery: Gallery, place: int, lost: Floats, meaning: str) -> str:
+def regions_html(home: Place, lost: Floats, meaning: str) -> str:
     """The picture under what its score `lost` (h, w) in each region; gains are left out."""
     heat = lost.clip(min=0)
     down, across = np.unravel_index(int(heat.argmax()), heat.shape)
     where = f"row {down + 1} of {heat.shape[0]} from above, column {across + 1} of {heat.shape[1]}"
-    told = f"Regions of {gallery.names[place]}: the score owes {heat.max():.3f} to {where}, its strongest"
-    return _figure(
-        f'<img alt="{safe(told)}" src="{_overlay(open_image(gallery.paths[place], upright=True), heat)}">', meaning
-    )
+    told = f"Regions of {home.name}: the score owes {heat.max():.3f} to {where}, its strongest"
+    overlay = _overlay(open_image(home.path, upright=True), heat)
+    return _figure(f'<img alt="{safe(told)}" src="{overlay}">', meaning)
 
 
 def large(path: Any, name: str, caption: str = "", look: str = "") -> str:

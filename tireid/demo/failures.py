@@ -127,10 +127,8 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
 
     def _picture(self, name: str, told: str) -> str:
         gallery = self._source.gallery
-        path = gallery.paths[self._source.row_of[name]]
-        picture = picture_html(
-            self._source.thumbnails.now([path])[path], f"{told}, {name}", f"cannot be read: {name}", ""
-        )
+        address = self._source.thumbnails.one(gallery.paths[self._source.row_of[name]])
+        picture = picture_html(address, f"{told}, {name}", f"cannot be read: {name}", "")
         return f"<figure>{picture}<figcaption>{safe(told)}</figcaption></figure>"
 
     def _export(self) -> str:

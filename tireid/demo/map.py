@@ -92,8 +92,7 @@ class MapPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _look(self, place: int) -> tuple[str | None, str]:
         gallery = self._source.searched(self._store.view)
-        path = gallery.paths[place]
-        return self._source.thumbnails.now([path])[path], gallery.names[place]
+        return self._source.thumbnails.one(gallery.paths[place]), gallery.names[place]
 
     def _pick(self, place: int) -> None:
         self._store.look(self._source.searched(self._store.view).names[place])

@@ -133,8 +133,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.weight.layout.display = "" if self.together.value else "none"
         home = self._source.home(view.pictured)
         if home is not None:
-            path = home[0].paths[home[1]]
-            address = self._source.thumbnails.now([path])[path]
+            address = self._source.thumbnails.one(home.path)
             picture = picture_html(address, "the picture searched with", "cannot be read", 'style="height:64px"')
             told = strange(self._source.photographs.get(view.picture))
             note = f'<p role="note" class="complaint">{safe(told)}</p>' if told else ""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,33 @@ from tireid.show.cards import Card
 
 LAST = 60
 """Characters of what was read last of a description that is too long."""
+
+
+class Place(NamedTuple):
+    """Where a picture is: its gallery, and its row there."""
+
+    gallery: Gallery
+    row: int
+
+    @property
+    def name(self) -> str:
+        """Of the picture."""
+        return self.gallery.names[self.row]
+
+    @property
+    def path(self) -> Path:
+        """Of its file."""
+        return self.gallery.paths[self.row]
+
+    @property
+    def person(self) -> int | None:
+        """Whom it shows, where that is known."""
+        return None if self.gallery.person_ids is None else int(self.gallery.person_ids[self.row])
+
+    @property
+    def feature(self) -> Floats:
+        """(D,) float64 of length one."""
+        return np.asarray(normalised_rows(self.gallery.features[self.row][None], "the picture's feature")[0])
 
 
 class Source:
@@ -117,14 +145,14 @@ class Source:
         """The gallery that the view searches."""
         return self.uploaded if view.gallery == UPLOADED and self.uploaded is not None else self.gallery
 
-    def home(self, name: str) -> tuple[Gallery, int] | None:
-        """Where a picture of this name is: its gallery and its row there."""
+    def home(self, name: str) -> Place | None:
+        """Where a picture of this name is, if anywhere."""
         if name in self.row_of:
-            return self.gallery, self.row_of[name]
+            return Place(self.gallery, self.row_of[name])
         if name in self.photographs:
-            return self.photographs[name], 0
+            return Place(self.photographs[name], 0)
         if self.uploaded is not None and name in self.uploaded.names:
-            return self.uploaded, self.uploaded.names.index(name)
+            return Place(self.uploaded, self.uploaded.names.index(name))
         return None
 
     def query(self, view: View, gallery: Gallery) -> Floats:
@@ -147,11 +175,11 @@ class Source:
         home = self.home(view.picture)
         if home is None:
             raise ValueError("click a picture first: it is what is searched with")
-        if gallery.model is home[0].model:
-            return feature_of(*home)
-        if home[0] is not self.gallery:
+        if gallery.model is home.gallery.model:
+            return home.feature
+        if home.gallery is not self.gallery:
             raise ValueError("this picture was not encoded by the second model")
-        return feature_of(gallery, home[1])
+        return Place(gallery, home.row).feature
 
     def answer(self, view: View, second: bool = False) -> Answer:
         """The ranked list of a view; by the second model where `second`. Never raises for what a user may enter."""
@@ -182,7 +210,7 @@ class Source:
     def allowed(self, view: View, gallery: Gallery) -> Mask | None:
         """(N,) pictures that the filters leave; None for all. Raises ValueError where they leave none."""
         home = self.home(view.pictured)
-        exclude = [gallery.names[home[1]]] if home is not None and home[0] is gallery else []
+        exclude = [home.name] if home is not None and home.gallery is gallery else []
         if gallery is self.uploaded:
             return gallery.allowed(exclude=exclude)
         mask = gallery.allowed(exclude=exclude, person_ids=view.people or None, cameras=view.cameras or None)
@@ -242,9 +270,7 @@ class Source:
         if view.find == BY_TEXT:
             return view.person
         home = self.home(view.picture)
-        if home is None or home[0].person_ids is None:
-            return None
-        return int(home[0].person_ids[home[1]])
+        return None if home is None else home.person
 
 
 def unread(model: object, text: str) -> str:
@@ -256,8 +282,3 @@ def unread(model: object, text: str) -> str:
         return ""
     last = " ".join(tokenizer.decode(tokenizer([text])[0]).split()[-4:])[-LAST:]
     return f'The description is longer than the model reads: what follows "… {last}" does not count.'
-
-
-def feature_of(gallery: Gallery, row: int) -> Floats:
-    """(D,) float64 of length one of a picture."""
-    return np.asarray(normalised_rows(gallery.features[row : row + 1], "the picture's feature")[0])

@@ -36,6 +36,10 @@ class Thumbnails:
             self._following.append(self._threads.submit(self._then, missing, later))
         return {path: future.result() for path, future in wanted.items() if future not in missing}
 
+    def one(self, path: Path) -> str | None:
+        """That of one picture, however long it takes."""
+        return self.now([path])[path]
+
     def finish(self) -> None:
         """Wait for what is being made in the background, and for the calls that follow it."""
         while self._following:

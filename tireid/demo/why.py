@@ -7,10 +7,9 @@ from typing import Any
 from tireid.demo.answer import Answer
 from tireid.demo.closer import Closer
 from tireid.demo.parts import block, html, row, shortened, table_html, widgets
-from tireid.demo.source import Source, feature_of
+from tireid.demo.source import Place, Source
 from tireid.demo.state import BY_TEXT, CAPTIONS, Store, View
 from tireid.explain.reasons import Ablation, word_ablation
-from tireid.search.gallery import Gallery
 from tireid.show.cards import safe
 
 CHIPS, LONGEST_WORD, NEAREST = 40, 18, 5
@@ -52,7 +51,7 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.to_captions.layout.display = "none" if home is None or not self._source.captions else ""
         if (view.looked, view.gallery) != self._drawn:
             self._drawn = (view.looked, view.gallery)
-            self.captions.value = "" if home is None else block(self._nearest(*home))
+            self.captions.value = "" if home is None else block(self._nearest(home))
 
     def static(self) -> list[str]:
         """The regions that decided, what the words do, and the nearest captions."""
@@ -107,11 +106,8 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         formats = {"places moved": lambda value: f"{value:.1f}", "word": lambda word: safe(shortened(word, 24))}
         self.influence.value = block(table_html(shown.rename(columns=names), title, formats))
 
-    def _nearest(self, gallery: Gallery, place: int) -> str:
+    def _nearest(self, home: Place) -> str:
         if not self._source.captions:
             return "<p>This gallery has no captions to compare with.</p>"
-        person = None if gallery.person_ids is None else int(gallery.person_ids[place])
-        table = self._source.nearest_captions(gallery, feature_of(gallery, place), NEAREST, person).table
-        return table_html(
-            table[["rank", "score", "person_id", "caption"]], f"Captions nearest to {gallery.names[place]}"
-        )
+        table = self._source.nearest_captions(home.gallery, home.feature, NEAREST, home.person).table
+        return table_html(table[["rank", "score", "person_id", "caption"]], f"Captions nearest to {home.name}")
