@@ -608,7 +608,7 @@ class Colours(widgets.HTML):
         return [self.value]
 
     def more(self) -> None:
-        self.store.attempt(lambda: self.store.change(k=self.store.view.k + 1))
+        self.store.ask(k=self.store.view.k + 1)
 
 
 def test_a_panel_of_ones_own(gallery: Gallery, tmp_path: Path) -> None:

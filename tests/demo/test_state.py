@@ -96,18 +96,18 @@ def test_a_change_by_a_subscriber_is_told_after_the_one_that_caused_it() -> None
 
 def test_a_control_that_follows_the_state_asks_for_nothing() -> None:
     store = Store(KNOWN)
-    store.subscribe(("k",), lambda view: store.attempt(lambda: store.change(page=9)))
+    store.subscribe(("k",), lambda view: store.ask(page=9))
     store.change(k=3)
     assert store.view.page == 1
-    store.attempt(lambda: store.change(page=9))
+    store.ask(page=9)
     assert store.view.page == 9
 
 
 def test_a_refused_attempt_is_a_complaint_until_the_next_one() -> None:
     store, complaints = Store(KNOWN), []
     store.subscribe(("complaint",), lambda view: complaints.append(store.complaint))
-    store.attempt(lambda: store.change(k=0))
-    store.attempt(lambda: store.change(k=1))
+    store.ask(k=0)
+    store.ask(k=1)
     assert "1..50" in complaints[0]
     assert complaints[1:] == [""]
 
@@ -142,10 +142,10 @@ def test_two_threads_lose_no_change() -> None:
 
     def second() -> None:
         slow.wait(5)
-        store.attempt(lambda: store.change(k=3))
+        store.ask(k=3)
 
     thread = Thread(target=second)
     thread.start()
-    store.attempt(lambda: store.change(text="a man"))
+    store.ask(text="a man")
     thread.join()
     assert (store.view.text, store.view.k, len(told)) == ("a man", 3, 2)

@@ -10,7 +10,7 @@ import pandas as pd
 from tireid.basics.files import write_atomically, write_table
 from tireid.demo.answer import Answer
 from tireid.demo.page import asked, changed, citation, static_html
-from tireid.demo.parts import block, card_grid, html, labelled, row, say_written, widgets
+from tireid.demo.parts import block, button, card_grid, html, labelled, row, say_written, widgets
 from tireid.demo.source import Source
 from tireid.demo.state import Store, View
 from tireid.show.cards import Card, card_html, html_page, picture_html, safe
@@ -28,12 +28,10 @@ class Basket(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._store, self._source = store, source
         self._answer = Answer("pictures")
         self.file = labelled(widgets.Text, "Files", "20em", value="basket")
-        self.export = widgets.Button(description="Write CSV and HTML", layout=widgets.Layout(width="auto"))
-        self.clear = widgets.Button(description="Empty the basket", layout=widgets.Layout(width="auto"))
+        self.export = button("Write CSV and HTML", lambda: say_written(self.note, self._export))
+        self.clear = button("Empty the basket", lambda: store.ask(basket=[]))
         self.list, self.note = html(), html()
         super().__init__([row(self.file, self.export, self.clear), self.note, self.list])
-        self.export.on_click(lambda _: say_written(self.note, self._export))
-        self.clear.on_click(lambda _: store.attempt(lambda: store.change(basket=[])))
 
     @property
     def table(self) -> pd.DataFrame:

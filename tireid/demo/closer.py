@@ -9,7 +9,7 @@ import numpy as np
 from tireid.basics.extras import require
 from tireid.data.images import load_image, normalize, open_image
 from tireid.demo.later import Later
-from tireid.demo.parts import block, html, labelled, row, shortened, widgets
+from tireid.demo.parts import block, follow, html, labelled, row, shortened, widgets
 from tireid.demo.source import Place, Source
 from tireid.demo.state import Store, View
 from tireid.explain.where import hidden_features, hiding_heat
@@ -35,7 +35,8 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.pictures = html()
         self.word = labelled(widgets.Dropdown, "Regions of", "24em", options=[(WHOLE, 0)])
         super().__init__([row(self.word), self.pictures], layout=widgets.Layout(width="100%"))
-        self.word.observe(lambda change: self._choose(store, change["new"]), names="value")
+        # Options that are replaced leave nothing chosen for a moment.
+        follow(self.word, lambda word: None if word is None else store.ask(word=word))
 
     def draw(self, view: View) -> None:
         """Show the result that was clicked, or say how to see one."""
@@ -87,11 +88,6 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _show(self, figures: str) -> None:
         self.pictures.value = block(f'<div class="closer">{figures}</div>')
-
-    @staticmethod
-    def _choose(store: Store, word: int | None) -> None:
-        if word is not None:
-            store.attempt(lambda: store.change(word=word))
 
 
 def regions_html(home: Place, lost: Floats, meaning: str) -> str:

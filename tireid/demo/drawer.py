@@ -7,7 +7,7 @@ from typing import Any
 
 from tireid.demo.answer import Answer
 from tireid.demo.panel import Panel
-from tireid.demo.parts import row, widgets
+from tireid.demo.parts import follow, row, widgets
 from tireid.demo.state import NO_PANEL, Store, View
 
 
@@ -47,7 +47,7 @@ class Drawer:
 
     def open(self, name: str) -> None:
         """Open a section, and close the one that was open; `"none"` only closes."""
-        self._store.attempt(lambda: self._store.change(panel=name))
+        self._store.ask(panel=name)
 
     def draw(self, view: View, answer: Answer) -> None:
         """Let the open panel speak of an answer; the others are not drawn."""
@@ -67,11 +67,8 @@ class Drawer:
     def _section(self, name: str, title: str) -> Any:
         toggle = widgets.ToggleButton(description=title, layout=widgets.Layout(width="auto"))
         toggle.add_class("tireid-section")
-        toggle.observe(lambda change: self._switch(name, change["new"]), names="value")
+        follow(toggle, lambda on: self.open(name if on else NO_PANEL))
         return toggle
-
-    def _switch(self, name: str, on: bool) -> None:
-        self.open(name if on else NO_PANEL)
 
     def _follow(self, opened: str) -> None:
         for name, toggle in self.sections.items():

@@ -11,7 +11,7 @@ import pandas as pd
 from tireid.basics.files import write_table
 from tireid.data.dataset import Split
 from tireid.demo.answer import Answer
-from tireid.demo.parts import bind, block, html, labelled, row, say_written, widgets
+from tireid.demo.parts import bind, block, button, html, labelled, row, say_written, widgets
 from tireid.demo.source import Source
 from tireid.demo.state import BY_TEXT, SORTS, Store, View
 from tireid.explain.failures import failures
@@ -43,7 +43,7 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         self.ascending.layout.width = "auto"
         self.page = labelled(widgets.BoundedIntText, "Page", "12em", min=1, max=MOST_PAGES)
         self.file = labelled(widgets.Text, "CSV file", "20em", value="failures.csv")
-        self.export = widgets.Button(description="Export as CSV", layout=widgets.Layout(width="auto"))
+        self.export = button("Export as CSV", lambda: say_written(self.note, self._export))
         self.said, self.note = html(), html()
         self._queries: list[int] = []
         self._rows = [self._row(place) for place in range(PAGE)]
@@ -52,7 +52,6 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         super().__init__([*children, self.note], layout=widgets.Layout(width="100%"))
         for key in ("sort", "ascending", "page"):
             bind(store, key, getattr(self, key))
-        self.export.on_click(lambda _: say_written(self.note, self._export))
 
     @cached_property
     def failures(self) -> pd.DataFrame:
@@ -93,7 +92,7 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
 
     def search(self, query: int) -> None:
         """Search with a caption, by its number."""
-        self._store.attempt(lambda: self._store.change(caption=query, find=BY_TEXT))
+        self._store.ask(caption=query, find=BY_TEXT)
 
     def save(self, path: str | Path) -> Path:
         """Write the whole table as CSV (UTF-8); returns the path."""

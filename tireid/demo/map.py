@@ -8,7 +8,7 @@ import numpy as np
 
 from tireid.demo.answer import Answer
 from tireid.demo.grid import ResultGrid
-from tireid.demo.parts import bind, block, html, labelled, row, widgets
+from tireid.demo.parts import bind, block, button, html, labelled, row, widgets
 from tireid.demo.source import Source
 from tireid.demo.state import PLANES, Store, View
 from tireid.demo.touch_map import TouchMap
@@ -35,7 +35,7 @@ class MapPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.plane = labelled(widgets.Dropdown, "Plane", "22em", options=options)
         field: dict[str, Any] = {"placeholder": "left, right, bottom, top in 0..1", "continuous_update": False}
         self.region = labelled(widgets.Text, "Region", "22em", **field)
-        self.everything = widgets.Button(description="No region", layout=widgets.Layout(width="auto"))
+        self.everything = button("No region", lambda: store.ask(region=[]))
         self.plot = TouchMap(self._look, self._pick, self._surround)
         self.note, self.words = html(), ""
         self.grid = ResultGrid(self._open, source.thumbnails, " of the region")
@@ -43,7 +43,6 @@ class MapPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         super().__init__([controls, self.note, self.plot, self.grid], layout=widgets.Layout(width="100%"))
         bind(store, "plane", self.plane)
         bind(store, "region", self.region, _sides, _said)
-        self.everything.on_click(lambda _: store.attempt(lambda: store.change(region=[])))
 
     def draw(self, view: View, answer: Answer) -> None:
         """Show the results and the query in the plane, and the pictures of the region."""
@@ -99,7 +98,7 @@ class MapPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _surround(self, corners: list[float]) -> None:
         region = [min(1.0, max(0.0, round(corner, 3))) for corner in corners]
-        self._store.attempt(lambda: self._store.change(region=region))
+        self._store.ask(region=region)
 
     def _open(self, answer: Answer, place: int) -> None:
         self._store.look(answer.names[place])

@@ -56,6 +56,18 @@ def labelled(
     return kind(description=description, **(look | options))
 
 
+def button(description: str, click: Callable[[], None], **options: Any) -> Any:
+    """A button as wide as its description, which calls `click`."""
+    made = widgets.Button(description=description, layout=widgets.Layout(width="auto"), **options)
+    made.on_click(lambda _: click())
+    return made
+
+
+def follow(control: Any, act: Callable[[Any], None]) -> None:
+    """Call `act` with every new value of a control."""
+    control.observe(lambda change: act(change["new"]), names="value")
+
+
 def bind(
     store: Store,
     key: str,
@@ -75,11 +87,8 @@ def bind(
         except Refused as error:
             raise ValueError(f"{control.description}: it takes {error.expected}, not {value}") from None
 
-    def wanted(told: Any) -> None:
-        store.attempt(lambda: (ask or change)(told["new"]))
-
     control.value = show(getattr(store.view, key))
-    control.observe(wanted, names="value")
+    follow(control, lambda value: store.attempt(lambda: (ask or change)(value)))
     store.subscribe((key,), lambda view: setattr(control, "value", show(getattr(view, key))))
 
 

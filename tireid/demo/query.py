@@ -10,7 +10,7 @@ from typing import Any
 from tireid.demo.answer import Answer
 from tireid.demo.drawer import Controls
 from tireid.demo.page import summary
-from tireid.demo.parts import bind, block, html, joined, labelled, numbers_in, row, shortened, widgets
+from tireid.demo.parts import bind, block, button, follow, html, joined, labelled, numbers_in, row, shortened, widgets
 from tireid.demo.photograph import Photograph
 from tireid.demo.source import Source, unread
 from tireid.demo.state import ALL, BY_BOTH, BY_PICTURE, BY_TEXT, FIND, GIVEN, MOST, UPLOADED, Store, View
@@ -44,7 +44,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.queried = html()
         self.queried.layout.flex = "0 1 auto"
         self.together = widgets.ToggleButton(description="With the description", layout={"width": "auto"})
-        self.text_only = widgets.Button(description="Without the picture", layout={"width": "auto"})
+        self.text_only = button("Without the picture", lambda: store.ask(find=BY_TEXT))
         self.weight = labelled(widgets.BoundedFloatText, "Text's share", "12em", min=0, max=1, step=0.1)
         self.caption = labelled(widgets.Dropdown, "Or a caption", "auto", options=self._choices(None))
         self.find = labelled(widgets.Dropdown, "Find", "22em", options=[(_find_name(way), way) for way in FIND])
@@ -107,10 +107,9 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         store.subscribe(("text",), lambda view: self._remember(view.text))
         store.subscribe(("find", "picture"), self._show_picture)
         self._show_picture(store.view)
-        self.recent.observe(self._return, names="value")
-        self.add.observe(self._add, names="value")
-        self.together.observe(lambda change: self._find(BY_BOTH if change["new"] else BY_PICTURE), names="value")
-        self.text_only.on_click(lambda _: self._find(BY_TEXT))
+        follow(self.recent, self._return)
+        follow(self.add, self._add)
+        follow(self.together, lambda on: store.ask(find=BY_BOTH if on else BY_PICTURE))
         for key in ("people", "cameras"):
             bind(store, key, getattr(self, key), partial(numbers_in, name=key), joined)
         bind(store, "person", self.person, _one_number, lambda person: "" if person is None else str(person))
@@ -123,9 +122,6 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """A description that is typed while a picture is searched with counts beside it."""
         find = self._store.view.find
         self._store.change(text=text, find=BY_BOTH if find == BY_PICTURE and text.strip() else find)
-
-    def _find(self, way: str) -> None:
-        self._store.attempt(lambda: self._store.change(find=way))
 
     def _show_picture(self, view: View) -> None:
         self._picture_row.layout.display = "" if view.pictured else "none"
@@ -145,15 +141,14 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if list(self.recent.options) != options:
             self.recent.options = options
 
-    def _return(self, change: Any) -> None:
-        if change["new"]:
-            self._store.attempt(lambda: self._store.change(text=change["new"], find=BY_TEXT))
+    def _return(self, text: str) -> None:
+        if text:
+            self._store.ask(text=text, find=BY_TEXT)
             self.recent.value = ""
 
-    def _add(self, change: Any) -> None:
-        if change["new"]:
-            text = add_phrase(self._store.view.text, change["new"])
-            self._store.attempt(lambda: self._type(text))
+    def _add(self, phrase: str) -> None:
+        if phrase:
+            self._store.attempt(lambda: self._type(add_phrase(self._store.view.text, phrase)))
             self.add.value = ""
 
     def _offer_caption(self, number: int | None) -> None:

@@ -22,7 +22,7 @@ from tireid.demo.failures import FailureBrowser
 from tireid.demo.grid import Actions, ResultGrid
 from tireid.demo.map import MapPanel
 from tireid.demo.panel import MakePanel, Panel
-from tireid.demo.parts import HINT, labelled, row, widgets
+from tireid.demo.parts import HINT, follow, labelled, row, widgets
 from tireid.demo.query import QueryBar
 from tireid.demo.source import Source
 from tireid.demo.state import BY_BOTH, BY_PICTURE, BY_TEXT, GALLERIES, KEYS, NO_PANEL, UPLOADED, Store, View, plain
@@ -106,7 +106,7 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         super().__init__([*above, _beside(row(self.grid, self.second), self.drawer.content), keys])
         self.add_class("tireid-root")
         self.layout.width = "100%"
-        self.bar.upload.observe(self._take, names="value")
+        follow(self.bar.upload, self._take)
         self._store.subscribe(("complaint",), lambda view: self.bar.say(view, self._answers[0]))
         self._store.subscribe(KEYS, self._update)
         self._store.refresh()
@@ -197,7 +197,7 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     def _open(self, answer: Answer, place: int) -> None:
         """A picture is looked at; a caption becomes the description."""
         if answer.kind == "captions":
-            self._store.attempt(lambda: self._store.change(caption=int(answer.rows[place]), find=BY_TEXT))
+            self._store.ask(caption=int(answer.rows[place]), find=BY_TEXT)
             return
         panel = self.why.name if self._store.view.panel == NO_PANEL else self._store.view.panel
         self._store.look(answer.names[place], panel=panel)
@@ -208,15 +208,15 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         return BY_BOTH if self._store.view.find == BY_BOTH else BY_PICTURE
 
     def _like(self, name: str) -> None:
-        self._store.attempt(lambda: self._store.change(picture=name, find=self._pictured))
+        self._store.ask(picture=name, find=self._pictured)
 
     def _keep(self, name: str, kept: bool) -> None:
         others = [other for other in self._store.view.basket if other != name]
-        self._store.attempt(lambda: self._store.change(basket=[*others, name] if kept else others))
+        self._store.ask(basket=[*others, name] if kept else others)
 
-    def _take(self, change: Any) -> None:
-        if change["new"]:
-            self._store.attempt(lambda: self._receive(change["new"]))
+    def _take(self, files: Sequence[Mapping[str, Any]]) -> None:
+        if files:
+            self._store.attempt(lambda: self._receive(files))
 
     def _photograph(self, name: str, content: bytes, others: Sequence[str] = ()) -> None:
         """Search with a picture of the user's own."""

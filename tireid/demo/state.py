@@ -159,7 +159,11 @@ class Store:
     def look(self, name: str, **values: Any) -> None:
         """Look closely at a picture, and go on searching with the one that is searched with."""
         key = "picture" if self.view.find == BY_TEXT else "hit"
-        self.attempt(lambda: self.change(**values, **{key: name}))
+        self.ask(**values, **{key: name})
+
+    def ask(self, **values: Any) -> None:
+        """:meth:`change` for a control: see :meth:`attempt`."""
+        self.attempt(lambda: self.change(**values))
 
     def attempt(self, action: Callable[[], None]) -> None:
         """Run what a control asks for; a ValueError becomes the `complaint`, told to who subscribed to that key.

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tireid.demo.answer import Answer
-from tireid.demo.parts import bind, block, html, labelled, row, table_html, widgets
+from tireid.demo.parts import bind, block, button, html, labelled, row, table_html, widgets
 from tireid.demo.source import Source
 from tireid.demo.state import BY_TEXT, Store, View
 from tireid.domain import describe
@@ -96,16 +96,12 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         ]
 
     def _button(self, phrase: str, label: str, share: float) -> Any:
-        button = widgets.Button(description=f"+ {label} ({share:.0%})", tooltip=f"add: {phrase}")
-        button.layout.width = "auto"
-        button.on_click(lambda _: self._store.attempt(lambda: self._add(phrase)))
-        return button
+        return button(f"+ {label} ({share:.0%})", lambda: self._add(phrase), tooltip=f"add: {phrase}")
 
     def _add(self, phrase: str) -> None:
         """The person stays: the description became longer, it does not describe somebody else."""
         view = self._store.view
-        text = add_phrase(view.description, phrase)
-        self._store.change(text=text, person=view.person, find=BY_TEXT)
+        self._store.ask(text=add_phrase(view.description, phrase), person=view.person, find=BY_TEXT)
 
 
 def sureness_of(source: Source, view: View, answer: Answer) -> Sureness:

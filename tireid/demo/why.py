@@ -6,7 +6,7 @@ from typing import Any
 
 from tireid.demo.answer import Answer
 from tireid.demo.closer import Closer
-from tireid.demo.parts import block, html, row, shortened, table_html, widgets
+from tireid.demo.parts import block, button, follow, html, row, shortened, table_html, widgets
 from tireid.demo.source import Place, Source
 from tireid.demo.state import BY_TEXT, CAPTIONS, Store, View
 from tireid.explain.reasons import Ablation, word_ablation
@@ -33,8 +33,7 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.closer = Closer(store, source)
         self.words = row(align_items="flex-start", grid_gap="2px 2px")
         self.influence, self.captions = html(), html()
-        self.to_captions = widgets.Button(description="Find its captions", layout=widgets.Layout(width="auto"))
-        self.to_captions.on_click(lambda _: store.attempt(self._find_captions))
+        self.to_captions = button("Find its captions", lambda: store.ask(picture=store.view.looked, find=CAPTIONS))
         lower = row(self.influence, self.captions, align_items="flex-start", grid_gap="4px 32px")
         self._title = html("<p>Words of the description: switch one off, and the results move.</p>")
         children = [self.closer, self._title, self.words, lower, self.to_captions]
@@ -58,10 +57,6 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.closer.finish()
         return [self.closer.pictures.value, self.influence.value, self.captions.value]
 
-    def _find_captions(self) -> None:
-        view = self._store.view
-        self._store.change(picture=view.looked, find=CAPTIONS)
-
     def _show_words(self, words: list[str], off: list[int]) -> None:
         shown = words[:CHIPS]
         while len(self._toggles) < len(shown):
@@ -75,12 +70,12 @@ class WhyPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _toggle(self, place: int) -> Any:
         toggle = widgets.ToggleButton(value=True, layout=widgets.Layout(width="auto"))
         toggle.add_class("tireid-word")
-        toggle.observe(lambda change: self._switch(place, change["new"]), names="value")
+        follow(toggle, lambda on: self._switch(place, on))
         return toggle
 
     def _switch(self, place: int, on: bool) -> None:
         off = set(self._store.view.off) - {place} if on else {*self._store.view.off, place}
-        self._store.attempt(lambda: self._store.change(off=sorted(off)))
+        self._store.ask(off=sorted(off))
 
     def _show_influence(self, view: View, words: list[str]) -> None:
         filters = (view.people, view.cameras, view.split)
