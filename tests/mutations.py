@@ -329,7 +329,7 @@ MUTATIONS = [
     ),
     Mutation(
         "Escape forgets what is searched with",
-        "demo/escape.py",
+        "demo/drawer.py",
         'return {"hit": ""}',
         'return {"picture": ""}',
         "demo/test_address.py::test_escape_goes_on_searching_with_a_picture",

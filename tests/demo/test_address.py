@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.search.fakes import Crops
 from tireid.demo.address import LONGEST, Address, read, written
-from tireid.demo.escape import Escape
+from tireid.demo.listeners import Escape
 from tireid.interactive import RetrievalDemo
 from tireid.search import Gallery
 

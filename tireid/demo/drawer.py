@@ -8,7 +8,8 @@ from typing import Any
 from tireid.demo.answer import Answer
 from tireid.demo.panel import Panel
 from tireid.demo.parts import follow, row, widgets
-from tireid.demo.state import NO_PANEL, Store, View
+from tireid.demo.state import BY_TEXT, NO_PANEL, Store, View
+from tireid.demo.why import WhyPanel
 
 
 class Controls(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -49,6 +50,10 @@ class Drawer:
         """Open a section, and close the one that was open; `"none"` only closes."""
         self._store.ask(panel=name)
 
+    def close(self) -> None:
+        """Close the enlarged result, then the section."""
+        self._store.attempt(lambda: self._store.change(**closed(self._store.view)))
+
     def draw(self, view: View, answer: Answer) -> None:
         """Let the open panel speak of an answer; the others are not drawn."""
         panel = self.panels.get(view.panel)
@@ -73,3 +78,16 @@ class Drawer:
     def _follow(self, opened: str) -> None:
         for name, toggle in self.sections.items():
             toggle.value = name == opened
+
+
+def closed(view: View) -> dict[str, str]:
+    """What changes where the innermost open thing is closed: the enlarged result in its section, or the section.
+
+    >>> closed(View(panel="why", picture="a.jpg")), closed(View(panel="why"))
+    ({'picture': ''}, {'panel': 'none'})
+    """
+    if view.panel == WhyPanel.name and view.hit:
+        return {"hit": ""}
+    if view.panel == WhyPanel.name and view.find == BY_TEXT and view.picture:
+        return {"picture": ""}
+    return {"panel": NO_PANEL}

@@ -10,7 +10,7 @@ from threading import RLock
 from typing import Any
 
 from tireid.demo.answer import Answer
-from tireid.demo.clicks import Clicks
+from tireid.demo.listeners import Clicks
 from tireid.demo.parts import block, html, widgets
 from tireid.demo.thumbnails import Thumbnails
 from tireid.show.cards import WORDS, Card, card_html, picture_html, printable, safe

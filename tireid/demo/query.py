@@ -9,9 +9,9 @@ from typing import Any
 
 from tireid.demo.answer import Answer
 from tireid.demo.drawer import Controls
+from tireid.demo.listeners import Photograph
 from tireid.demo.page import summary
 from tireid.demo.parts import bind, block, button, follow, html, joined, labelled, numbers_in, row, shortened, widgets
-from tireid.demo.photograph import Photograph
 from tireid.demo.source import Source, unread
 from tireid.demo.state import ALL, BY_BOTH, BY_PICTURE, BY_TEXT, FIND, GIVEN, MOST, UPLOADED, Store, View
 from tireid.demo.uploads import strange

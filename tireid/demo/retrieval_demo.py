@@ -13,13 +13,12 @@ import pandas as pd
 from tireid.basics.files import write_atomically
 from tireid.demo import page
 from tireid.demo.address import Address
-from tireid.demo.alive import Alive
 from tireid.demo.answer import Answer
 from tireid.demo.basket import Basket
 from tireid.demo.drawer import Controls, Drawer
-from tireid.demo.escape import Escape
 from tireid.demo.failures import FailureBrowser
 from tireid.demo.grid import Actions, ResultGrid
+from tireid.demo.listeners import Alive, Escape
 from tireid.demo.map import MapPanel
 from tireid.demo.panel import MakePanel, Panel
 from tireid.demo.parts import HINT, follow, labelled, row, widgets
@@ -102,7 +101,7 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.grid = ResultGrid(self._open, self._source.thumbnails, actions=actions)
         self.second = ResultGrid(self._open, self._source.thumbnails, f" of {self._source.names[1]}")
         above = [widgets.HTML(STYLE), self.bar, self.sure_line, self.drawer.buttons]
-        keys = widgets.Box([Alive(), Escape(self._store), Address(*parts)])
+        keys = widgets.Box([Alive(), Escape(self.drawer.close), Address(*parts)])
         super().__init__([*above, _beside(row(self.grid, self.second), self.drawer.content), keys])
         self.add_class("tireid-root")
         self.layout.width = "100%"
