@@ -11,7 +11,7 @@ import pytest
 
 from tests.demo.conftest import PEOPLE
 from tireid.demo.query import RECENT, remembered
-from tireid.demo.sure_line import line_html
+from tireid.demo.sure import line_html
 from tireid.explain.sureness import Sureness
 from tireid.interactive import RetrievalDemo
 from tireid.search import Gallery

@@ -29,8 +29,8 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     The regions are worked out in the background: the picture is encoded once for every place that is hidden.
     """
 
-    def __init__(self, store: Store, source: Source, wait: float = 0.2) -> None:
-        self._source, self._later = source, Later(wait)
+    def __init__(self, store: Store, source: Source) -> None:
+        self._source, self._later = source, Later(wait=0.2)
         self._drawn: tuple[Any, ...] = ()
         self.pictures = html()
         self.word = labelled(widgets.Dropdown, "Regions of", "24em", options=[(WHOLE, 0)])

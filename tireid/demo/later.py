@@ -16,7 +16,7 @@ class Later:
         wait: seconds without another call before the work begins.
     """
 
-    def __init__(self, wait: float = 0.4) -> None:
+    def __init__(self, wait: float) -> None:
         self._wait, self._lock, self._newer = wait, Lock(), Event()
         self._worker: Thread | None = None
 

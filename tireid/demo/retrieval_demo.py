@@ -26,8 +26,7 @@ from tireid.demo.query import QueryBar
 from tireid.demo.source import Source
 from tireid.demo.state import BY_BOTH, BY_PICTURE, BY_TEXT, GALLERIES, KEYS, NO_PANEL, UPLOADED, Store, View, plain
 from tireid.demo.style import STYLE
-from tireid.demo.sure import SurePanel
-from tireid.demo.sure_line import SureLine
+from tireid.demo.sure import SureLine, SurePanel
 from tireid.demo.uploads import received
 from tireid.demo.why import WhyPanel
 from tireid.search.encoder import Encoder, fingerprint

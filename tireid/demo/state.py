@@ -116,9 +116,7 @@ class Known:
 class Store:
     """Holds the present :class:`View` and tells the parts that subscribed to a key when its value changed.
 
-    Args:
-        known: what values may refer to; replace it by :meth:`learn`.
-        view: to start from.
+    `known` is what values may refer to; :meth:`learn` replaces it.
 
     >>> store = Store(Known(captions=["a man"], caption_people=[7], people=[7]))
     >>> store.subscribe(("text",), lambda view: print(view.text, view.person))
@@ -128,9 +126,9 @@ class Store:
     a man in red None
     """
 
-    def __init__(self, known: Known, view: View | None = None) -> None:
+    def __init__(self, known: Known) -> None:
         self.known = known
-        self.view = view or View()
+        self.view = View()
         self.complaint = ""
         """Why the last change that a control asked for was refused; '' where it was not."""
         self._subscribers: list[tuple[frozenset[str], Callable[[View], None]]] = []

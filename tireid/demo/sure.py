@@ -1,4 +1,4 @@
-"""How sure an answer is, and what to ask for where it is not."""
+"""How sure an answer is: a line above the results, and a panel that also tells what to ask for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tireid.demo.answer import Answer
+from tireid.demo.later import Later
 from tireid.demo.parts import bind, block, button, html, labelled, row, table_html, widgets
 from tireid.demo.source import Source
 from tireid.demo.state import BY_TEXT, Store, View
@@ -18,6 +19,44 @@ from tireid.explain.sureness import Sureness, verdict
 from tireid.show.cards import safe
 
 QUESTIONS, AMONG = 3, 20
+WAITING = '<div class="tireid-wait"><p>How sure: …</p><div aria-hidden="true">{}</div></div>'
+"""Over the last sentence, whose room it takes: what stands below does not move."""
+
+
+class SureLine(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """One sentence and one bar for the answer that is shown, in `said`, worked out in a thread while nobody types."""
+
+    def __init__(self, source: Source) -> None:
+        self.said = html()
+        super().__init__([self.said])
+        self.add_class("tireid-sure")
+        self._source, self._later = source, Later(wait=0.4)
+        self._key: tuple[Any, ...] = ()
+        self._last = ""
+
+    def ask(self, view: View, answer: Answer) -> None:
+        """Say how sure `answer` is, soon; returns at once."""
+        if (key := _depends_on(view, answer)) == self._key:
+            return
+        self._key = key
+        self._later.forget()
+        asked = view.find == BY_TEXT and answer.kind == "pictures" and len(answer.rows) > 0
+        self.said.value = block(WAITING.format(self._last) if asked else "")
+        if asked:
+            self._later.ask(lambda: self._line(view, answer), self._show)
+
+    def finish(self) -> None:
+        """Wait for the sentence."""
+        self._later.finish()
+
+    def _line(self, view: View, answer: Answer) -> str:
+        try:
+            return line_html(sureness_of(self._source, view, answer))
+        except ValueError as error:
+            return block(f"<p>How sure: {safe(error)}</p>")
+
+    def _show(self, line: str) -> None:
+        self.said.value = self._last = line
 
 
 class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -51,8 +90,7 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def draw(self, view: View, answer: Answer) -> None:
         """Show how sure the answer is."""
-        key = (view.level, view.text, tuple(view.off), tuple(answer.rows), view.find, view.gallery)
-        if key == self._key:
+        if (key := _depends_on(view, answer)) == self._key:
             return
         self._key = key
         if view.find != BY_TEXT or not len(answer.rows):
@@ -111,11 +149,32 @@ def sureness_of(source: Source, view: View, answer: Answer) -> Sureness:
     return how_sure(gallery, view.description, answer.rows, source.spread, view.level, allowed=allowed)
 
 
+def _depends_on(view: View, answer: Answer) -> tuple[Any, ...]:
+    return (view.level, view.text, tuple(view.off), tuple(answer.rows), view.find, view.gallery)
+
+
+def line_html(sureness: Sureness) -> str:
+    """The verdict, what the model's domain notes, and a bar of how often the first picture stands first."""
+    said = f"<span>{safe(verdict(sureness))}</span>"
+    if sureness.likeness.outside or not len(sureness.first):
+        return block(f"<p>{said}</p>{_notes_html(sureness)}")
+    share = float(sureness.first[0])
+    words = f"The first picture stays first in {share:.0%} of other wordings."
+    filled = f'<span style="left:0;width:{100 * share:.0f}%"></span>'
+    bar = f'<span class="bar" role="img" aria-label="{words}">{filled}</span>'
+    return block(f'<p class="sure" title="{words}">{bar} {said}</p>{_notes_html(sureness)}')
+
+
 def told_html(sureness: Sureness, domain: str) -> str:
     """The verdict, what the model's domain says of the query, what the shares mean, and what the model knows."""
-    notes = "".join(f'<p role="note">{safe(note)}</p>' for note in sureness.likeness.notes)
     known = f"<details><summary>What the model knows</summary><p>{safe(domain)}</p></details>"
-    return block(f"<p><b>{safe(verdict(sureness))}</b></p>{notes}<p>{safe(sureness.meaning)}</p>{known}")
+    return block(
+        f"<p><b>{safe(verdict(sureness))}</b></p>{_notes_html(sureness)}<p>{safe(sureness.meaning)}</p>{known}"
+    )
+
+
+def _notes_html(sureness: Sureness) -> str:
+    return "".join(f'<p role="note">{safe(note)}</p>' for note in sureness.likeness.notes)
 
 
 def intervals_html(answer: Answer, sureness: Sureness) -> str:

@@ -8,21 +8,17 @@ from pathlib import Path
 
 from tireid.show import cards
 
-KEPT = 4096
+KEPT, BUDGET = 4096, 0.03
 
 
 class Thumbnails:
     """JPEG thumbnails as data addresses, per path; a picture that cannot be read has None.
 
-    :meth:`now` waits no longer than `budget` seconds: a ranking is never held up by the decoding of its pictures.
+    :meth:`now` waits no longer than `BUDGET` seconds: a ranking is never held up by the decoding of its pictures.
     What is not ready then is made in the background, and `later` is called once when all of it is there.
-
-    Args:
-        budget: seconds that :meth:`now` waits.
     """
 
-    def __init__(self, budget: float = 0.03) -> None:
-        self.budget = budget
+    def __init__(self) -> None:
         self._made: dict[Path, Future[str | None]] = {}
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="thumbnails")
         self._following: list[Future[None]] = []
@@ -30,7 +26,7 @@ class Thumbnails:
     def now(self, paths: Iterable[Path], later: Callable[[], None] | None = None) -> dict[Path, str | None]:
         """Those of `paths` that are ready in time: address or None. With `later` None, waits for all of them."""
         wanted = {path: self._begin(path) for path in paths}
-        _, missing = wait(wanted.values(), None if later is None else self.budget)
+        _, missing = wait(wanted.values(), None if later is None else BUDGET)
         if missing and later is not None:
             # Threads take what was submitted first, so that this one never waits for a picture that nobody makes.
             self._following.append(self._threads.submit(self._then, missing, later))
