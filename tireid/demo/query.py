@@ -13,7 +13,7 @@ from tireid.demo.listeners import Photograph
 from tireid.demo.page import summary
 from tireid.demo.parts import bind, block, button, follow, html, joined, labelled, numbers_in, row, shortened, widgets
 from tireid.demo.source import Source, unread
-from tireid.demo.state import ALL, BY_BOTH, BY_PICTURE, BY_TEXT, FIND, GIVEN, MOST, UPLOADED, Store, View
+from tireid.demo.state import ALL, BY_BOTH, BY_PICTURE, BY_TEXT, CAPTIONS, FIND, GIVEN, MOST, UPLOADED, Store, View
 from tireid.demo.uploads import strange
 from tireid.explain.phrases import BANK, add_phrase, label
 from tireid.search.evaluation import relative_names
@@ -22,6 +22,13 @@ from tireid.show.cards import picture_html, safe
 CHOICES, LABEL, NOTHING, RECENT = 200, 90, -1, 8
 NO_RECENT = ("descriptions", "")
 NUMBERS = "each with its rank and score (1 at most)"
+FIND_NAMES = {
+    BY_TEXT: "pictures from text",
+    CAPTIONS: "captions from a picture",
+    BY_PICTURE: "pictures from a picture",
+    BY_BOTH: "pictures from text and a picture",
+}
+DETAILS = [(f"{slot.name}: {label(phrase)}", phrase) for slot in BANK for phrase in slot.phrases]
 
 
 class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -39,7 +46,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.photograph = Photograph(take)
         self.text = labelled(widgets.Text, "Description", "auto", placeholder="a woman in a red coat with a backpack")
         self.text.layout.flex = "1 1 320px"
-        self.add = labelled(widgets.Dropdown, "Add", "13em", "3em", options=[("a detail", ""), *_details()])
+        self.add = labelled(widgets.Dropdown, "Add", "13em", "3em", options=[("a detail", ""), *DETAILS])
         self.recent = labelled(widgets.Dropdown, "Recent", "15em", "4em", options=[NO_RECENT])
         self.queried = html()
         self.queried.layout.flex = "0 1 auto"
@@ -47,7 +54,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.text_only = button("Without the picture", lambda: store.ask(find=BY_TEXT))
         self.weight = labelled(widgets.BoundedFloatText, "Text's share", "12em", min=0, max=1, step=0.1)
         self.caption = labelled(widgets.Dropdown, "Or a caption", "auto", options=self._choices(None))
-        self.find = labelled(widgets.Dropdown, "Find", "22em", options=[(_find_name(way), way) for way in FIND])
+        self.find = labelled(widgets.Dropdown, "Find", "22em", options=[(FIND_NAMES[way], way) for way in FIND])
         self.k = labelled(widgets.BoundedIntText, "Results, k", "12em", min=1, max=MOST)
         patient: dict[str, Any] = {"continuous_update": False}
         self.people = labelled(widgets.Text, "Only people", "17em", placeholder="all; or 12, 15", **patient)
@@ -63,9 +70,8 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.left_out.layout.display = "" if source.gallery.skipped else "none"
         self.message = ""
         self._recent: list[str] = []
-        wanted = [control for control, wanted in self._optional() if wanted]
         controls = [*([self.caption] if source.captions else []), self.k, self.find]
-        rows = [*controls, row(*wanted, self.weight), row(self.gallery, self.upload)]
+        rows = [*controls, row(*self._of_known_data(), self.weight), row(self.gallery, self.upload)]
         self.filters = Controls("filters", "Filters", rows)
         search = row(self.text, self.photograph, self.add, self.recent)
         search.add_class("tireid-search")
@@ -89,15 +95,17 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Let the uploaded pictures be searched."""
         self.gallery.options = [("the gallery", GIVEN), ("uploaded pictures", UPLOADED)]
 
-    def _optional(self) -> list[tuple[Any, bool]]:
+    def _of_known_data(self) -> list[Any]:
+        """The filters that this gallery has data for."""
         known = self._store.known
-        return [
-            (self.people, bool(known.people)),
-            (self.cameras, bool(known.cameras)),
-            (self.split, bool(known.splits)),
-            (self.person, bool(known.people)),
-            (self.compare, known.compare),
-        ]
+        data = {
+            self.people: known.people,
+            self.cameras: known.cameras,
+            self.split: known.splits,
+            self.person: known.people,
+            self.compare: known.compare,
+        }
+        return [control for control, there in data.items() if there]
 
     def _bind(self) -> None:
         store = self._store
@@ -194,18 +202,6 @@ def remembered(recent: Sequence[str], text: str) -> list[str]:
         return list(recent)
     older = recent[1:] if recent and text.startswith(recent[0]) else recent
     return [text, *(old for old in older if old != text)][:RECENT]
-
-
-def _details() -> list[tuple[str, str]]:
-    """Phrases of the caption vocabulary, by what they tell."""
-    return [(f"{slot.name}: {label(phrase)}", phrase) for slot in BANK for phrase in slot.phrases]
-
-
-def _find_name(way: str) -> str:
-    source, _, target = way.partition("→")
-    target = {"image": "pictures", "text": "captions"}[target]
-    named = {"text": "text", "image": "a picture", "text+image": "text and a picture"}[source]
-    return f"{target} from {named}"
 
 
 def _number_or_none(number: int) -> int | None:
