@@ -9,11 +9,23 @@ import pandas as pd
 
 from tireid.basics.files import write_atomically, write_table
 from tireid.demo.answer import Answer
-from tireid.demo.page import asked, changed, citation, static_html
-from tireid.demo.parts import block, button, card_grid, html, labelled, row, say_written, widgets
+from tireid.demo.page import asked, changed, citation, unstyled_html
+from tireid.demo.parts import (
+    block,
+    button,
+    card_grid,
+    html,
+    labelled,
+    picture_card,
+    row,
+    say_written,
+    thumbnail_html,
+    widgets,
+)
 from tireid.demo.source import Source
 from tireid.demo.state import Store, View
-from tireid.show.cards import Card, card_html, html_page, picture_html, safe
+from tireid.demo.style import STYLE
+from tireid.show.cards import Card, html_page, safe
 
 
 class Basket(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -67,20 +79,16 @@ class Basket(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         gallery = self._source.searched(view)
         told = citation(view, self._answer, gallery, self._source.fingerprint)
         number = f"{len(view.basket)} picture{'' if len(view.basket) == 1 else 's'} kept for {asked(view)}"
-        body = static_html(number, [("", self._cards())], [f"<pre>{safe(told)}</pre>"])
+        body = STYLE + unstyled_html(number, [("", self._cards())], [f"<pre>{safe(told)}</pre>"])
         write_table(table, self.table)
         write_atomically(page, html_page(number, body))
         return table, page
 
     def _cards(self) -> list[str]:
-        made = []
-        for number, (name, path) in enumerate(zip(self.table["name"], self.table["path"], strict=True), start=1):
-            card = Card(number, Path(path), name)
-            picture = picture_html(
-                self._source.thumbnails.one(Path(path)), name, f"picture cannot be read: {name}", "", "font-size:11px"
-            )
-            head = f'<span class="name">{safe(name).replace("/", "/<wbr>")}</span><br>'
-            made.append(card_html(card, f'<div class="picture">{picture}</div>', head=head))
+        table, made = self.table, []
+        for number, (name, path) in enumerate(zip(table["name"], map(Path, table["path"]), strict=True), start=1):
+            picture = thumbnail_html(self._source.thumbnails.one(path), name, name)
+            made.append(picture_card(Card(number, path, name), picture))
         return made
 
     def _export(self) -> str:

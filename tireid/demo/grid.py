@@ -11,12 +11,14 @@ from typing import Any
 
 from tireid.demo.answer import Answer
 from tireid.demo.listeners import Clicks
-from tireid.demo.parts import block, html, widgets
+from tireid.demo.parts import block, follow, html, picture_card, thumbnail_html, widgets
 from tireid.demo.thumbnails import Thumbnails
-from tireid.show.cards import WORDS, Card, card_html, picture_html, printable, safe
+from tireid.show.cards import WORDS, Card, card_html, printable, safe
 
 COLUMNS = {"pictures": "repeat(auto-fill, minmax(148px, 1fr))", "captions": "1fr"}
 KEEP, KEPT, LIKE = "Keep", "Kept", "More like this"
+OPENS, LIKES, KEEPS = range(3)
+"""The buttons of a card, in their order."""
 RECENT = 100
 """Answers that a click may still be about: typing brings one per key press."""
 
@@ -130,56 +132,51 @@ class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _new_card(self, place: int) -> Any:
         button = widgets.Button(description=f"Open result {place + 1}{self._of}", tooltip="Look closer")
         button.add_class("tireid-open")
-        button.on_click(lambda _: self._clicked(place))
+        button.on_click(lambda _: self._pressed(place, OPENS))
         content = widgets.HTML(layout=widgets.Layout(width="100%", margin="0"))
-        below = [] if self._actions is None else [self._new_actions(place, self._actions)]
+        below = [] if self._actions is None else [self._new_actions(place)]
         card = widgets.Box([content, button, *below])
         card.layout = widgets.Layout(overflow="visible", margin="0")
         card.add_class("tireid-card")
         return card
 
-    def _new_actions(self, place: int, actions: Actions) -> Any:
+    def _new_actions(self, place: int) -> Any:
         like = widgets.Button(description=LIKE, tooltip=f"Search with the picture of result {place + 1}")
-        like.on_click(lambda _: self._on_name(place, actions.like))
+        like.on_click(lambda _: self._pressed(place, LIKES))
         keep = widgets.ToggleButton(description=KEEP, tooltip=f"Result {place + 1} in the basket")
-        keep.observe(lambda change: self._on_name(place, lambda name: actions.keep(name, change["new"])), names="value")
+        follow(keep, lambda _: self._pressed(place, KEEPS))
         both = widgets.HBox([like, keep])
         both.add_class("tireid-actions")
         return both
 
     def _touched(self, place: int, name: str, act: int) -> None:
         """A button of a card was pressed in the browser, which showed `name` there."""
-        shown = (answer for answer in self._recent if place < len(answer.rows))
-        answer = next((answer for answer in shown if printable(answer.names[place]) == name), None)
-        if answer is None:
-            return
-        if act == 0 or self._actions is None:
+        for answer in self._recent:
+            if place < len(answer.rows) and printable(answer.names[place]) == name:
+                self._act(answer, place, act)
+                return
+
+    def _pressed(self, place: int, act: int) -> None:
+        """A button of a card was pressed from Python, without :class:`Clicks`: it means what is shown now."""
+        if self._shown is not None and place < len(self._shown[0].rows):
+            self._act(self._shown[0], place, act)
+
+    def _act(self, answer: Answer, place: int, act: int) -> None:
+        name = answer.names[place]
+        if act == OPENS or self._actions is None:
             self._open(answer, place)
-        elif act == 1:
-            self._actions.like(answer.names[place])
+        elif act == LIKES:
+            self._actions.like(name)
         else:
-            self._actions.keep(answer.names[place], answer.names[place] not in self._actions.kept())
-
-    def _on_name(self, place: int, act: Callable[[str], None]) -> None:
-        if self._shown is not None and place < len(self._shown[0].rows):
-            act(self._shown[0].names[place])
-
-    def _clicked(self, place: int) -> None:
-        if self._shown is not None and place < len(self._shown[0].rows):
-            self._open(self._shown[0], place)
+            self._actions.keep(name, name not in self._actions.kept())
 
 
 def _drawn(card: Card, note: str, made: Mapping[Path, str | None], picked: str) -> str:
     """HTML of a card; `made` holds the thumbnails that are there already, None where one cannot be read."""
-    if card.path is None:
-        attributes = f'class="{WORDS[card.correct]}" title="{safe(card.name)}"'
-        return card_html(card, attributes=attributes, foot=f" {safe(card.name)}")
-    if card.path in made:
-        missing = f"picture cannot be read: {card.name}"
-        picture = picture_html(made[card.path], card.alt, missing, "", "font-size:11px")
-    else:
-        picture = f'<span role="img" aria-label="{safe(card.alt)}">…</span>'
-    kinds = f"{WORDS[card.correct]} {'picked' if card.name == picked else ''}".strip()
+    kinds = f"{WORDS[card.correct]} {'picked' if card.path is not None and card.name == picked else ''}".strip()
     attributes = f'class="{kinds}" title="{safe(card.name)}"'
-    name = f'<span class="name">{safe(card.name).replace("/", "/<wbr>")}</span><br>'
-    return card_html(card, f'<div class="picture">{picture}</div>', attributes=attributes, head=name, note=note)
+    if card.path is None:
+        return card_html(card, attributes=attributes, foot=f" {safe(card.name)}")
+    if card.path not in made:
+        return picture_card(card, f'<span role="img" aria-label="{safe(card.alt)}">…</span>', attributes, note)
+    return picture_card(card, thumbnail_html(made[card.path], card.alt, card.name), attributes, note)

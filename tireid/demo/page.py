@@ -11,7 +11,6 @@ from typing import Any
 from tireid.demo.answer import Answer
 from tireid.demo.parts import block, card_grid
 from tireid.demo.state import BY_BOTH, BY_PICTURE, BY_TEXT, View, plain
-from tireid.demo.style import STYLE
 from tireid.show import cards
 from tireid.show.cards import printable, safe
 
@@ -79,13 +78,11 @@ def changed(view: View) -> dict[str, Any]:
     return {key: value for key, value in plain(view).items() if value != fresh[key]}
 
 
-def static_html(heading: str, groups: Sequence[tuple[str, list[str]]], notes: Sequence[str] = ()) -> str:
-    """:func:`unstyled_html` with its style sheet."""
-    return STYLE + unstyled_html(heading, groups, notes)
-
-
 def unstyled_html(heading: str, groups: Sequence[tuple[str, list[str]]], notes: Sequence[str] = ()) -> str:
-    """Cards under headings and, below them, `notes`, all HTML but the heading; needs no script and no network."""
+    """Cards under headings and, below them, `notes`, all HTML but the heading; needs no script and no network.
+
+    It is to stand below :data:`tireid.demo.style.STYLE`.
+    """
     parts = [f"<p><b>{safe(heading)}</b></p>"]
     parts += [title + card_grid(made) for title, made in groups]
     return block("".join([*parts, *notes]))

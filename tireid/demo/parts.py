@@ -9,7 +9,7 @@ import pandas as pd
 
 from tireid.basics.extras import require
 from tireid.demo.state import Refused, Store
-from tireid.show.cards import safe
+from tireid.show.cards import Card, card_html, picture_html, safe
 
 widgets: Any = require("ipywidgets", "notebooks")
 FULL, LONG = "100%", 40
@@ -32,6 +32,17 @@ def card_grid(cards: Iterable[str]) -> str:
     columns = "display:grid;grid-template-columns:repeat(auto-fill,minmax(148px,1fr));gap:8px"
     items = "".join(f'<div role="listitem">{card}</div>' for card in cards)
     return f'<div class="cards" role="list" style="{columns}">{items}</div>'
+
+
+def picture_card(card: Card, picture: str, attributes: str = "", note: str = "") -> str:
+    """A card with its name above it; `picture` is HTML, for the rest see :func:`~tireid.show.cards.card_html`."""
+    name = f'<span class="name">{safe(card.name).replace("/", "/<wbr>")}</span><br>'
+    return card_html(card, f'<div class="picture">{picture}</div>', attributes=attributes, head=name, note=note)
+
+
+def thumbnail_html(address: str | None, alt: str, name: str) -> str:
+    """The picture `name` at a data address; in its place a few words where there is none."""
+    return picture_html(address, alt, f"picture cannot be read: {name}", "", "font-size:11px")
 
 
 def say_written(note: Any, write: Callable[[], str]) -> None:

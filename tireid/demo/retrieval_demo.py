@@ -254,7 +254,7 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         if view.compares:
             groups.append((self.second.heading.value, self.second.complete()))
         notes = [f"<p>{safe(lines[1])}.{hint}</p>", *self.drawer.static(view)]
-        return page.static_html(lines[0], groups, [*notes, f"<pre>{safe(self.citation)}</pre>"])
+        return STYLE + page.unstyled_html(lines[0], groups, [*notes, f"<pre>{safe(self.citation)}</pre>"])
 
 
 def _beside(grids: Any, content: Any) -> Any:
