@@ -57,7 +57,7 @@ def test_a_region_holds_what_lies_inside(layout: PictureMap) -> None:
 
 def test_marks_are_drawn_at_their_places(layout: PictureMap) -> None:
     people = np.repeat([1, 2], 10)
-    page = map_html(layout, "data:,", np.array([0.25, 0.5]), np.array([3, 12]), people, [0.1, 0.2, 0.3, 0.4])
+    page = map_html(layout, np.array([0.25, 0.5]), np.array([3, 12]), people, [0.1, 0.2, 0.3, 0.4])
     for number, row in ((1, 3), (2, 12)):
         x, y = layout.pictures[row]
         assert f'<text x="{x * WIDTH:.1f}" y="{(1 - y) * HEIGHT + 4:.1f}"' in page

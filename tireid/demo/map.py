@@ -13,7 +13,7 @@ from tireid.demo.source import Source
 from tireid.demo.state import PLANES, Store, View
 from tireid.demo.touch_map import TouchMap
 from tireid.show.cards import safe
-from tireid.show.picture_map import PictureMap, background, map_html, map_words, marks
+from tireid.show.picture_map import PictureMap, map_html, map_words, marks
 
 SHOWN, RINGED = 12, " Ellipses: the pictures of each result's person."
 
@@ -77,7 +77,7 @@ class MapPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """What it says, and the map as a picture."""
         if self._shown is None:
             return [self.note.value]
-        return [self.note.value, block(map_html(self._shown[0], background(self._shown[0]), *self._shown[1:]))]
+        return [self.note.value, block(map_html(*self._shown))]
 
     def _map(self, view: View) -> PictureMap:
         gallery = self._source.searched(view)

@@ -1,4 +1,4 @@
-"""A map of pictures and captions: drawn once; results, query and ellipses drawn over it as SVG."""
+"""A map of pictures and captions; results, query and ellipses are drawn over it as SVG."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class PictureMap:
             inside: Floats = np.clip(shares, 0, 1)
             return inside
         scores = self.features @ query.astype(np.float32)
-        best = np.argsort(-scores)[: min(NEIGHBOURS, len(scores))]
+        best = np.argsort(-scores)[:NEIGHBOURS]
         weights = np.exp(NEIGHBOURS * (scores[best] - scores[best].max()))
         mean: Floats = np.average(self.pictures[best], axis=0, weights=weights)
         return mean
@@ -94,8 +94,8 @@ class PictureMap:
         return rows
 
 
-def background(places: PictureMap) -> str:
-    """All pictures and captions as small marks: a data address of a PNG of `WIDTH` x `HEIGHT`, drawn once."""
+def _background(places: PictureMap) -> str:
+    """All pictures and captions as small marks: a data address of a PNG of `WIDTH` x `HEIGHT`."""
     figure = require("matplotlib.figure", "notebooks").Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100)
     axes = figure.add_axes((0, 0, 1, 1))
     marks: tuple[tuple[Floats, dict[str, Any]], ...] = (
@@ -110,18 +110,13 @@ def background(places: PictureMap) -> str:
 
 
 def map_html(
-    places: PictureMap,
-    ground: str,
-    query: Floats | None,
-    rows: Ints,
-    people: npt.NDArray[Any] | None,
-    region: Sequence[float],
+    places: PictureMap, query: Floats | None, rows: Ints, people: npt.NDArray[Any] | None, region: Sequence[float]
 ) -> str:
-    """The map as a picture, `ground`, under its :func:`marks`."""
+    """The map as a picture under its :func:`marks`."""
     alt = map_words(places, query, rows)
     return (
         f'<div style="position:relative;max-width:{WIDTH}px">'
-        f'<img alt="{safe(alt)}" src="{ground}" style="width:100%;display:block">'
+        f'<img alt="{safe(alt)}" src="{_background(places)}" style="width:100%;display:block">'
         f'<svg aria-hidden="true" viewBox="0 0 {WIDTH} {HEIGHT}" style="position:absolute;inset:0;width:100%">'
         f'{marks(places, query, rows, people, region)}</svg></div><p aria-hidden="true">{safe(alt)}.</p>'
     )
@@ -136,9 +131,10 @@ def marks(
     """
     shapes = [] if people is None else _ellipses(places, rows, people)
     if region:
-        left, right, bottom, top = region if len(region) == 4 else (0, 0, 0, 0)
-        square = [left, bottom, right, bottom, right, top, left, top]
-        corners = np.reshape(square if len(region) == 4 else region, (-1, 2))
+        if len(region) == 4:
+            left, right, bottom, top = region
+            region = [left, bottom, right, bottom, right, top, left, top]
+        corners = np.reshape(region, (-1, 2))
         points = " ".join("{:.1f},{:.1f}".format(*_pixels(corner)) for corner in corners)
         shapes.append(f'<polygon points="{points}" fill="#1565c0" fill-opacity="0.08" stroke="#1565c0"/>')
     shapes += [_number(places.pictures[place], number) for number, place in reversed(list(enumerate(rows, start=1)))]
@@ -180,9 +176,9 @@ def _number(point: Floats, number: int) -> str:
     return f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle" fill="#111" {halo}>{number}</text>'
 
 
-def _star(x: float, y: float, radius: float = 9.0) -> str:
+def _star(x: float, y: float) -> str:
     angles = np.arange(10) * np.pi / 5
-    lengths = np.where(np.arange(10) % 2 == 0, radius, radius / 2.4)
+    lengths = np.where(np.arange(10) % 2 == 0, 9.0, 9.0 / 2.4)
     corners = [f"{x + r * np.sin(a):.1f},{y - r * np.cos(a):.1f}" for a, r in zip(angles, lengths, strict=True)]
     return f"M{' L'.join(corners)} Z"
 
