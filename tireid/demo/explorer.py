@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from dataclasses import dataclass
 from html import escape
@@ -15,8 +14,8 @@ import torch
 from torch import Tensor
 
 from tireid.basics.extras import require
-from tireid.demo.parts import HINT, widgets
-from tireid.demo.sliders import SliderBox
+from tireid.demo.parts import widgets
+from tireid.demo.sliders import SliderBox, still_html
 from tireid.losses.common import cosines, same_person
 from tireid.model.gaussian import reparameterise, uncertainty
 from tireid.show.plane import Plane, plot_gaussians
@@ -102,8 +101,9 @@ class GaussianExplorer(SliderBox):
         return "\n".join([f"Gaussians at {setting} (cosines, means -> samples)", *rows])
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        return bundle | {"text/plain": self.summary, "text/html": self._fallback()}
+        alt = "Clouds of image and of text samples in PCA planes, and histograms of similarities. " + self.summary
+        still = still_html(self.summary.partition("\n")[0], self._picture.value, alt, self._table_html())
+        return (super()._repr_mimebundle_(**kwargs) or {}) | {"text/plain": self.summary, "text/html": still}
 
     def _follow(self) -> None:
         view = self._view()
@@ -143,10 +143,6 @@ class GaussianExplorer(SliderBox):
             figure.savefig(buffer, format="png", metadata={"Software": None})
         return buffer.getvalue()
 
-    @property
-    def _alt(self) -> str:
-        return "Clouds of image and of text samples in PCA planes, and histograms of similarities. " + self.summary
-
     def _table_html(self) -> str:
         cells = "".join(
             f'<tr><th scope="row" style="text-align:left;padding-right:1em">{escape(str(name))}</th>'
@@ -155,15 +151,6 @@ class GaussianExplorer(SliderBox):
         )
         head = '<tr><th></th><th scope="col">means</th><th scope="col">samples</th></tr>'
         return f'<table aria-live="polite">{head}{cells}</table>'
-
-    def _fallback(self) -> str:
-        setting = escape(self.summary.partition("\n")[0])
-        data = base64.b64encode(self._picture.value).decode()
-        alt = escape(self._alt, quote=True)
-        return (
-            f"<div><p>{setting}.{HINT.format('move the sliders')}</p>{self._table_html()}"
-            f'<img alt="{alt}" style="max-width:100%" src="data:image/png;base64,{data}"></div>'
-        )
 
 
 def _checked(image: Any, text: Any, person_ids: Any) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from tireid.basics.extras import require
 from tireid.basics.hints import nearest
-from tireid.demo.parts import HINT, widgets
+from tireid.demo.parts import HINT, follow, widgets
 from tireid.show.plots import describe_axes, plot_style, png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Values = dict[str, float | int]
+
+
+def still_html(setting: str, picture: bytes, alt: str, table: str = "") -> str:
+    """The present view where widgets cannot be shown: its setting, a `table` (HTML), and the picture (PNG)."""
+    data = base64.b64encode(picture).decode()
+    return (
+        f"<div><p>{escape(setting)}.{HINT.format('move the sliders')}</p>{table}"
+        f'<img alt="{escape(alt)}" style="max-width:100%" src="data:image/png;base64,{data}"></div>'
+    )
 
 
 class SliderBox(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -25,7 +34,7 @@ class SliderBox(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._sliders, self._update, self._quiet = sliders, update, False
         super().__init__([*sliders.values(), *shown])
         for slider in sliders.values():
-            slider.observe(self._moved, names="value")
+            follow(slider, lambda _: self._moved())
         self._update()
 
     @property
@@ -58,7 +67,7 @@ class SliderBox(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             raise ValueError(f"state[{name!r}] must be {kind} in {slider.min:g}..{slider.max:g}, got {value!r}")
         return int(value) if whole else float(value)
 
-    def _moved(self, change: Any) -> None:
+    def _moved(self) -> None:
         if not self._quiet:
             self._update()
 
@@ -94,18 +103,11 @@ class FigureSliders(SliderBox):
         self._described = "\n".join(map(describe_axes, figure.axes))
         require("matplotlib.pyplot", "notebooks").close(figure)
 
-    @property
-    def _setting(self) -> str:
-        return ", ".join(f"{name} {value:g}" for name, value in self.state.items())
-
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        data = base64.b64encode(self._picture.value).decode()
-        fallback = (
-            f"<div><p>{escape(self._setting)}.{HINT.format('move the sliders')}</p>"
-            f'<img alt="{escape(self._alt)}" style="max-width:100%" src="data:image/png;base64,{data}"></div>'
-        )
-        plain = f"{self._alt}\nat {self._setting}\n{self._described}"
-        return (super()._repr_mimebundle_(**kwargs) or {}) | {"text/plain": plain, "text/html": fallback}
+        setting = ", ".join(f"{name} {value:g}" for name, value in self.state.items())
+        plain = f"{self._alt}\nat {setting}\n{self._described}"
+        still = still_html(setting, self._picture.value, self._alt)
+        return (super()._repr_mimebundle_(**kwargs) or {}) | {"text/plain": plain, "text/html": still}
 
 
 def _slider(name: str, value: float, low: float, high: float, step: float) -> Any:
