@@ -160,7 +160,7 @@ class _Task:
         from tireid.runner.execution import NotebookError, execute  # needs the notebooks extra
 
         writable(self.folder).mkdir(parents=True, exist_ok=True)
-        for stale in (DONE, "metrics.json", "provenance.json", f"{self.source.stem}.html"):
+        for stale in (DONE, "metrics.json", "provenance.json", self.report.name):
             (self.folder / stale).unlink(missing_ok=True)
         before = environment(self.source.parent)
         started, clock, error = datetime.now(UTC), time.monotonic(), None
@@ -174,10 +174,13 @@ class _Task:
         provenance = self._provenance(before, metrics, started, seconds, error)
         write_json(self.folder / "metrics.json", metrics)
         write_json(self.folder / "provenance.json", provenance)
-        report = self._report(provenance) if html else None
+        if html:
+            from tireid.runner.export import export_html
+
+            export_html(self.target, self.report, pictures=self.source.parent, provenance=provenance)
         if error is None:
             write_atomically(self.folder / DONE, f"{provenance['ended']}\n")
-        return RunResult(self.folder, self.target, self.parameters, metrics, provenance, report, error)
+        return self._result(metrics, provenance, error=error)
 
     def earlier(self) -> RunResult | None:
         """The finished run that the folder holds, if it is one of this notebook with these parameters."""
@@ -187,27 +190,25 @@ class _Task:
         same = provenance["parameters"] == self.parameters and provenance["source_sha256"] == source_hash(self.nb)
         if not same or provenance.get("parts", {}) != self.parts:
             return None
-        report = self.folder / f"{self.source.stem}.html"
-        return RunResult(
-            self.folder,
-            self.target,
-            self.parameters,
-            read_json(self.folder / "metrics.json"),
-            provenance,
-            report if report.exists() else None,
-            skipped=True,
-        )
+        return self._result(read_json(self.folder / "metrics.json"), provenance, skipped=True)
 
     @property
     def target(self) -> Path:
         return self.folder / self.source.name
 
-    def _report(self, provenance: dict[str, Any]) -> Path:
-        from tireid.runner.export import export_html
+    @property
+    def report(self) -> Path:
+        return self.target.with_suffix(".html")
 
-        report = self.folder / f"{self.source.stem}.html"
-        export_html(self.target, report, pictures=self.source.parent, provenance=provenance)
-        return report
+    def _result(
+        self,
+        metrics: dict[str, Any],
+        provenance: dict[str, Any],
+        error: NotebookError | None = None,
+        skipped: bool = False,
+    ) -> RunResult:
+        html = self.report if self.report.exists() else None
+        return RunResult(self.folder, self.target, self.parameters, metrics, provenance, html, error, skipped)
 
     def _provenance(
         self,

@@ -55,15 +55,15 @@ def harmless_style(css: str) -> bool:
 
 
 def _allowed(tag: str, attribute: str, value: str) -> str | None:
-    keep = True
-    if attribute == "style":
-        keep = harmless_style(value)
-    elif attribute == "src":
-        keep = bool(PICTURE.fullmatch(value))
-    elif attribute == "href":
-        keep = bool(LINK.match(value.strip()))
-    elif attribute in ("fill", "stroke"):
-        keep = harmless_style(value)
+    match attribute:
+        case "style" | "fill" | "stroke":
+            keep = harmless_style(value)
+        case "src":
+            keep = PICTURE.fullmatch(value) is not None
+        case "href":
+            keep = LINK.match(value.strip()) is not None
+        case _:
+            keep = True
     return value if keep else None
 
 
