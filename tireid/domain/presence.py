@@ -24,6 +24,8 @@ import numpy.typing as npt
 
 from tireid.domain.conformal import FALSE_ALARMS, Float32s, Floats
 
+Counts = Sequence[int] | npt.NDArray[np.int64] | None
+"""(P,) pictures of each person in a gallery, where known."""
 MOST_PICTURES = 8
 """Of one person that are told apart; more count as so many."""
 _THRESHOLDS = 401
@@ -104,7 +106,7 @@ class Presence:
         tables = np.stack(present, axis=1).astype(np.float32), np.stack(absent).astype(np.float32)
         return cls(thresholds, sizes.astype(np.float32), *tables, per_person)
 
-    def p_value(self, best: float, pictures: int, counts: Sequence[int] | npt.NDArray[np.int64] | None = None) -> float:
+    def p_value(self, best: float, pictures: int, counts: Counts = None) -> float:
         """Scalar, of the best score in a gallery of so many pictures, with `counts` (P,) of each person where known.
 
         Where it is not known, one picture is taken for the person, and as many people as the held-out number of
@@ -112,7 +114,7 @@ class Presence:
         """
         return float(np.interp(best, self.thresholds, self._curve(pictures, counts)))
 
-    def power(self, pictures: int, counts: Sequence[int] | npt.NDArray[np.int64] | None = None) -> float | None:
+    def power(self, pictures: int, counts: Counts = None) -> float | None:
         """Scalar: how often a gallery of so many pictures without the described person is told to be one.
 
         At the stated false-alarm rate; `counts` (P,) as for :meth:`p_value`. None for galleries of more people than
@@ -124,14 +126,14 @@ class Presence:
         reached = np.flatnonzero(self._curve(pictures, counts) <= FALSE_ALARMS)
         return float(self._of_size(self.absent, others)[reached[-1]]) if len(reached) else 0.0
 
-    def _curve(self, pictures: int, counts: Sequence[int] | npt.NDArray[np.int64] | None) -> Floats:
+    def _curve(self, pictures: int, counts: Counts) -> Floats:
         """(T,) p-values of the thresholds in such a gallery: whoever is asked for is any of its people."""
         own = np.ones(1, np.int64) if counts is None else np.clip(np.asarray(counts), 1, len(self.present))
         weights = np.bincount(own, minlength=len(self.present) + 1)[1:] / len(own)
         curve: Floats = self._of_size(np.tensordot(weights, self.present, 1), self._others(pictures, counts))
         return curve
 
-    def _others(self, pictures: int, counts: Sequence[int] | npt.NDArray[np.int64] | None) -> float:
+    def _others(self, pictures: int, counts: Counts) -> float:
         """How many held-out people the others in the gallery stand for, at most."""
         people = pictures / self.pictures_per_person
         if counts is not None:

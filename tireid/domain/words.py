@@ -26,6 +26,8 @@ _SILENT = frozenset(".,;:!?-'\"()&/’‘“”–—…")
 """Signs that change no meaning here; any other sign is a word, an emoji for example."""
 _FURTHEST = 2.1
 """More than two features of length one can be apart."""
+_MOST, _LONGEST = 6, 24
+"""So many new words are listed, and so many characters of each."""
 _NEW = 1000.0
 """What a new word weighs: more than all pairs of a description."""
 
@@ -115,7 +117,7 @@ class Words:
             return "The description has no words."
         if not new:
             return None
-        count = sum(word not in self.counts for word in words)
+        count = self._new(text)
         return f"{count} of {len(words)} words {'was' if count == 1 else 'were'} never met in training: {_listed(new)}."
 
     def _new(self, text: str) -> int:
@@ -123,8 +125,8 @@ class Words:
         return sum(word not in self.counts for word in words) if words else 1
 
 
-def _listed(words: Iterable[str], most: int = 6, longest: int = 24) -> str:
+def _listed(words: Iterable[str]) -> str:
     """The first few words, long ones cut; what a terminal would obey, and no one can read, as its code."""
     shown = [word if word.isprintable() else ascii(word)[1:-1] for word in words]
-    every = [word if len(word) <= longest else word[:longest] + "…" for word in shown]
-    return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")
+    every = [word if len(word) <= _LONGEST else word[:_LONGEST] + "…" for word in shown]
+    return ", ".join(every[:_MOST]) + (f" and {len(every) - _MOST} more" if len(every) > _MOST else "")
