@@ -1,17 +1,3 @@
-from __future__ import annotations
+from tests.search.conftest import crops, model
 
-from pathlib import Path
-
-import pytest
-
-from tests.search.fakes import ColourModel, Crops, make_crops
-
-
-@pytest.fixture
-def model() -> ColourModel:
-    return ColourModel()
-
-
-@pytest.fixture
-def crops(tmp_path: Path) -> Crops:
-    return make_crops(tmp_path / "crops")
+__all__ = ["crops", "model"]

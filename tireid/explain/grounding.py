@@ -25,7 +25,8 @@ from tireid.model.encoding import evaluating
 from tireid.pedestrians.words import COLOURS, TYPES
 from tireid.search.metrics import Floats, retrieval_metrics
 
-KINDS = ("colour", "garment")
+BATCH = 128
+"""Pictures, or twice as many captions, that are encoded at a time."""
 _MODIFIERS = frozenset(["dark", "light", "bright", "pale", "plain", "off", "coloured"])
 """Parts of colours' names that name none by themselves."""
 
@@ -111,7 +112,7 @@ def guess(model: TIReID, hidden: Hidden, captions: Sequence[str], image_tokens: 
     """
     places = hidden.places.sort_values("row", kind="stable").reset_index(drop=True)
     chosen, first, nats = hidden.masked.chosen, [], []
-    for rows in torch.split(torch.arange(len(hidden.source)), 256):
+    for rows in torch.split(torch.arange(len(hidden.source)), 2 * BATCH):
         masked = MaskedTokens(hidden.masked.input_ids[rows], hidden.masked.labels[rows])
         scores = predict_masked(model, masked, image_tokens[hidden.source[rows]])
         first.append(scores.argmax(1))
@@ -149,16 +150,12 @@ def counted_words(tokenizer: Tokenizer, ids: Tensor) -> Iterator[tuple[int, int,
                     break
 
 
-def picture_tokens(model: TIReID, split: Split, batch_size: int = 128) -> Tensor:
+def picture_tokens(model: TIReID, split: Split) -> Tensor:
     """(N, M, D): the image tokens of every picture of `split`, in its order, on the CPU."""
     pictures = ImageCache.build(split.image_paths, model.backbone.image_size)
     with evaluating(model):
-        parts = [
-            model.backbone.encode_image(
-                normalize(pictures[slice(start, start + batch_size)]).to(model.device)
-            ).tokens.cpu()
-            for start in range(0, len(pictures), batch_size)
-        ]
+        batches = (pictures[slice(start, start + BATCH)] for start in range(0, len(pictures), BATCH))
+        parts = [model.backbone.encode_image(normalize(batch).to(model.device)).tokens.cpu() for batch in batches]
     return torch.cat(parts)
 
 
@@ -212,9 +209,9 @@ def recovery(model: TIReID, split: Split, others: Split, share: float = 0.5, see
     hidden = model.tokenizer.mask(ids, share, mask_share=1.0, random_share=0.0, generator=generator).input_ids
     right, wrong = looks(model, split, others)
     clean = model.encode_texts(split.captions)
-    starts = range(0, len(hidden), 256)
     with evaluating(model):
-        parts = [model.backbone.encode_text(hidden[at : at + 256].to(model.device)).pooled.cpu() for at in starts]
+        batches = hidden.split(2 * BATCH)
+        parts = [model.backbone.encode_text(batch.to(model.device)).pooled.cpu() for batch in batches]
     queries = {
         "masked": torch.cat(parts),
         "right": recover_global(model, hidden, right),

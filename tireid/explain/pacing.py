@@ -15,20 +15,20 @@ from tireid.model import uncertainty
 
 WIDTH, DIRECTIONS, COMMON = 512, 160, 0.05
 """Of the features; 160 directions spread the cosines of strangers by about 0.08, the common part lifts them by 0.05."""
-WRONG = 10
-"""One caption in so many belongs to somebody else."""
+PER_PERSON, WRONG = 4, 10
+"""Pairs of a person; and one caption in so many belongs to somebody else."""
 
 
-def clip_like(pairs: int, alpha: float = 0.0, per_person: int = 4, seed: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+def clip_like(pairs: int, alpha: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
     """Cosines (N, N) of captions with pictures, bool (N, N) who belongs together, and bool (N,) wrong captions.
 
     A feature is a part that all share, a part of the person (0.40 to 0.65 of its variance) and a part of its own, so
     positives lie at 0.4 to 0.7 and negatives at -0.1 to 0.2. `alpha` is the scale of the noise of
     :func:`tireid.model.uncertainty`.
     """
-    draw = torch.Generator().manual_seed(seed)
+    draw = torch.Generator().manual_seed(1)
     space = torch.randn(DIRECTIONS, WIDTH, generator=draw) / WIDTH**0.5
-    who, wrong = torch.arange(pairs) // per_person, torch.arange(pairs) % WRONG == WRONG // 2
+    who, wrong = torch.arange(pairs) // PER_PERSON, torch.arange(pairs) % WRONG == WRONG // 2
     everyone, person = (torch.randn(count, DIRECTIONS, generator=draw) for count in (1, 2 * pairs))
     sides = []
     for meant in (torch.where(wrong, who + pairs, who), who):

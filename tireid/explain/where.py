@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tireid.data import Split, load_image, normalize, real_token_mask
-from tireid.explain.grounding import LEXICONS, counted_words, picture_tokens, split_words
+from tireid.explain.grounding import BATCH, LEXICONS, counted_words, picture_tokens, split_words
 from tireid.model import TIReID
 from tireid.model.encoding import evaluating
 from tireid.pedestrians import GARMENTS, read_garment_map
@@ -119,7 +119,7 @@ def attention(model: TIReID, input_ids: Tensor, image_tokens: Tensor) -> Tensor:
     return torch.stack(seen, dim=1)
 
 
-def garment_shares(model: TIReID, split: Split, batch_size: int = 128) -> pd.DataFrame:
+def garment_shares(model: TIReID, split: Split) -> pd.DataFrame:
     """How much of the map of a garment's word lies inside that garment, for drawn people written with `masks`.
 
     A row per word of `split` that is one token, names one kind of garment and is seen in the picture: `caption`,
@@ -136,7 +136,7 @@ def garment_shares(model: TIReID, split: Split, batch_size: int = 128) -> pd.Dat
     pictures = {at: load_image(split.image_paths[at], model.backbone.image_size) for at in words["image"].unique()}
     hidden = {at: hidden_features(model, normalize(pixels[None])[0]) for at, pixels in pictures.items()}
     spelt, rows = [split_words(caption) for caption in split.captions], []
-    for part in torch.split(torch.arange(len(words)), batch_size):
+    for part in torch.split(torch.arange(len(words)), BATCH):
         at = words.iloc[part.numpy()]
         caption, image = (torch.tensor(at[name].to_numpy()) for name in ("caption", "image"))
         read = attention(model, ids[caption], tokens[image])
