@@ -202,10 +202,8 @@ def grid_html(title: str, cards: Iterable[Card], *, query: Any = None, columns: 
         foot = f'<br><span title="{safe(card.name)}">{safe(card.name)}</span>'
         made.append(card_html(card, drawn(card.path, card.alt), attributes='role="listitem"', foot=foot))
     asked = "" if query is None else drawn(query, "the picture searched for")
-    items, grid = (
-        "\n".join(made),
-        f"display:grid;grid-template-columns:repeat({columns},{width + 14}px);gap:8px;align-items:start",
-    )
+    items = "\n".join(made)
+    grid = f"display:grid;grid-template-columns:repeat({columns},{width + 14}px);gap:8px;align-items:start"
     heading = f'<div style="margin:0 0 8px"><b>{safe(title)}</b><div style="width:{width}px">{asked}</div></div>'
     return (
         f'<div style="font-family:sans-serif;font-size:12px;line-height:1.35">\n{heading}\n'
