@@ -36,18 +36,19 @@ class TouchMap(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no t
         surround: Callable[[list[float]], None],
     ) -> None:
         super().__init__()
-        self._look = look
-        self._acts: dict[str, Callable[[Any], None]] = {"pick": pick, "surround": surround}
-        self.on_msg(self._heard)
+        self._look, self._pick, self._surround = look, pick, surround
+        self.on_msg(lambda _, told, __: self._heard(told))
 
     def show(self, pictures: Floats, captions: Floats) -> None:
         """Places of pictures (N, 2) and captions (M, 2), as shares from the lower left corner."""
         self.pictures, self.captions = (points.astype("<f4").tobytes() for points in (pictures, captions))
 
-    def _heard(self, _: Any, told: dict[str, Any], __: Any) -> None:
-        if "hover" in told:
-            address, name = self._look(told["hover"])
-            self.send({"row": told["hover"], "src": address, "name": name})
-        for act, value in told.items():
-            if act in self._acts:
-                self._acts[act](value)
+    def _heard(self, told: dict[str, Any]) -> None:
+        match told:
+            case {"hover": row}:
+                address, name = self._look(row)
+                self.send({"row": row, "src": address, "name": name})
+            case {"pick": row}:
+                self._pick(row)
+            case {"surround": corners}:
+                self._surround(corners)
