@@ -61,6 +61,7 @@ def test_the_commit_hook_cleans_notebooks_as_the_refresh_does(tmp_path: Path) ->
     dirty.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
     for cell in dirty.cells:
         cell.metadata |= {"papermill": {}, "execution": {"iopub.status.busy": "now"}, "collapsed": False}
+    assert clean(dirty) == notebook
     nbformat.write(dirty, tmp_path / "dirty.ipynb")
     command = [sys.executable, "-m", "nbstripout", *hooks["nbstripout"][1:], str(tmp_path / "dirty.ipynb")]
     subprocess.run(command, check=True)

@@ -53,7 +53,7 @@ def test_what_is_not_there_is_an_oserror(tmp_path: Path) -> None:
 def test_outputs_are_in_neither_hash_and_prose_in_one(tmp_path: Path) -> None:
     def hashes(prose: str, source: str, outputs: Any = ()) -> tuple[str, str]:
         cell = code(source)
-        cell.outputs = list(outputs)
+        cell.outputs, cell.execution_count = list(outputs), len(outputs) or None
         nb = read_notebook(save(book(v4.new_markdown_cell(prose), parameters(), cell), tmp_path))
         return source_hash(nb), code_hash(nb)
 
@@ -62,3 +62,5 @@ def test_outputs_are_in_neither_hash_and_prose_in_one(tmp_path: Path) -> None:
     assert hashes("b", "1")[0] != first[0]
     assert hashes("b", "1")[1] == first[1]
     assert hashes("a", "2")[1] != first[1]
+    one, two = code("1"), code("2")
+    assert source_hash(book(one, two)) != source_hash(book(two, one))

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.runner.books import book, code
-from tireid.runner.notebook import source_hash
 from tireid.runner.provenance import environment, git_state
 
 
@@ -39,13 +37,3 @@ def test_environment_names_versions_and_machine() -> None:
     assert found["machine"]["cores"] >= 1
     assert found["machine"]["memory_gib"] > 0.1
     assert found["machine"]["cpu"]
-
-
-def test_source_hash_sees_sources_but_not_outputs() -> None:
-    one, two = code("1"), code("2")
-    before = source_hash(book(one, two))
-    one.execution_count = 3
-    assert source_hash(book(one, two)) == before
-    assert source_hash(book(two, one)) != before
-    two.source = "3"
-    assert source_hash(book(one, two)) != before

@@ -1,37 +1,14 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat import NotebookNode, v4
+from nbformat import v4
 
 from tests.runner.books import book, code, parameters, save
 from tireid.runner.execution import NotebookError
 from tireid.runner.refresh import clean, main, refresh, workspace
-
-HOOK = "--keep-output --keep-count --keep-id --extra-keys"
-HOOK_KEYS = "metadata.papermill cell.metadata.papermill cell.metadata.execution"
-
-
-def soiled() -> NotebookNode:
-    cell = code("1", tags=["parameters"], papermill={"duration": 1}, execution={"a": "b"}, scrolled=True)
-    cell.execution_count = 4
-    cell.outputs = [v4.new_output("stream", text="x")]
-    nb = book(cell)
-    nb.metadata |= {"papermill": {"input_path": "/home/x"}, "widgets": {}}
-    return nb
-
-
-def test_clean_agrees_with_the_pre_commit_hook(tmp_path: Path) -> None:
-    nb = soiled()
-    path = save(nb, tmp_path)
-    subprocess.run([sys.executable, "-m", "nbstripout", *HOOK.split(), HOOK_KEYS, str(path)], check=True)
-    hooked = nbformat.read(path, as_version=4)
-    assert hooked != nb
-    assert clean(nb) == hooked
 
 
 def test_clean_drops_a_widget_reference_only_beside_another_form() -> None:
