@@ -11,6 +11,8 @@ from tireid.pedestrians.pen import Box, shade
 from tireid.pedestrians.people import RGB, SCENERY
 
 Draw = ImageDraw.ImageDraw
+WIDTH, HEIGHT = 64, 192
+"""In which a background is drawn, before it is enlarged."""
 
 
 def background(scene: str, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
@@ -20,9 +22,8 @@ def background(scene: str, size: tuple[int, int], rng: np.random.Generator) -> I
     """
     if scene not in SCENES:
         raise ValueError(f"unknown scene {scene!r}; one of {', '.join(SCENES)}")
-    small = (64, 192)
-    picture = Image.new("RGB", small)
-    SCENES[scene](ImageDraw.Draw(picture), rng, *small)
+    picture = Image.new("RGB", (WIDTH, HEIGHT))
+    SCENES[scene](ImageDraw.Draw(picture), rng)
     if scene != "studio":
         picture = picture.filter(ImageFilter.GaussianBlur(0.8))
     return picture.resize(size, Image.Resampling.BILINEAR)
@@ -36,28 +37,28 @@ def _one(rng: np.random.Generator, colours: list[RGB]) -> RGB:
     return colours[int(rng.integers(len(colours)))]
 
 
-def _ground(draw: Draw, rng: np.random.Generator, width: int, height: int, wall: RGB, floor: RGB) -> int:
+def _ground(draw: Draw, rng: np.random.Generator, wall: RGB, floor: RGB) -> int:
     """Wall above floor; the height of the line between them."""
-    line = int(height * rng.uniform(0.52, 0.8))
-    draw.rectangle((0, 0, width, line), fill=_vary(wall, rng))
-    draw.rectangle((0, line, width, height), fill=_vary(floor, rng))
+    line = int(HEIGHT * rng.uniform(0.52, 0.8))
+    draw.rectangle((0, 0, WIDTH, line), fill=_vary(wall, rng))
+    draw.rectangle((0, line, WIDTH, HEIGHT), fill=_vary(floor, rng))
     return line
 
 
-def _studio(draw: Draw, rng: np.random.Generator, width: int, height: int) -> None:
+def _studio(draw: Draw, rng: np.random.Generator) -> None:
     wall = _one(rng, SCENERY["studio walls"])
-    draw.rectangle((0, 0, width, height), fill=wall)
-    for y in range(int(height * 0.84), height):
-        draw.line((0, y, width, y), fill=shade(wall, 0.9 + 0.04 * (y / height - 0.84) / 0.16))
+    draw.rectangle((0, 0, WIDTH, HEIGHT), fill=wall)
+    for y in range(int(HEIGHT * 0.84), HEIGHT):
+        draw.line((0, y, WIDTH, y), fill=shade(wall, 0.9 + 0.04 * (y / HEIGHT - 0.84) / 0.16))
 
 
-def _windows(draw: Draw, rng: np.random.Generator, width: int, bottom: int, glass: RGB) -> None:
+def _windows(draw: Draw, rng: np.random.Generator, bottom: int, glass: RGB) -> None:
     columns, step = int(rng.integers(2, 4)), int(rng.integers(24, 40))
     start = int(rng.integers(-10, 6))
     for y in range(start, bottom - 12, step):
         for i in range(columns):
-            x = int((i + 0.2) * width / columns)
-            draw.rectangle((x, y, x + int(0.6 * width / columns), y + int(step * 0.62)), fill=_vary(glass, rng, 0.2))
+            x = int((i + 0.2) * WIDTH / columns)
+            draw.rectangle((x, y, x + int(0.6 * WIDTH / columns), y + int(step * 0.62)), fill=_vary(glass, rng, 0.2))
 
 
 def _car(draw: Draw, rng: np.random.Generator, x: int, y: int, length: int) -> None:
@@ -71,84 +72,84 @@ def _car(draw: Draw, rng: np.random.Generator, x: int, y: int, length: int) -> N
         draw.ellipse((cx - tall * 0.36, y - tall * 0.36, cx + tall * 0.36, y + tall * 0.36), fill=(24, 24, 26))
 
 
-def _street(draw: Draw, rng: np.random.Generator, width: int, height: int) -> None:
-    line = _ground(draw, rng, width, height, (150, 128, 112), (120, 120, 124))
-    _windows(draw, rng, width, line, (92, 108, 124))
-    draw.rectangle((0, line, width, line + 8), fill=(168, 166, 160))
+def _street(draw: Draw, rng: np.random.Generator) -> None:
+    line = _ground(draw, rng, (150, 128, 112), (120, 120, 124))
+    _windows(draw, rng, line, (92, 108, 124))
+    draw.rectangle((0, line, WIDTH, line + 8), fill=(168, 166, 160))
     if rng.random() < 0.5:
         _car(draw, rng, int(rng.integers(-40, 30)), line + 16, 70)
 
 
-def _station(draw: Draw, rng: np.random.Generator, width: int, height: int) -> None:
-    line = _ground(draw, rng, width, height, (196, 188, 170), (150, 144, 134))
+def _station(draw: Draw, rng: np.random.Generator) -> None:
+    line = _ground(draw, rng, (196, 188, 170), (150, 144, 134))
     for y in range(int(rng.integers(8)), line, 12):
-        draw.line((0, y, width, y), fill=(176, 168, 150))
-    x = int(rng.integers(0, width))
+        draw.line((0, y, WIDTH, y), fill=(176, 168, 150))
+    x = int(rng.integers(0, WIDTH))
     draw.rectangle((x, 0, x + 12, line + 10), fill=_vary((140, 136, 128), rng))
-    draw.rectangle((0, int(line * 0.3), width, int(line * 0.3) + 10), fill=_vary((40, 80, 150), rng, 0.3))
-    draw.rectangle((0, line + 20, width, line + 24), fill=(214, 188, 60))
+    draw.rectangle((0, int(line * 0.3), WIDTH, int(line * 0.3) + 10), fill=_vary((40, 80, 150), rng, 0.3))
+    draw.rectangle((0, line + 20, WIDTH, line + 24), fill=(214, 188, 60))
 
 
-def _plaza(draw: Draw, rng: np.random.Generator, width: int, height: int) -> None:
-    draw.rectangle((0, 0, width, height), fill=_vary((172, 170, 164), rng))
+def _plaza(draw: Draw, rng: np.random.Generator) -> None:
+    draw.rectangle((0, 0, WIDTH, HEIGHT), fill=_vary((172, 170, 164), rng))
     step = int(rng.integers(16, 28))
     shift = int(rng.integers(step))
-    for y in range(shift, height, step):
-        draw.line((0, y, width, y - 6), fill=(148, 146, 142))
-    for x in range(shift - step, width + step, step):
-        draw.line((x, 0, x + 8, height), fill=(150, 148, 144))
+    for y in range(shift, HEIGHT, step):
+        draw.line((0, y, WIDTH, y - 6), fill=(148, 146, 142))
+    for x in range(shift - step, WIDTH + step, step):
+        draw.line((x, 0, x + 8, HEIGHT), fill=(150, 148, 144))
     if rng.random() < 0.5:
         draw.ellipse((-20, 30, 20, 60), fill=_vary((86, 116, 70), rng))
 
 
-def _park(draw: Draw, rng: np.random.Generator, width: int, height: int) -> None:
-    line = _ground(draw, rng, width, height, (158, 186, 200), (112, 140, 78))
+def _park(draw: Draw, rng: np.random.Generator) -> None:
+    line = _ground(draw, rng, (158, 186, 200), (112, 140, 78))
     for _ in range(5):
-        x, y, r = int(rng.integers(width)), int(rng.integers(0, line)), int(rng.integers(10, 24))
+        x, y, r = int(rng.integers(WIDTH)), int(rng.integers(0, line)), int(rng.integers(10, 24))
         draw.ellipse((x - r, y - r, x + r, y + r), fill=_vary((70, 108, 58), rng, 0.2))
-    x = int(rng.integers(width))
+    x = int(rng.integers(WIDTH))
     draw.rectangle((x - 4, line // 3, x + 4, line + 4), fill=(92, 72, 54))
-    draw.polygon([(width * 0.3, line), (width * 0.7, line), (width * 1.1, height), (-6, height)], fill=(176, 164, 142))
+    draw.polygon([(WIDTH * 0.3, line), (WIDTH * 0.7, line), (WIDTH * 1.1, HEIGHT), (-6, HEIGHT)], fill=(176, 164, 142))
 
 
-def _corridor(draw: Draw, rng: np.random.Generator, width: int, height: int) -> None:
-    line = _ground(draw, rng, width, height, (212, 210, 200), (168, 160, 150))
-    x = int(rng.integers(-8, width - 10))
+def _corridor(draw: Draw, rng: np.random.Generator) -> None:
+    line = _ground(draw, rng, (212, 210, 200), (168, 160, 150))
+    x = int(rng.integers(-8, WIDTH - 10))
     draw.rectangle((x, int(line * 0.25), x + 26, line), fill=_vary((128, 98, 70), rng))
-    draw.rectangle((0, line - 8, width, line), fill=(150, 146, 138))
-    for y in range(line + 10, height, 18):
-        draw.line((0, y, width, y), fill=(150, 142, 134))
-    draw.rectangle((int(rng.integers(width)), 4, width, 14), fill=(248, 248, 236))
+    draw.rectangle((0, line - 8, WIDTH, line), fill=(150, 146, 138))
+    for y in range(line + 10, HEIGHT, 18):
+        draw.line((0, y, WIDTH, y), fill=(150, 142, 134))
+    draw.rectangle((int(rng.integers(WIDTH)), 4, WIDTH, 14), fill=(248, 248, 236))
 
 
-def _shop(draw: Draw, rng: np.random.Generator, width: int, height: int) -> None:
-    line = _ground(draw, rng, width, height, (110, 92, 84), (146, 136, 126))
-    draw.rectangle((4, 36, width - 4, line - 4), fill=_vary((180, 176, 150), rng))
+def _shop(draw: Draw, rng: np.random.Generator) -> None:
+    line = _ground(draw, rng, (110, 92, 84), (146, 136, 126))
+    draw.rectangle((4, 36, WIDTH - 4, line - 4), fill=_vary((180, 176, 150), rng))
     goods = SCENERY["goods"]
     for y in range(50, line - 14, 18):
-        for x in range(6, width - 8, 10):
+        for x in range(6, WIDTH - 8, 10):
             draw.rectangle((x, y, x + 7, y + 12), fill=_vary(_one(rng, goods), rng))
-    draw.rectangle((0, 10, width, 32), fill=_vary(_one(rng, goods), rng))
+    draw.rectangle((0, 10, WIDTH, 32), fill=_vary(_one(rng, goods), rng))
 
 
-def _parking(draw: Draw, rng: np.random.Generator, width: int, height: int) -> None:
-    line = _ground(draw, rng, width, height, (116, 118, 122), (96, 96, 100))
-    for x in range(int(rng.integers(20)), width + 20, 22):
-        draw.line((x, line, x - 14, height), fill=(196, 196, 190), width=2)
+def _parking(draw: Draw, rng: np.random.Generator) -> None:
+    line = _ground(draw, rng, (116, 118, 122), (96, 96, 100))
+    for x in range(int(rng.integers(20)), WIDTH + 20, 22):
+        draw.line((x, line, x - 14, HEIGHT), fill=(196, 196, 190), width=2)
     for y in (line + 4, line + 30):
         _car(draw, rng, int(rng.integers(-50, 40)), y, 76)
 
 
-def _crossing(draw: Draw, rng: np.random.Generator, width: int, height: int) -> None:
-    line = _ground(draw, rng, width, height, (172, 178, 186), (92, 92, 96))
-    _windows(draw, rng, width, int(line * 0.7), (120, 130, 146))
-    for y in range(line + 6, height, 16):
-        draw.polygon([(-4, y), (width + 4, y - 4), (width + 4, y + 3), (-4, y + 8)], fill=(216, 216, 210))
+def _crossing(draw: Draw, rng: np.random.Generator) -> None:
+    line = _ground(draw, rng, (172, 178, 186), (92, 92, 96))
+    _windows(draw, rng, int(line * 0.7), (120, 130, 146))
+    for y in range(line + 6, HEIGHT, 16):
+        draw.polygon([(-4, y), (WIDTH + 4, y - 4), (WIDTH + 4, y + 3), (-4, y + 8)], fill=(216, 216, 210))
     if rng.random() < 0.4:
         _car(draw, rng, int(rng.integers(-40, 30)), line + 6, 72)
 
 
-SCENES: dict[str, Callable[[Draw, np.random.Generator, int, int], None]] = {
+SCENES: dict[str, Callable[[Draw, np.random.Generator], None]] = {
     draw.__name__.removeprefix("_"): draw
     for draw in (_studio, _street, _station, _plaza, _park, _corridor, _shop, _parking, _crossing)
 }
