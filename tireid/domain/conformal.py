@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 Float32s = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 FALSE_ALARMS = 0.05
 """Of every test: what is like the held-out people is marked with this probability."""
@@ -37,6 +37,15 @@ def p_values(held_out: npt.ArrayLike, scores: npt.ArrayLike) -> Floats:
     known = np.asarray(held_out)
     at_least = len(known) - np.searchsorted(known, np.asarray(scores), "left")
     return np.asarray((1 + at_least) / (1 + len(known)), np.float64)
+
+
+def spaced(count: int, most: int) -> Ints:
+    """At most so many places out of `count`, evenly spaced.
+
+    >>> spaced(10, 4).tolist()
+    [0, 3, 6, 9]
+    """
+    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
 
 
 def notable(count: int, total: int, rate: float = FALSE_ALARMS) -> bool:

@@ -22,9 +22,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from tireid.domain.conformal import FALSE_ALARMS, Float32s, Floats
+from tireid.domain.conformal import FALSE_ALARMS, Float32s, Floats, Ints, spaced
 
-Counts = Sequence[int] | npt.NDArray[np.int64] | None
+Counts = Sequence[int] | Ints | None
 """(P,) pictures of each person in a gallery, where known."""
 MOST_PICTURES = 8
 """Of one person that are told apart; more count as so many."""
@@ -64,11 +64,7 @@ class Presence:
             raise ValueError(f"tables must be (M, S, T) and (S, T), not {self.present.shape} and {self.absent.shape}")
 
     @classmethod
-    def fit(
-        cls,
-        texts: tuple[Float32s, npt.NDArray[np.int64]],
-        images: tuple[Float32s, npt.NDArray[np.int64]],
-    ) -> Self | None:
+    def fit(cls, texts: tuple[Float32s, Ints], images: tuple[Float32s, Ints]) -> Self | None:
         """From features of length one and person ids, (M, D) and (M,) of captions, (N, D) and (N,) of pictures.
 
         None where fewer than 20 people have both: too few for a level of 5%.
@@ -77,7 +73,7 @@ class Presence:
         queries = np.flatnonzero(np.isin(texts[1], people))
         if len(np.unique(texts[1][queries])) < 20:
             return None
-        queries = queries[np.linspace(0, len(queries) - 1, min(_MOST_CAPTIONS, len(queries))).astype(np.int64)]
+        queries = queries[spaced(len(queries), _MOST_CAPTIONS)]
         order = np.argsort(images[1], kind="stable")
         scores = texts[0][queries] @ images[0][order].T
         starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
@@ -149,7 +145,7 @@ class Presence:
         return row
 
 
-def _all_below(below: npt.NDArray[np.int64], total: int, size: int) -> Floats:
+def _all_below(below: Ints, total: int, size: int) -> Floats:
     """C(below, size) / C(total, size): share of the sets of `size` of `total` that lie among the `below` (...)."""
     left = np.arange(size)[:, None]
     steps = np.arange(total + 1)[None]

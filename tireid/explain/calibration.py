@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from tireid.domain.conformal import spaced
 from tireid.search.encoder import Float32s, encode
 from tireid.search.gallery import Gallery
 from tireid.search.index import Mask, ranks_of
@@ -60,8 +61,7 @@ class KnownCaptions:
             raise ValueError(
                 f"{len(usable)} captions have both a picture and another caption of their person; calibration needs 20"
             )
-        spaced = usable[np.linspace(0, len(usable) - 1, min(limit, len(usable))).astype(np.int64)]
-        return cls(rows @ gallery.features.T, right, same, spaced)
+        return cls(rows @ gallery.features.T, right, same, usable[spaced(len(usable), limit)])
 
     def interval_needs(self, query: int, noise: Float32s, k: int) -> Floats:
         """Share of the draws that an interval around their middle must hold, to reach the rank that another caption

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tireid.basics.files import read_json
 from tireid.data import Dataset, Split
 from tireid.domain import Domain, Held, Pictures, Presence, Words
+from tireid.domain.conformal import Ints, spaced
 from tireid.model import TIReID
 from tireid.search.encoder import Float32s, encode
 from tireid.search.likeness import encode_with_statistics
@@ -36,12 +36,12 @@ def learn(
     split, given = data.train, images or {}
     held = data.val if held_out is None else held_out
     trained = _held(_name(data), split)
-    some = _evenly(split.num_captions)
+    some = spaced(split.num_captions, REFERENCE)
     captions = [split.captions[i] for i in some]
     features = _texts(model, captions)
     if held is None:
         return Domain(trained, None, Words.fit(split.captions, features, [], features[:0]))
-    own = _pictures(model, split, given.get(split.name), _evenly(split.num_images))
+    own = _pictures(model, split, given.get(split.name), spaced(split.num_images, REFERENCE))
     others = _pictures(model, held, given.get(held.name) if held is data.val else None, np.arange(held.num_images))
     texts = _texts(model, held.captions)
     return Domain(
@@ -57,7 +57,7 @@ def _held(name: str, split: Split) -> Held:
     return Held(name, split.num_people, split.num_images, split.num_captions)
 
 
-def _pictures(model: Any, split: Split, images: Any, rows: npt.NDArray[np.int64]) -> tuple[Float32s, Float32s]:
+def _pictures(model: Any, split: Split, images: Any, rows: Ints) -> tuple[Float32s, Float32s]:
     """(statistics, features) of those pictures of a split."""
     pictures = [split.image_paths[row] for row in rows] if images is None else images[rows]
     return encode_with_statistics(model, pictures, 64)
@@ -65,11 +65,6 @@ def _pictures(model: Any, split: Split, images: Any, rows: npt.NDArray[np.int64]
 
 def _texts(model: Any, captions: Sequence[str]) -> Float32s:
     return encode(model.encode_texts, list(captions), batch_size=128)
-
-
-def _evenly(count: int) -> npt.NDArray[np.int64]:
-    """Places of at most REFERENCE out of `count`, evenly spaced."""
-    return np.linspace(0, count - 1, min(count, REFERENCE)).astype(np.int64)
 
 
 def _name(data: Dataset) -> str:

@@ -6,13 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from tireid.search.encoder import encode
 from tireid.search.gallery import Gallery
 from tireid.search.index import Mask, ranks_of
-from tireid.search.metrics import Floats, normalised_rows
+from tireid.search.metrics import Floats, Ints, normalised_rows
 
 CLIP_CONTEXT = 77
 """Tokens that are read by a model that does not say how many it reads."""
@@ -86,7 +85,7 @@ def _join(words: Sequence[str], off: frozenset[int]) -> str:
     return " ".join(word for place, word in enumerate(words) if place not in off)
 
 
-def _scores(gallery: Gallery, rows: npt.NDArray[np.int64], texts: Sequence[str]) -> Floats:
+def _scores(gallery: Gallery, rows: Ints, texts: Sequence[str]) -> Floats:
     """(texts, rows) cosines; an empty text scores 0 everywhere."""
     full = [i for i, text in enumerate(texts) if text]
     features = encode(gallery.model.encode_texts, [texts[i] for i in full], batch_size=len(full))
@@ -96,9 +95,7 @@ def _scores(gallery: Gallery, rows: npt.NDArray[np.int64], texts: Sequence[str])
     return scores
 
 
-def _ablated_pictures(
-    gallery: Gallery, rows: npt.NDArray[np.int64], scores: Floats, ranks: npt.NDArray[np.int64], k: int
-) -> pd.DataFrame:
+def _ablated_pictures(gallery: Gallery, rows: Ints, scores: Floats, ranks: Ints, k: int) -> pd.DataFrame:
     """`scores` and `ranks` (2, rows): with all words, and with those that are on."""
     best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     shown = np.unique(best)
@@ -114,9 +111,7 @@ def _ablated_pictures(
     return table[columns].sort_values(["rank", "name"], ignore_index=True)
 
 
-def _influence(
-    words: tuple[str, ...], off: frozenset[int], scores: Floats, ranks: npt.NDArray[np.int64], k: int
-) -> pd.DataFrame:
+def _influence(words: tuple[str, ...], off: frozenset[int], scores: Floats, ranks: Ints, k: int) -> pd.DataFrame:
     """`scores` and `ranks` (1 + variants, N), the words that are on first."""
     best = np.argsort(-scores[0], kind="stable")[:k]
     rows = []
