@@ -23,7 +23,7 @@ class TouchMap(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no t
         surround: called with the corners of a lasso, x and y in turn, as shares from the lower left corner.
     """
 
-    _esm = Path(__file__).with_name("map.js")
+    _esm = Path(__file__).with_suffix(".js")
     pictures = traitlets.Bytes().tag(sync=True)
     captions = traitlets.Bytes().tag(sync=True)
     marks = traitlets.Unicode().tag(sync=True)
