@@ -29,7 +29,7 @@ class Actions:
 
     like: Callable[[str], None]
     """Search with it."""
-    keep: Callable[[str, bool], None]
+    keep: Callable[[str], None]
     """Put it into the basket, or take it out."""
     kept: Callable[[], Collection[str]]
     """Names in the basket."""
@@ -168,7 +168,7 @@ class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         elif act == LIKES:
             self._actions.like(name)
         else:
-            self._actions.keep(name, name not in self._actions.kept())
+            self._actions.keep(name)
 
 
 def _drawn(card: Card, note: str, made: Mapping[Path, str | None], picked: str) -> str:

@@ -139,7 +139,7 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         """
         first, second = (answer.table for answer in self._answers)
         if "change" not in first:
-            return first.copy()
+            return first
         other = second[["name", "rank", "score"]].drop_duplicates("name")
         return first.merge(other, on="name", how="left", suffixes=("", "_second"))
 
@@ -201,22 +201,22 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._store.look(answer.names[place], panel=panel)
 
     @property
-    def _pictured(self) -> str:
+    def _by_picture(self) -> str:
         """The way to search with a picture; beside the description, where that counts already."""
         return BY_BOTH if self._store.view.find == BY_BOTH else BY_PICTURE
 
     def _like(self, name: str) -> None:
-        self._store.ask(picture=name, find=self._pictured)
+        self._store.ask(picture=name, find=self._by_picture)
 
-    def _keep(self, name: str, kept: bool) -> None:
-        others = [other for other in self._store.view.basket if other != name]
-        self._store.ask(basket=[*others, name] if kept else others)
+    def _keep(self, name: str) -> None:
+        kept = self._store.view.basket
+        self._store.ask(basket=[other for other in kept if other != name] if name in kept else [*kept, name])
 
     def _take(self, files: Sequence[Mapping[str, Any]]) -> None:
         if files:
             self._store.attempt(lambda: self._receive(files))
 
-    def _photograph(self, name: str, content: bytes, others: Sequence[str] = ()) -> None:
+    def _photograph(self, name: str, content: bytes, others: Sequence[str]) -> None:
         """Search with a picture of the user's own."""
 
         def ask() -> None:
@@ -224,7 +224,7 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             received([{"name": name, "content": content}], folder)
             known = self._source.photograph(next(folder.iterdir()))
             self._store.learn(names=self._source.named)
-            self._store.change(picture=known, find=self._pictured)
+            self._store.change(picture=known, find=self._by_picture)
             if others:
                 raise ValueError(f"one picture at a time is searched with: {name}, not {', '.join(others)[:LISTED]}")
 

@@ -70,7 +70,6 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def __init__(self, store: Store, source: Source) -> None:
         self._store, self._source = store, source
-        self._buttons: list[Any] = []
         self._key: tuple[Any, ...] = ()
         self.sureness: Sureness | None = None
         self.verdict = ""
