@@ -210,7 +210,7 @@ def recovery(model: TIReID, split: Split, others: Split, share: float = 0.5, see
     right, wrong = looks(model, split, others)
     clean = model.encode_texts(split.captions)
     with evaluating(model):
-        batches = hidden.split(2 * BATCH)
+        batches = torch.split(hidden, 2 * BATCH)
         parts = [model.backbone.encode_text(batch.to(model.device)).pooled.cpu() for batch in batches]
     queries = {
         "masked": torch.cat(parts),
