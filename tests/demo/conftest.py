@@ -39,3 +39,8 @@ def spread() -> QuerySpread:
 @pytest.fixture
 def demo(crops: Crops, gallery: Gallery, second: Gallery, spread: QuerySpread) -> RetrievalDemo:
     return RetrievalDemo(gallery, split=crops.split, compare=second, spread=spread)
+
+
+def names(demo: RetrievalDemo) -> list[str]:
+    """What the demo has found, best first."""
+    return demo.results["name"].tolist()

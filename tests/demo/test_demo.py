@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 
 import tireid.demo
-from tests.demo.conftest import PEOPLE
+from tests.demo.conftest import PEOPLE, names
 from tests.search.fakes import ColourModel, Crops, picture
 from tireid.data.dataset import Split
 from tireid.demo.answer import Answer
@@ -37,10 +37,6 @@ from tireid.search import Gallery
 from tireid.search.likeness import Likeness
 
 COLOUR_OF = {person: colour for colour, person in PEOPLE.items()}
-
-
-def names(demo: RetrievalDemo) -> list[str]:
-    return demo.results["name"].tolist()
 
 
 def said(demo: RetrievalDemo) -> str:

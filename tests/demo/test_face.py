@@ -9,17 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.demo.conftest import PEOPLE
+from tests.demo.conftest import PEOPLE, names
 from tireid.demo.query import RECENT, remembered
 from tireid.demo.sure import line_html
 from tireid.explain.sureness import Sureness
 from tireid.interactive import RetrievalDemo
 from tireid.search import Gallery
 from tireid.search.likeness import Likeness
-
-
-def names(demo: RetrievalDemo) -> list[str]:
-    return demo.results["name"].tolist()
 
 
 def like(demo: RetrievalDemo, place: int) -> None:
