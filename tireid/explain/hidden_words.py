@@ -49,7 +49,7 @@ def predict_masked(model: TIReID, masked: MaskedTokens, image_tokens: Tensor, ba
     picture that each caption may look at. The MLM head sees the n chosen positions only. Eval mode, no gradient.
 
     Raises:
-        ValueError: the model has no MLM head, or the numbers of captions and pictures differ.
+        ValueError: the model has no MLM head, the numbers of captions and pictures differ, or `batch_size` < 1.
 
     >>> from tireid import TIReID
     >>> model = TIReID.from_pretrained("tiny")
@@ -76,7 +76,8 @@ def recover_global(model: TIReID, input_ids: Tensor, image_tokens: Tensor, batch
     The end-of-text token after the interaction, through the recovery head. Eval mode, no gradient.
 
     Raises:
-        ValueError: the model has no recovery head, or one for another token than `recovery.token = eot`.
+        ValueError: the model has no recovery head, or one for another token than `recovery.token = eot`; the numbers of
+            captions and pictures differ, or `batch_size` < 1.
     """
     if model.recovery_head is None or model.config.recovery.token != "eot":
         raise ValueError("this model does not recover the end-of-text token: see loss.recovery and recovery.token")

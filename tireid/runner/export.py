@@ -57,6 +57,8 @@ def export_html(
     :mod:`tireid.runner.sanitise`, and pictures elsewhere become links: nothing is requested, whoever
     wrote the notebook. `provenance` is added as tables at the end: without code a reader would not see the parameters.
 
+    Raises ValueError for a file that is no notebook, and OSError for one that cannot be read.
+
     >>> export_html("runs/06_train/06_train.ipynb", "report.html")  # doctest: +SKIP
     """
     notebook_path, html_path = Path(notebook_path), Path(html_path)

@@ -200,7 +200,8 @@ def people_in_plane(
 ) -> Axes:
     """Both modalities, everybody in grey and `people` in colour with an ellipse for each modality of each.
 
-    Pictures are dots with a full line, captions crosses with a dashed one. `colours` default to the axes' cycle.
+    Pictures are dots with a full line, captions crosses with a dashed one. `colours` default to the axes' cycle. Raises
+    KeyError for one of `people` without a point.
 
     >>> from matplotlib.figure import Figure
     >>> cloud = Cloud(np.array([[0, 0], [2, 1], [9, 9.0]]), np.array([7, 7, 8]))
