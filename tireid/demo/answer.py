@@ -39,10 +39,10 @@ class Answer:
     message: str = ""
 
     @classmethod
-    def of(cls, hits: Hits, **more: Any) -> Answer:
+    def of(cls, hits: Hits) -> Answer:
         """Pictures of a gallery."""
         rows = np.array([hit.row for hit in hits], np.int64)
-        return cls("pictures", hits.items, rows, hits.among, hits.first_right, **more)
+        return cls("pictures", hits.items, rows, hits.among, hits.first_right)
 
     @property
     def names(self) -> list[str]:

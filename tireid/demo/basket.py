@@ -76,8 +76,7 @@ class Basket(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             raise ValueError("the basket is empty: keep a picture first")
         base = Path(path)
         table, page = base.with_name(base.name + ".csv"), base.with_name(base.name + ".html")
-        gallery = self._source.searched(view)
-        told = citation(view, self._answer, gallery, self._source.fingerprint)
+        told = citation(view, self._answer, self._source)
         number = f"{len(view.basket)} picture{'' if len(view.basket) == 1 else 's'} kept for {asked(view)}"
         body = STYLE + unstyled_html(number, [("", self._cards())], [f"<pre>{safe(told)}</pre>"])
         write_table(table, self.table)

@@ -10,6 +10,7 @@ from typing import Any
 
 from tireid.demo.answer import Answer
 from tireid.demo.parts import block, card_grid
+from tireid.demo.source import Source
 from tireid.demo.state import BY_BOTH, BY_PICTURE, BY_TEXT, View, plain
 from tireid.show import cards
 from tireid.show.cards import printable, safe
@@ -58,13 +59,13 @@ def asked(view: View) -> str:
     return f'"{printable(words)}"'
 
 
-def citation(view: View, answer: Answer, gallery: Any, fingerprint: str) -> str:
+def citation(view: View, answer: Answer, source: Source) -> str:
     """What somebody needs to see the same again: the versions, the gallery's size, the model, and the state."""
-    model = f", model {fingerprint}" if fingerprint else ""
+    model = f", model {source.fingerprint}" if source.fingerprint else ""
     state = json.dumps(changed(view), ensure_ascii=True)
     return (
         f"tireid {version('tireid')}, RetrievalDemo: {answer.kind} for {asked(view)}; "
-        f"{summary(view, answer)}; gallery of {len(gallery)} pictures{model}.\nstate = {state}"
+        f"{summary(view, answer)}; gallery of {len(source.searched(view))} pictures{model}.\nstate = {state}"
     )
 
 

@@ -146,8 +146,7 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     @property
     def citation(self) -> str:
         """The view in words and as a state, to be copied."""
-        view = self._store.view
-        return page.citation(view, self._answers[0], self._source.searched(view), self._source.fingerprint)
+        return page.citation(self._store.view, self._answers[0], self._source)
 
     @property
     def summary(self) -> str:
