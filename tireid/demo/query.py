@@ -13,7 +13,7 @@ from tireid.demo.listeners import Photograph
 from tireid.demo.page import summary
 from tireid.demo.parts import bind, block, button, follow, html, joined, labelled, numbers_in, row, shortened, widgets
 from tireid.demo.source import Source, unread
-from tireid.demo.state import ALL, BY_BOTH, BY_PICTURE, BY_TEXT, CAPTIONS, FIND, GIVEN, MOST, UPLOADED, Store, View
+from tireid.demo.state import ALL, BY_BOTH, BY_PICTURE, BY_TEXT, CAPTIONS, GIVEN, MOST, UPLOADED, Store, View
 from tireid.demo.uploads import strange
 from tireid.explain.phrases import BANK, add_phrase, label
 from tireid.search.evaluation import relative_names
@@ -22,12 +22,12 @@ from tireid.show.cards import picture_html, safe
 CHOICES, LABEL, NOTHING, RECENT = 200, 90, -1, 8
 NO_RECENT = ("descriptions", "")
 NUMBERS = "each with its rank and score (1 at most)"
-FIND_NAMES = {
-    BY_TEXT: "pictures from text",
-    CAPTIONS: "captions from a picture",
-    BY_PICTURE: "pictures from a picture",
-    BY_BOTH: "pictures from text and a picture",
-}
+WAYS = [
+    ("pictures from text", BY_TEXT),
+    ("captions from a picture", CAPTIONS),
+    ("pictures from a picture", BY_PICTURE),
+    ("pictures from text and a picture", BY_BOTH),
+]
 DETAILS = [(f"{slot.name}: {label(phrase)}", phrase) for slot in BANK for phrase in slot.phrases]
 
 
@@ -54,7 +54,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.text_only = button("Without the picture", lambda: store.ask(find=BY_TEXT))
         self.weight = labelled(widgets.BoundedFloatText, "Text's share", "12em", min=0, max=1, step=0.1)
         self.caption = labelled(widgets.Dropdown, "Or a caption", "auto", options=self._choices(None))
-        self.find = labelled(widgets.Dropdown, "Find", "22em", options=[(FIND_NAMES[way], way) for way in FIND])
+        self.find = labelled(widgets.Dropdown, "Find", "22em", options=WAYS)
         self.k = labelled(widgets.BoundedIntText, "Results, k", "12em", min=1, max=MOST)
         patient: dict[str, Any] = {"continuous_update": False}
         self.people = labelled(widgets.Text, "Only people", "17em", placeholder="all; or 12, 15", **patient)
