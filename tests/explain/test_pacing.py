@@ -52,6 +52,11 @@ def test_what_notebook_04_says_of_the_pace_is_what_is_computed_and_was_measured(
     )
     assert f"{quiet:.2f} there without noise, and {noisy:.2f} with the preset's noise" in text
     assert f"{wide:.2f} at 512 pairs" in text
+    assert pace(CircleLoss(margin=0.4, gamma=128.0), 512, 0.5)["easiest tenth"] < 0.2, "let go at 512 pairs"
+    bounded = CircleLoss(margin=0.4, gamma=16.0, pooling="mean", bound=0.3)
+    few, many = (pace(bounded, pairs, 0.5) for pairs in (64, 512))
+    assert f"with {few['wrong']:.2f} at 64 pairs and {many['wrong']:.2f} at 512" in text
+    assert f"median right one with {few['median']:.2f} and {many['median']:.2f}" in text
     mean = pace(CircleLoss(margin=0.4, gamma=16.0, pooling="mean"), 64, 0.5)
     assert "{:.2f}, {:.2f} and {:.2f} for the easiest tenth".format(*mean.values()) in text
     assert all(pace(CircleLoss(margin=0.25, gamma=gamma))["easiest tenth"] > 0.995 for gamma in (16.0, 64.0, 128.0))
