@@ -84,9 +84,13 @@ class Page(Seen):
         assert [(name, item["id"], item["help"]) for item in bad] == []
 
     def shoot_all(self, name: str) -> None:
-        if SHOTS:
-            Path(SHOTS).mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=Path(SHOTS) / f"page_{name}.jpg", type="jpeg", quality=70)
+        shoot_page(self.page, name)
+
+
+def shoot_page(page: Any, name: str) -> None:
+    if SHOTS:
+        Path(SHOTS).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(SHOTS) / f"page_{name}.jpg", type="jpeg", quality=70)
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +119,9 @@ def test_the_first_picture_comes_within_five_seconds(
         seconds = time.monotonic() - began
         assert page.locator("figure img").count() == 10
         assert page.get_by_role("status").inner_text()
+        one, two = (page.locator("figure").nth(place).bounding_box() for place in (0, 1))
+        assert (two["y"], two["x"] > one["x"] + 100) == (one["y"], True), "the second picture is beside the first one"
+        shoot_page(page, "first")
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", "import torch, transformers"], check=True)
     imported = time.monotonic() - began

@@ -10,18 +10,25 @@ import time
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tireid
 from tests.search.fakes import Crops, make_crops
 from tireid.cli import main
 from tireid.demo import collection
-from tireid.demo.collection import STAMP, Collection, find, index, open_demo
+from tireid.demo.answer import Answer
+from tireid.demo.collection import FIRST, MODEL, PREVIEW, STAMP, Collection, find, index, open_demo
 from tireid.demo.first_page import HOST, WAIT, FirstPage
+from tireid.demo.grid import ResultGrid
+from tireid.demo.page import unstyled_html
 from tireid.demo.serve import TEMPLATE, _written, free_port
 from tireid.demo.style import STYLE
+from tireid.demo.thumbnails import Thumbnails
+from tireid.pedestrians.writer import TRUTH_FILE
 from tireid.search import Gallery
 from tireid.show import COLOURS
+from tireid.show.cards import Card
 
 
 @pytest.fixture
@@ -93,13 +100,31 @@ def test_the_drawn_people_are_seen_before_they_are_drawn(crops: Crops) -> None:
     assert find(None, "tiny").preview == "", "another model ranks them otherwise"
 
 
+def test_the_bundled_first_view_is_what_the_demo_writes_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a card looks otherwise: `python -m tireid.demo.bundled`."""
+    bundled = (collection.ASSETS / MODEL / PREVIEW).read_text(encoding="utf-8")
+    shown = re.findall(r'alt="rank (\d+), score ([\d.]+), person (\d+), (.*?)" src="(.*?)"', bundled)
+    monkeypatch.setattr("tireid.show.cards.thumbnail", {Path(name): address for *_, name, address in shown}.get)
+    cards = [Card(int(rank), Path(name), name, float(score), int(person)) for rank, score, person, name, _ in shown]
+    grid = ResultGrid(lambda *_: None, Thumbnails())
+    grid.draw(Answer("pictures", cards, np.arange(len(cards))))
+    assert len(cards) == 10
+    assert bundled == unstyled_html(f'pictures for "{FIRST}"', [("", grid.complete())])
+
+
 @pytest.mark.slow
-def test_the_bundled_first_view_is_what_the_model_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the model was replaced: `tireid demo`, then copy `galleries/*/first.html` of the cache into its folder."""
-    test = tireid.load_dataset("synthetic").test
-    hits = tireid.Gallery.from_split(tireid.TIReID.from_pretrained("tiny-street"), test).search(collection.FIRST, k=10)
-    bundled = re.findall(r'<span class="name">(.*?)</span>', (collection.ASSETS / "tiny-street/first.html").read_text())
+def test_the_bundled_first_view_is_what_the_model_finds() -> None:
+    """Where the model was replaced: `python -m tireid.demo.bundled`."""
+    data = tireid.load_dataset("synthetic")
+    hits = tireid.Gallery.from_split(tireid.TIReID.from_pretrained(MODEL), data.test).search(FIRST, k=10)
+    bundled = re.findall(r'<span class="name">(.*?)</span>', (collection.ASSETS / MODEL / PREVIEW).read_text())
     assert [name.replace("<wbr>", "") for name in bundled] == [hit.name for hit in hits]
+    people = [hit.person_id for hit in hits]
+    assert people[:4] == people[:1] * 4
+    assert people[0] not in people[4:]
+    truth = json.loads((data.folder / TRUTH_FILE).read_text())["people"][str(people[0])]
+    told = ("gender", "upper.colour", "lower.colour", "lower.type", "bag.colour", "bag.type")
+    assert "a {} in a {} top and {} {} with a {} {}".format(*(truth[key] for key in told)) == FIRST
 
 
 def test_the_first_page_leaves_its_port_to_the_next_one() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SAVED, MODEL = ("gallery.safetensors", "gallery.json"), "tiny-street"
 STAMP, PREVIEW, SKIPPED, DATASET = "indexed_from.json", "first.html", "skipped.json", "synthetic"
-FIRST = "a woman in a red coat with a black backpack"
+FIRST = "a woman in a yellow top and white leggings with a pink backpack"
 ASSETS = Path(__file__).parents[1] / "assets"
 
 
@@ -51,7 +51,7 @@ class Collection:
     def preview(self) -> str:
         """The first view as HTML, to look at until the live one is there; nothing where none was kept.
 
-        That of the drawn people is bundled: nobody waits for their drawing to see them.
+        That of the drawn people is bundled (:mod:`tireid.demo.bundled`): nobody waits for their drawing to see them.
         """
         kept = self.gallery if self.indexed else ASSETS / MODEL
         known = self.indexed or (self.drawn and self.model == MODEL)
@@ -86,7 +86,6 @@ def index(found: Collection, say: Callable[[str], None] = lambda said: None) -> 
         return
     from tireid.basics.progress import Progress
     from tireid.data import load_dataset
-    from tireid.demo.retrieval_demo import RetrievalDemo
     from tireid.model import TIReID
     from tireid.search import Gallery
 
@@ -105,8 +104,15 @@ def index(found: Collection, say: Callable[[str], None] = lambda said: None) -> 
     (kept / STAMP).unlink(missing_ok=True)
     gallery.save(kept)
     write_json(kept / SKIPPED, {str(path): reason for path, reason in gallery.skipped})
-    write_atomically(kept / PREVIEW, RetrievalDemo(gallery, state={"text": FIRST}).preview())
+    write_atomically(kept / PREVIEW, first_view(gallery))
     write_json(kept / STAMP, found.stamp or {})
+
+
+def first_view(gallery: Gallery) -> str:
+    """The answer to :data:`FIRST` as HTML, to stand below the style sheet."""
+    from tireid.demo.retrieval_demo import RetrievalDemo
+
+    return RetrievalDemo(gallery, state={"text": FIRST}).preview()
 
 
 def open_demo(gallery: str, model: str | None, drawn: bool, folder: str) -> RetrievalDemo:

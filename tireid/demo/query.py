@@ -44,7 +44,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def __init__(self, store: Store, source: Source, take: Callable[[str, bytes, list[str]], None]) -> None:
         self._store, self._source = store, source
         self.photograph = Photograph(take)
-        self.text = labelled(widgets.Text, "Description", "auto", placeholder="a woman in a red coat with a backpack")
+        self.text = labelled(widgets.Text, "Description", "auto", placeholder="a woman in a yellow top with a backpack")
         self.text.layout.flex = "1 1 320px"
         self.add = labelled(widgets.Dropdown, "Add", "13em", "3em", options=[("a detail", ""), *DETAILS])
         self.recent = labelled(widgets.Dropdown, "Recent", "15em", "4em", options=[NO_RECENT])
