@@ -8,6 +8,7 @@ import shutil
 import socket
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ import pytest
 import tireid
 from tests.search.fakes import Crops, make_crops
 from tireid.cli import main
-from tireid.demo import collection
+from tireid.data import Dataset, load_dataset
+from tireid.demo import bundled, collection
 from tireid.demo.answer import Answer
-from tireid.demo.collection import FIRST, MODEL, PREVIEW, STAMP, Collection, find, index, open_demo
+from tireid.demo.collection import FIRST, MODEL, PREVIEW, STAMP, Collection, find, index, known_spread, open_demo
 from tireid.demo.first_page import HOST, WAIT, FirstPage
 from tireid.demo.grid import ResultGrid
 from tireid.demo.page import unstyled_html
@@ -102,14 +104,44 @@ def test_the_drawn_people_are_seen_before_they_are_drawn(crops: Crops) -> None:
 
 def test_the_bundled_first_view_is_what_the_demo_writes_now(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a card looks otherwise: `python -m tireid.demo.bundled`."""
-    bundled = (collection.ASSETS / MODEL / PREVIEW).read_text(encoding="utf-8")
-    shown = re.findall(r'alt="rank (\d+), score ([\d.]+), person (\d+), (.*?)" src="(.*?)"', bundled)
+    kept = (collection.ASSETS / MODEL / PREVIEW).read_text(encoding="utf-8")
+    shown = re.findall(r'alt="rank (\d+), score ([\d.]+), person (\d+), (.*?)" src="(.*?)"', kept)
     monkeypatch.setattr("tireid.show.cards.thumbnail", {Path(name): address for *_, name, address in shown}.get)
     cards = [Card(int(rank), Path(name), name, float(score), int(person)) for rank, score, person, name, _ in shown]
     grid = ResultGrid(lambda *_: None, Thumbnails())
     grid.draw(Answer("pictures", cards, np.arange(len(cards))))
     assert len(cards) == 10
-    assert bundled == unstyled_html(f'pictures for "{FIRST}"', [("", grid.complete())])
+    assert kept == unstyled_html(f'pictures for "{FIRST}"', [("", grid.complete())])
+
+
+@pytest.mark.slow
+def test_the_bundled_spread_is_what_is_measured() -> None:
+    kept, made = known_spread(MODEL), bundled.measured_spread(tireid.TIReID.from_pretrained(MODEL))
+    assert kept is not None
+    assert (kept.calibrated, kept.scale, kept.pictures) == (True, made.scale, made.pictures)
+    assert kept.pictures == len(tireid.load_dataset("synthetic").test.image_paths)
+    np.testing.assert_allclose(kept.factor.T @ kept.factor, made.factor.T @ made.factor, atol=1e-5)
+    for name in ("interval_levels", "within_levels"):
+        np.testing.assert_allclose(getattr(kept, name), getattr(made, name), atol=0.02)
+
+
+def test_a_share_is_stated_for_the_drawn_people_only(crops: Crops, monkeypatch: pytest.MonkeyPatch) -> None:
+    gallery, here = str(prepare(folder_of(crops), MODEL).gallery), str(Path.cwd())
+    monkeypatch.setattr(collection, "_drawn", lambda: crops.split)
+    shown = {drawn: open_demo(gallery, MODEL, drawn, here) for drawn in (True, False)}
+    assert {drawn: demo._source.spread.calibrated for drawn, demo in shown.items()} == {True: True, False: False}
+    assert known_spread("tiny") is None
+
+
+def test_the_first_page_is_told_how_many_people_are_drawn(crops: Crops, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name: str, on_progress: Callable[[int, int], None]) -> Dataset:
+        return load_dataset(name, people=(2, 1, 3), seed=9, on_progress=on_progress)
+
+    monkeypatch.setattr("tireid.data.load_dataset", load)
+    said: list[str] = []
+    index(find(None), said.append)
+    assert said[:6] == [f"Drawing people: {done} of 6" for done in range(1, 7)]
+    assert said[6].startswith("Reading the pictures: ")
 
 
 @pytest.mark.slow
@@ -117,8 +149,8 @@ def test_the_bundled_first_view_is_what_the_model_finds() -> None:
     """Where the model was replaced: `python -m tireid.demo.bundled`."""
     data = tireid.load_dataset("synthetic")
     hits = tireid.Gallery.from_split(tireid.TIReID.from_pretrained(MODEL), data.test).search(FIRST, k=10)
-    bundled = re.findall(r'<span class="name">(.*?)</span>', (collection.ASSETS / MODEL / PREVIEW).read_text())
-    assert [name.replace("<wbr>", "") for name in bundled] == [hit.name for hit in hits]
+    names = re.findall(r'<span class="name">(.*?)</span>', (collection.ASSETS / MODEL / PREVIEW).read_text())
+    assert [name.replace("<wbr>", "") for name in names] == [hit.name for hit in hits]
     people = [hit.person_id for hit in hits]
     assert people[:4] == people[:1] * 4
     assert people[0] not in people[4:]

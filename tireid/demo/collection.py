@@ -15,11 +15,14 @@ from tireid.basics.folders import cache_dir
 from tireid.demo.style import STYLE
 
 if TYPE_CHECKING:
+    from tireid.data import Split
     from tireid.demo.retrieval_demo import RetrievalDemo
+    from tireid.explain.confidence import QuerySpread
     from tireid.search import Gallery
 
 SAVED, MODEL = ("gallery.safetensors", "gallery.json"), "tiny-street"
 STAMP, PREVIEW, SKIPPED, DATASET = "indexed_from.json", "first.html", "skipped.json", "synthetic"
+SPREAD = "spread.safetensors"
 FIRST = "a woman in a yellow top and white leggings with a pink backpack"
 ASSETS = Path(__file__).parents[1] / "assets"
 
@@ -85,7 +88,6 @@ def index(found: Collection, say: Callable[[str], None] = lambda said: None) -> 
     if found.indexed:
         return
     from tireid.basics.progress import Progress
-    from tireid.data import load_dataset
     from tireid.model import TIReID
     from tireid.search import Gallery
 
@@ -97,7 +99,7 @@ def index(found: Collection, say: Callable[[str], None] = lambda said: None) -> 
             say(f"Reading the pictures: {done:,} of {total:,}")
 
         if found.folder is None:
-            gallery = Gallery.from_split(model, load_dataset(DATASET).test, on_progress=tell)
+            gallery = Gallery.from_split(model, _drawn(say), on_progress=tell)
         else:
             gallery = Gallery.from_folder(model, found.folder, on_progress=tell)
     kept = found.gallery
@@ -117,7 +119,6 @@ def first_view(gallery: Gallery) -> str:
 
 def open_demo(gallery: str, model: str | None, drawn: bool, folder: str) -> RetrievalDemo:
     """The demo of an indexed collection; files that it exports go to `folder`."""
-    from tireid.data import load_dataset
     from tireid.demo.retrieval_demo import RetrievalDemo
 
     os.chdir(folder)
@@ -126,8 +127,29 @@ def open_demo(gallery: str, model: str | None, drawn: bool, folder: str) -> Retr
         loaded.skipped = [(Path(path), reason) for path, reason in read_json(told).items()]
     if not drawn:
         return RetrievalDemo(loaded, state={"text": FIRST})
-    test = load_dataset(DATASET).test
-    return RetrievalDemo(loaded, split=test, state={"text": FIRST})
+    return RetrievalDemo(loaded, split=_drawn(), state={"text": FIRST}, spread=known_spread(model))
+
+
+def known_spread(model: str | None) -> QuerySpread | None:
+    """How sure answers of a bundled model on drawn people are, as it was measured; None for another model."""
+    from safetensors.numpy import load_file
+
+    from tireid.explain.confidence import QuerySpread
+
+    if not (bundled := ASSETS / str(model) / SPREAD).is_file():
+        return None
+    kept = load_file(bundled)
+    return QuerySpread(**{name: values if values.ndim else values.item() for name, values in kept.items()})
+
+
+def _drawn(say: Callable[[str], None] = lambda said: None) -> Split:
+    """The test people, drawn where they are not there yet."""
+    from tireid.data import load_dataset
+
+    def tell(done: int, total: int) -> None:
+        say(f"Drawing people: {done:,} of {total:,}")
+
+    return load_dataset(DATASET, on_progress=tell).test
 
 
 def _load(gallery: str | Path, model: str | None) -> Gallery:
