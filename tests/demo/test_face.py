@@ -12,7 +12,7 @@ import pytest
 from tests.demo.conftest import PEOPLE, names
 from tireid.demo.query import RECENT, remembered
 from tireid.demo.sure import line_html
-from tireid.explain.sureness import Sureness
+from tireid.explain.sureness import Sureness, claims
 from tireid.interactive import RetrievalDemo
 from tireid.search import Gallery
 from tireid.search.likeness import Likeness
@@ -141,7 +141,11 @@ def test_how_sure_follows_when_nobody_types(demo: RetrievalDemo) -> None:
     demo.bar.text.value = "a man in red"
     demo.sure_line.finish()
     demo.drawer.open("sure")
-    assert demo.sure.verdict in demo.sure_line.said.value
+    assert demo.sure.sureness is not None
+    for claim in claims(demo.sure.sureness):
+        assert f"<p>{claim}</p>" in demo.sure_line.said.value
+    assert " ".join(claims(demo.sure.sureness)) == demo.sure.verdict
+    assert "rank " not in demo.sure_line.said.value
     demo.bar.text.value = ""
     assert "How sure" not in demo.sure_line.said.value
 
@@ -150,6 +154,7 @@ def test_the_line_says_what_the_domain_notes_and_draws_no_bar_outside_it() -> No
     one = np.array([1])
     told = Sureness(one, one, np.array([0.62]), 1, False, 0.9, 200, True, Likeness(("<b>odd</b>",)))
     assert "width:62%" in line_html(told)
+    assert "Same first picture in 62% of other wordings." in line_html(told)
     assert "&lt;b&gt;odd" in line_html(told)
     outside = Sureness(one, one, np.array([0.62]), 1, False, 0.9, 200, False, Likeness(("n",), outside=True))
     assert "%" not in line_html(outside)

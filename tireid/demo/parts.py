@@ -36,13 +36,25 @@ def card_grid(cards: Iterable[str]) -> str:
 
 def picture_card(card: Card, picture: str, attributes: str = "", note: str = "") -> str:
     """A card with its name above it; `picture` is HTML, for the rest see :func:`~tireid.show.cards.card_html`."""
-    name = f'<span class="name">{safe(card.name).replace("/", "/<wbr>")}</span><br>'
+    name = f'<span class="name">{breakable(card.name)}</span><br>'
     return card_html(card, f'<div class="picture">{picture}</div>', attributes=attributes, head=name, note=note)
 
 
 def thumbnail_html(address: str | None, alt: str, name: str) -> str:
     """The picture `name` at a data address; in its place a few words where there is none."""
     return picture_html(address, alt, f"picture cannot be read: {name}", "", "font-size:11px")
+
+
+def breakable(name: str, after: str = "/") -> str:
+    """The name of a picture as HTML, to be broken behind the signs in `after` where it is too long for a line.
+
+    >>> breakable("cam_a/<1>.jpg"), breakable("cam_a/1.jpg", "/_")
+    ('cam_a/<wbr>&lt;1&gt;.jpg', 'cam_<wbr>a/<wbr>1.jpg')
+    """
+    text = safe(name)
+    for sign in after:
+        text = text.replace(sign, f"{sign}<wbr>")
+    return text
 
 
 def say_written(note: Any, write: Callable[[], str]) -> None:

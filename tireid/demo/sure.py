@@ -9,22 +9,24 @@ import pandas as pd
 
 from tireid.demo.answer import Answer
 from tireid.demo.later import Later
-from tireid.demo.parts import bind, block, button, html, labelled, row, table_html, widgets
+from tireid.demo.parts import bind, block, breakable, button, html, labelled, row, table_html, widgets
 from tireid.demo.source import Source
 from tireid.demo.state import BY_TEXT, Store, View
 from tireid.domain import describe
 from tireid.explain.confidence import how_sure
-from tireid.explain.questions import PhraseBank, Suggestion, add_phrase, suggest
-from tireid.explain.sureness import Sureness, verdict
+from tireid.explain.questions import Option, PhraseBank, Suggestion, add_phrase, suggest
+from tireid.explain.sureness import Sureness, claims, verdict
 from tireid.show.cards import safe
 
 QUESTIONS, AMONG = 3, 20
+LEAST_SHARE = 0.005
+"""Of an answer that is offered: less would be shown as 0%."""
 WAITING = '<div class="tireid-wait"><p>How sure: …</p><div aria-hidden="true">{}</div></div>'
 """Over the last sentence, whose room it takes: what stands below does not move."""
 
 
 class SureLine(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """One sentence and one bar for the answer that is shown, in `said`, worked out in a thread while nobody types."""
+    """A line per claim and a bar for the answer that is shown, in `said`, worked out in a thread while nobody types."""
 
     def __init__(self, source: Source) -> None:
         self.said = html()
@@ -74,7 +76,7 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.sureness: Sureness | None = None
         self.verdict = ""
         options: dict[str, Any] = {"min": 0.5, "max": 0.95, "step": 0.05}
-        self.level = labelled(widgets.BoundedFloatText, "Level", "12em", **options)
+        self.level = labelled(widgets.BoundedFloatText, "Share of cases", "14em", "7.5em", **options)
         self.words, self.table = html(), html()
         self.questions = widgets.VBox(layout=widgets.Layout(flex="1 1 300px"))
         self.table.layout.flex = "0 1 auto"
@@ -125,15 +127,16 @@ class SurePanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.questions.children = [
             widgets.VBox(
                 [
-                    html(f"<p><b>{safe(item.question)}</b> (its answer tells {item.gain:.2f} bits)</p>"),
-                    row(*(self._button(option.phrase, option.label, option.share) for option in item.options)),
+                    html(f"<p><b>{safe(item.question)}</b> Among these pictures:</p>"),
+                    row(*(self._button(option) for option in item.options if option.share >= LEAST_SHARE)),
                 ]
             )
             for item in asked
         ]
 
-    def _button(self, phrase: str, label: str, share: float) -> Any:
-        return button(f"+ {label} ({share:.0%})", lambda: self._add(phrase), tooltip=f"add: {phrase}")
+    def _button(self, option: Option) -> Any:
+        told = f"+ {option.label} ({option.share:.0%})"
+        return button(told, lambda: self._add(option.phrase), tooltip=f"add: {option.phrase}")
 
     def _add(self, phrase: str) -> None:
         """The person stays: the description became longer, it does not describe somebody else."""
@@ -153,15 +156,14 @@ def _depends_on(view: View, answer: Answer) -> tuple[Any, ...]:
 
 
 def line_html(sureness: Sureness) -> str:
-    """The verdict, what the model's domain notes, and a bar of how often the first picture stands first."""
-    said = f"<span>{safe(verdict(sureness))}</span>"
-    if sureness.likeness.outside or not len(sureness.first):
-        return block(f"<p>{said}</p>{_notes_html(sureness)}")
-    share = float(sureness.first[0])
-    words = f"The first picture stays first in {share:.0%} of other wordings."
-    filled = f'<span style="left:0;width:{100 * share:.0f}%"></span>'
-    bar = f'<span class="bar" role="img" aria-label="{words}">{filled}</span>'
-    return block(f'<p class="sure" title="{words}">{bar} {said}</p>{_notes_html(sureness)}')
+    """The claims, how often the very first picture stands first, as a bar too, and what the model's domain notes."""
+    said = "".join(f"<p>{safe(claim)}</p>" for claim in claims(sureness))
+    if not sureness.likeness.outside and len(sureness.first):
+        share = float(sureness.first[0])
+        filled = f'<span style="left:0;width:{100 * share:.0f}%"></span>'
+        bar = f'<span class="bar" aria-hidden="true">{filled}</span>'
+        said += f'<p class="sure">{bar} Same first picture in {share:.0%} of other wordings.</p>'
+    return block(said + _notes_html(sureness))
 
 
 def told_html(sureness: Sureness, domain: str) -> str:
@@ -183,13 +185,13 @@ def intervals_html(answer: Answer, sureness: Sureness) -> str:
         {
             "rank": [card.rank for card in answer.cards],
             "picture": answer.names,
-            "interval": [f"{low} to {high}" for low, high in zip(sureness.low, sureness.high, strict=True)],
+            "ranks": [f"{low} to {high}" for low, high in zip(sureness.low, sureness.high, strict=True)],
             f"1 … {last}": [_bar(*ends, last) for ends in zip(sureness.low, sureness.high, strict=True)],
             "first": [f"{share:.0%}" for share in sureness.first],
         }
     )
-    title = f"Interval of each rank at {sureness.level:.0%}, and how often the picture stands first"
-    return table_html(table, title, {f"1 … {last}": lambda bar: str(bar)})
+    title = "The ranks that other wordings give each picture, and how often it is first"
+    return table_html(table, title, {"picture": lambda name: breakable(name, "/_"), f"1 … {last}": str})
 
 
 def _bar(low: int, high: int, last: int) -> str:

@@ -15,10 +15,9 @@ WITHIN_MEANS = (
     "If the person is in the gallery, {first} is right in at least about {level:.0%} of the cases. "
     "Cases are descriptions like those of the calibration."
 )
-UNCALIBRATED = (
-    "Not calibrated on known people in a gallery of this size: the intervals show how far other wordings move the "
-    "ranks, not how often they hold."
-)
+UNCALIBRATED = "The ranks show how far other wordings move each picture. How often that holds is not known."
+UNKNOWN = "How often this is right is unknown: it was not measured on known people in a gallery this large."
+AMBIGUOUS = "Ambiguous: several pictures fit about as well, so add a detail."
 OUTSIDE = (
     "No share of cases is stated: it was measured on pictures and descriptions like those that the model was trained "
     "on, and these are not. What is shown is the order of the scores, no more."
@@ -58,20 +57,15 @@ class Sureness:
         return " ".join(words)
 
 
-def verdict(sureness: Sureness) -> str:
-    """How sure, in one sentence; how often that holds is said only where it was measured on such cases.
-
-    What it says of the wording is the interval of the first picture, so the two cannot contradict each other.
-    """
+def claims(sureness: Sureness) -> list[str]:
+    """How sure, a sentence per claim; how often it is right is said only where that was measured on such cases."""
     if sureness.likeness.outside:
-        return "How sure this is cannot be told."
-    where = "the first picture is" if sureness.within == 1 else f"one of the first {sureness.within} is"
-    right = f"{where} right in about {sureness.level:.0%} of such cases" if sureness.calibrated else ""
-    if sureness.ambiguous:
-        parts = ["ambiguous, since several results are about as good", right, "say more"]
-    else:
-        last = int(sureness.high[0]) if len(sureness.high) else 1
-        falls = "stays first" if last == 1 else f"may fall to rank {last}"
-        parts = [right, f"worded otherwise, the first picture {falls}"]
-    told = "; ".join(filter(None, parts))
-    return f"{told[0].upper()}{told[1:]}."
+        return ["How sure this is cannot be told."]
+    where = "The first picture is" if sureness.within == 1 else f"One of the first {sureness.within} is"
+    right = f"{where} right in about {sureness.level:.0%} of such cases."
+    return [*([AMBIGUOUS] if sureness.ambiguous else []), right if sureness.calibrated else UNKNOWN]
+
+
+def verdict(sureness: Sureness) -> str:
+    """All :func:`claims` in one text."""
+    return " ".join(claims(sureness))
