@@ -262,7 +262,7 @@ def test_kernels_that_die_and_a_server_that_stops(browser: Any) -> None:
         for kernel in set(kernels()) - others:
             kernel.kill()
         seen.button("Cite").click()
-        sign.get_by_text("No answer for 20 seconds").wait_for(timeout=60 * SECONDS)
+        sign.get_by_text("The search is busy or has died. Wait, or reload the page.").wait_for(timeout=60 * SECONDS)
         seen.open(url)
     seen.button("Cite").click()
     sign.get_by_text("The server has stopped. Start it again").wait_for(timeout=60 * SECONDS)

@@ -2,11 +2,13 @@
 const SIGN = 600, SERVER = 3000, KERNEL = 20000;
 const STOPPED = "The server has stopped. Start it again, and open the address that it prints.";
 const SILENT = "No answer for 20 seconds. If it has died: reload this page, or run the cell again.";
+const SILENT_PAGE = "The search is busy or has died. Wait, or reload the page.";
 
 function render({ model, el }) {
   el.className = "tireid-alive";
   el.setAttribute("role", "status");
   const controller = new AbortController();
+  const silent = "tireidPage" in document.body.dataset ? SILENT_PAGE : SILENT;
   let asked = 0, again = false, timers = [];
   const forget = () => { timers.forEach(clearTimeout); timers = []; };
   const say = (said) => { el.textContent = said; };
@@ -14,7 +16,7 @@ function render({ model, el }) {
     forget();
     again = true;
     model.send({ asked: number });
-    timers = [setTimeout(say, SIGN, "Working …"), setTimeout(check, SERVER), setTimeout(say, KERNEL, SILENT)];
+    timers = [setTimeout(say, SIGN, "Working …"), setTimeout(check, SERVER), setTimeout(say, KERNEL, silent)];
   }
   async function check() {
     // A file of the server: a page may refuse its head. Read to its end: what is cut short counts as a failed request.
