@@ -20,8 +20,7 @@ from tireid.search.evaluation import relative_names
 from tireid.show.cards import picture_html, safe
 
 CHOICES, LABEL, NOTHING, RECENT = 200, 90, -1, 8
-NO_RECENT = ("descriptions", "")
-NUMBERS = "each with its rank and score (1 at most)"
+NO_RECENT = ("earlier ones", "")
 WAYS = [
     ("pictures from text", BY_TEXT),
     ("captions from a picture", CAPTIONS),
@@ -46,8 +45,8 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.photograph = Photograph(take)
         self.text = labelled(widgets.Text, "Description", "auto", placeholder="a woman in a yellow top with a backpack")
         self.text.layout.flex = "1 1 320px"
-        self.add = labelled(widgets.Dropdown, "Add", "13em", "3em", options=[("a detail", ""), *DETAILS])
-        self.recent = labelled(widgets.Dropdown, "Recent", "15em", "4em", options=[NO_RECENT])
+        self.add = labelled(widgets.Dropdown, "Add", "9em", "0", options=[("add a detail", ""), *DETAILS])
+        self.recent = labelled(widgets.Dropdown, "Recent", "10em", "0", options=[NO_RECENT])
         self.queried = html()
         self.queried.layout.flex = "0 1 auto"
         self.together = widgets.ToggleButton(description="With the description", layout={"width": "auto"})
@@ -86,8 +85,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         waiting = bool(answer.message) and not self._store.complaint and not view.text.strip()
         shown = f"<b>✗ {safe(complaint)}</b>" if complaint and not waiting else safe(self.message)
         kind = ' class="complaint"' if complaint and not waiting else ""
-        numbers = f" · {NUMBERS}" if len(answer.rows) and not complaint else ""
-        told = f'<p{kind}><span role="status" aria-live="polite">{shown}</span>{numbers}</p>'
+        told = f'<p{kind}><span role="status" aria-live="polite">{shown}</span></p>'
         cut = unread(self._source.gallery.model, view.description) if view.worded else ""
         self.status.value = block(told + (f'<p role="note" class="complaint">{safe(cut)}</p>' if cut else ""))
 
