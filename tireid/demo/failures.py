@@ -118,7 +118,8 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
 
     def _failure(self, failure: Any) -> str:
         """HTML of a caption beside the picture that stands first and the first right one."""
-        differs = f"<p>The first: {safe(failure.differs)}</p>" if failure.differs else ""
+        whose = "Caption of the picture" if self._source.attributes is None else "The person"
+        differs = f"<p>{whose} that came first: {safe(failure.differs)}</p>" if failure.differs else ""
         said = f'<div><p>"{safe(failure.text)}"</p>{differs}<p>Gap of the scores: {failure.gap:.3f}</p></div>'
         first = self._picture(failure.above, f"✗ first, person {failure.above_person_id}")
         right = self._picture(failure.right, f"✓ at rank {failure.first_rank}, person {failure.person_id}")

@@ -33,7 +33,8 @@ class MapPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._shown: tuple[Any, ...] | None = None
         options = [("PCA (at once)", PLANES[0]), ("UMAP (takes a while)", PLANES[1])]
         self.plane = labelled(widgets.Dropdown, "Plane", "22em", options=options)
-        field: dict[str, Any] = {"placeholder": "left, right, bottom, top in 0..1", "continuous_update": False}
+        field: dict[str, Any] = {"placeholder": "left, right, bottom, top", "continuous_update": False}
+        field["tooltip"] = "The edges of a part of the map, from 0 to 1, such as 0, 0.5, 0, 1"
         self.region = labelled(widgets.Text, "Region", "22em", **field)
         self.everything = button("No region", lambda: store.ask(region=[]))
         self.plot = TouchMap(self._look, self._pick, self._surround)
