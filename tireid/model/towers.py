@@ -118,8 +118,11 @@ class DualEncoder(nn.Module):
     ) -> None:
         """Copy tower weights under `CLIPModel`'s names; `grid` (h, w) is that of their position table.
 
-        Word rows that `state` lacks become its row `mask_row`, or the mean of its rows. Raises
-        :class:`CheckpointError` naming every missing or unknown key, or a key of the wrong shape and both shapes.
+        Word rows that `state` lacks become its row `mask_row`, or the mean of its rows.
+
+        Raises:
+            CheckpointError: keys are missing or unknown, a key has the wrong shape, or tables are all zero, as in a
+                file whose room was reserved and never filled; all are named.
         """
         adapted = dict(state)
         if IMAGE_POSITIONS in adapted:
@@ -129,6 +132,8 @@ class DualEncoder(nn.Module):
             new = words.float().mean(dim=0) if mask_row is None else words[mask_row]
             extra = new.to(words.dtype).expand(self.vocab_size - len(words), -1)
             adapted[WORDS] = torch.cat([words, extra])
+        if blank := [name for name, value in state.items() if value.ndim > 1 and value.numel() and not value.any()]:
+            raise CheckpointError(f"weights are all zero: {listing(blank)}; a download did not finish: fetch it again")
         copy_weights(self, adapted)
 
     def checkpoint(self) -> None:

@@ -205,6 +205,49 @@ def test_weights_in_several_files(folder: Path, clip: CLIPModel) -> None:
             TIReID.from_pretrained(folder, OPTIONS)
 
 
+def test_two_sets_of_weights_must_be_the_same(folder: Path, clip: CLIPModel) -> None:
+    state, index = load_file(folder / "model.safetensors"), folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": dict.fromkeys(state, "model-1.safetensors")}))
+    for part in (None, state):  # an index whose files are not there is no second set
+        if part is not None:
+            save_file(part, folder / "model-1.safetensors")
+        model = TIReID.from_pretrained(folder, OPTIONS)
+        assert torch.equal(model.backbone.text_projection.weight, clip.text_projection.weight)
+    other = state | {"text_projection.weight": -state["text_projection.weight"]}
+    for part in (other, {name: value for name, value in state.items() if not name.startswith("text_projection")}):
+        save_file(part, folder / "model-1.safetensors")
+        with pytest.raises(CheckpointError, match=r"two sets of weights.* differ in text_projection\.weight; rem"):
+            TIReID.from_pretrained(folder, OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["model-00001-of-00002.safetensors"], r"is a part of them: copy model\.safetensors\.index\.json, which l"),
+        (
+            ["tf_model.h5", "MODEL.safetensors"],
+            r"copy it there \(MODEL\.safetensors, tf_model\.h5 cannot take its place\)",
+        ),
+        (["model.safetensors.index.json"], r"index\.json lists no files: the download did not finish; fetch it again"),
+    ],
+)
+def test_what_lies_in_the_place_of_weights_is_told(files: list[str], message: str, folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    for name in files:
+        (folder / name).write_text('{"weight_map": {}}')
+    with pytest.raises(CheckpointError, match=message):
+        TIReID.from_pretrained(folder, OPTIONS)
+
+
+def test_room_that_was_reserved_and_never_filled_is_no_weights(folder: Path) -> None:
+    """Downloads that write in several places at once make the whole file first; what they do not reach stays zero."""
+    file = folder / "model.safetensors"
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
+    with pytest.raises(CheckpointError, match=r"weights are all zero: .*; a download did not finish: fetch it again"):
+        TIReID.from_pretrained(folder, OPTIONS)
+
+
 def test_a_pickle_alone_is_converted_by_the_command(folder: Path, clip: CLIPModel) -> None:
     torch.save(clip.state_dict(), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()

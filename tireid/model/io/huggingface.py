@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from tireid.basics.files import read_regular
@@ -22,6 +23,8 @@ from tireid.options import Config
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 NEEDED = ("config.json", f"{WEIGHTS}|{INDEX}")
+UNREAD = (".bin", ".ckpt", ".h5", ".msgpack", ".pt", ".pth", ".safetensors")
+"""Of weights that other programs read, or under other names."""
 NOT_WEIGHTS = (
     "logit_scale",
     "text_model.embeddings.position_ids",
@@ -70,26 +73,60 @@ def load(
 
 
 def read_directory(path: Path) -> dict[str, Tensor]:
-    """The tensors of model.safetensors, or of the files that its index lists."""
+    """The tensors of model.safetensors, or of the files that its index lists; if both are there, they must be alike."""
+    index = path / INDEX
     if (path / WEIGHTS).is_file():
-        return read_tensors(path / WEIGHTS)
-    if (path / INDEX).is_file():
-        state: dict[str, Tensor] = {}
-        for name in _files(path / INDEX):
-            part = read_tensors(path / name)
-            if twice := state.keys() & part.keys():
-                raise CheckpointError(f"{path / name} has weights that another file of {INDEX} has: {listing(twice)}")
-            state |= part
-        return without_prefix(state)
+        state = read_tensors(path / WEIGHTS)
+        if index.is_file():
+            _check_same(state, index)
+        return state
+    if index.is_file():
+        return _read_parts(index)
+    raise CheckpointError(_no_weights(path))
+
+
+def _read_parts(index: Path) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = {}
+    for name in _files(index):
+        part = read_tensors(index.with_name(name))
+        if twice := state.keys() & part.keys():
+            raise CheckpointError(
+                f"{index.with_name(name)} has weights that another file of {INDEX} has: {listing(twice)}"
+            )
+        state |= part
+    return without_prefix(state)
+
+
+def _check_same(state: dict[str, Tensor], index: Path) -> None:
+    """Nobody can tell which of two different sets is meant; an index whose files are not there is no second set."""
+    try:
+        parts = _read_parts(index)
+    except CheckpointError:
+        return
+    same = state.keys() & parts.keys()
+    differ = (state.keys() ^ parts.keys()) | {name for name in same if not torch.equal(state[name], parts[name])}
+    if differ:
+        raise CheckpointError(
+            f"{index.parent} has two sets of weights, {WEIGHTS} and the files of {INDEX}, and they differ in "
+            f"{listing(differ)}; remove the set that is not meant"
+        )
+
+
+def _no_weights(path: Path) -> str:
+    """What is there instead of weights, and what to do."""
     pickled = path / "pytorch_model.bin"
     if pickled.is_file():
-        raise CheckpointError(
-            f"{path} has no {WEIGHTS}, only {pickled.name}, a pickle. Convert it once: "
-            + to_safetensors(pickled, path / WEIGHTS)
-        )
+        command = to_safetensors(pickled, path / WEIGHTS)
+        return f"{path} has no {WEIGHTS}, only {pickled.name}, a pickle. Convert it once: {command}"
+    there = sorted(file.name for file in path.iterdir() if file.suffix.lower() in UNREAD)
     trained = " or ".join(str(path / name) for name in ("best", "last") if (path / name / WEIGHTS).is_file())
-    fix = f"it is the folder of a training: give {trained}" if trained else "copy it there"
-    raise CheckpointError(f"{path} has a config.json but no {WEIGHTS}; {fix}")
+    if trained:
+        fix = f"it is the folder of a training: give {trained}"
+    elif any(name.startswith("model-") and name.endswith(".safetensors") for name in there):
+        fix = f"{there[0]} is a part of them: copy {INDEX}, which lists all parts, there"
+    else:
+        fix = f"copy it there ({', '.join(there[:3])} cannot take its place)" if there else "copy it there"
+    return f"{path} has a config.json but no {WEIGHTS}; {fix}"
 
 
 def _files(index: Path) -> list[str]:
@@ -99,6 +136,8 @@ def _files(index: Path) -> list[str]:
         names = sorted(set(tree["weight_map"].values()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{index} is no index of weights ({type(error).__name__}: {error})") from error
+    if not names:
+        raise CheckpointError(f"{index} lists no files: the download did not finish; fetch it again")
     for name in names:
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
             raise CheckpointError(f"{index} lists {name!r}: expected names of safetensors files beside it")
