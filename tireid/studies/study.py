@@ -67,18 +67,18 @@ class _File(BaseModel):
 
     notebook: str
     parameters: Values | None = None
-    arms: dict[str, Values | None] | None = None
+    arms: dict[Annotated[str, Field(min_length=1)], Values | None] | None = None
     grid: Choices | None = None
     zip: Choices | None = None
-    seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] | None = None
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], Field(min_length=1)] | None = None
     sources: list[Annotated[str, Field(pattern="^[0-9a-f]{12,64}$")]] | None = None
 
 
 EXPECTED = {
     "dict_type": "a mapping",
     "model_type": "a mapping with the key 'notebook'",
-    "list_type": "a list that is not empty",
-    "too_short": "a list that is not empty",
+    **dict.fromkeys(("list_type", "too_short"), "a list that is not empty"),
+    "string_too_short": "a name",
     **dict.fromkeys(("int_type", "greater_than_equal", "less_than"), "an integer from 0 to 2**63 - 1"),
     "string_type": "text; quote it",
     "string_pattern_mismatch": "at least 12 hexadecimal digits, quoted",
@@ -95,7 +95,6 @@ class Task:
     notebook: Path
     parameters: Mapping[str, Any]
     """What differs from the notebook's defaults, `seed` included."""
-
     sources: tuple[str, ...] = ("",)
     """The start of the SHA-256 of the notebook's text as it is, and of those earlier ones whose results still count."""
     parts: Mapping[str, str] = field(default_factory=dict)
@@ -103,10 +102,7 @@ class Task:
 
     @property
     def key(self) -> str:
-        """Ten hexadecimal digits that name notebook, parameters and parts from outside, but not the arm's name.
-
-        They are the same on every machine.
-        """
+        """Ten hexadecimal digits, the same everywhere: of notebook, parameters and parts, not of the arm's name."""
         return self.keys[0]
 
     @property
@@ -288,6 +284,8 @@ def _contradiction(file: _File) -> str | None:
     for what, names in places.items():
         if seeds and "seed" in names:
             return f"{what} has a seed, and so has the study: under seeds"
+        if "output_dir" in names:
+            return f"{what} has output_dir, but each run is given a folder of its own: leave it out"
         if what.startswith("arm ") and (both := names.keys() & (grid.keys() | zipped.keys())):
             return f"{what} has {min(both)}, which the grid or zip would replace"
     return None
@@ -305,16 +303,18 @@ def _read(notebook: Path, path: Path) -> tuple[Mapping[str, Parameter], str]:
 
 
 def _check_tasks(tasks: Sequence[Task], declared: Mapping[str, Parameter], path: Path) -> None:
-    seen, asked = set[tuple[str, int | None]](), set[str]()
+    seen, asked = dict[object, Task](), set[str]()
     for task in tasks:
         try:
             check_values(task.parameters, declared)
-            # Seeds differ in no option, and parts may not be trusted here.
-            if task.arm not in asked and not task.parts:
+            if task.arm not in asked and not task.parts:  # seeds differ in no option; parts may not be trusted here
                 check_options(task.parameters, declared)
                 asked.add(task.arm)
         except (ParameterError, ConfigError) as error:
             raise StudyError(f"study {path}: {task.notebook.name}, {task}: {error}") from error
-        if (task.arm, task.seed) in seen:
-            raise StudyError(f"study {path}: {task} is asked for twice: its runs would count twice")
-        seen.add((task.arm, task.seed))
+        for same in ((task.arm, task.seed), task.key):
+            if same in seen:
+                raise StudyError(
+                    f"study {path}: {task} is asked for twice (as {seen[same]}): its runs would count twice"
+                )
+            seen[same] = task
