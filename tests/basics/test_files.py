@@ -54,6 +54,8 @@ def test_what_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
             writable(tmp_path / name, folder=False)
     with pytest.raises(OSError, match="it is a folder, expected a file"):
         writable(tmp_path, folder=False)
+    with pytest.raises(OSError, match="cannot be written: 1500 folders of it are missing, expected at most 100; name"):
+        writable(f"{tmp_path}{1500 * '/a'}")
     for path, folder in ((tmp_path, True), (tmp_path / "a/b", True), (tmp_path / "file", False), (Path("new"), True)):
         assert writable(path, folder=folder) == path
     assert sorted(tmp_path.rglob("*")) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -43,6 +44,34 @@ def test_an_early_end_is_not_done(tmp_path: Path, ending: str, message: str, sta
     assert done.error.exit_status == status
     assert re.search(message, str(done.error))
     assert not run(path, output_dir=tmp_path / "out", html=False, log=False, check=False, skip_done=True).skipped
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("instead", ["", "; Path('../out').write_text('mine')"])
+def test_a_cell_that_removes_the_folder_of_its_run_is_named(tmp_path: Path, instead: str) -> None:
+    ending = code(f"import shutil; from pathlib import Path; shutil.rmtree('../out'){instead}")
+    path = save(book(parameters("seed: int = 1"), ending, code("print('never')")), tmp_path)
+    for check in (True, False):
+        (tmp_path / "out").unlink(missing_ok=True)
+        with pytest.raises(NotebookError, match=r"book\.ipynb, cell 2 .*out/book\.ipynb cannot be written: ") as failed:
+            run(path, output_dir=tmp_path / "out", html=False, log=False, check=check)
+        assert (failed.value.cell, failed.value.exit_status) == (2, 1)
+        assert not (tmp_path / "out").is_dir()
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Papermill writes the notebook in place: what is left of it is no notebook."""
+
+    def full(notebook: object, target: str) -> None:
+        Path(target).write_text('{"cells": [')
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("papermill.execute.write_ipynb", full)
+    monkeypatch.setattr("papermill.engines.write_ipynb", full)
+    path = save(book(parameters("seed: int = 1"), code("1")), tmp_path)
+    with pytest.raises(NotebookError, match=r"out/book\.ipynb cannot be written: .*No space left on device"):
+        run(path, output_dir=tmp_path / "out", html=False, log=False, check=False)
 
 
 @pytest.mark.slow

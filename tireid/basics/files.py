@@ -27,6 +27,8 @@ except ImportError:  # not on Windows: there, what is older than a day counts as
     fcntl = None  # type: ignore[assignment]
 
 _SUFFIX = ".part"
+DEEPEST = 100
+"""New folders in each other. Python makes them by a function that calls itself, which ends at a thousand."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """No space left on the disk, or of what the user may have."""
 
@@ -173,6 +175,8 @@ def writable(path: str | Path, *, folder: bool = True) -> Path:
         there = next(place for place in places if place.is_symlink() or place.exists())
         if not there.is_dir():
             raise NotADirectoryError(None, f"{there} is no folder")
+        if (missing := places.index(there)) > DEEPEST:
+            raise OSError(None, f"{missing} folders of it are missing, expected at most {DEEPEST}")
         with temporary_file(there / ("new" if there == path else path.name)):
             return path
     except OSError as error:

@@ -75,13 +75,10 @@ def execute(
     if log:
         say_anything()
     watch = _Watch(name, len(nb.cells), timeout, log)
-    prepared = load_notebook_node(nb)  # a copy, with what papermill expects in it
-    if values:
-        prepared = parameterize_notebook(prepared, dict(values), kernel_name="python3", language="python")
     try:
         result: NotebookNode = papermill_engines.execute_notebook_with_engine(
             None,
-            prepared,
+            _prepared(nb, values or {}),
             kernel_name="python3",
             output_path=None if output is None else str(output),
             progress_bar=False,
@@ -89,6 +86,10 @@ def execute(
             stderr_file=sys.stderr if log else None,
             **_client_options(folder, progress, watch),
         )
+        if output is not None:
+            write_ipynb(result, str(output))
+    except OSError as error:  # a full disk, or a cell that removed the folder
+        raise watch.error(f"{output} cannot be written: {error}", FAILED) from error
     except CellTimeoutError as error:
         raise watch.error(f"stopped at the run's time limit of {timeout:g} s", TIME_LIMIT) from error
     except DeadKernelError as error:
@@ -97,11 +98,17 @@ def execute(
         if watch.cell:
             raise
         raise watch.error(f"the kernel did not start: {error}", KERNEL_DIED) from error
-    if output is not None:
-        write_ipynb(result, str(output))
     if problem := _unexpected(result.cells[watch.index]):
         raise watch.error(problem, FAILED)
     return result
+
+
+def _prepared(nb: NotebookNode, values: Mapping[str, Any]) -> NotebookNode:
+    """A copy with what papermill expects in it, and the values after the `parameters` cell."""
+    copy: NotebookNode = load_notebook_node(nb)
+    if values:
+        copy = parameterize_notebook(copy, dict(values), kernel_name="python3", language="python")
+    return copy
 
 
 def _client_options(folder: Path, progress: str, watch: _Watch) -> dict[str, Any]:

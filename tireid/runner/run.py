@@ -108,6 +108,7 @@ def run(
         ParameterError: before anything is executed or written, for unknown names, wrong types, a bad profile.
         ValueError: likewise, for a file that is no notebook, a time limit of nothing, the notebook's own folder.
         NotebookError: a cell failed, the time was up or the kernel died; everything computed is kept, without `DONE`.
+            Whatever `check` says, if the executed notebook cannot be written: a full disk, a folder that was removed.
 
     >>> result = run("notebooks/06_train.ipynb", {"epochs": 5}, output_dir="runs/five")  # doctest: +SKIP
     >>> result.metrics["test"]["t2i/R@1"]                                                # doctest: +SKIP
@@ -170,7 +171,10 @@ class _Task:
         except NotebookError as failure:
             error = failure
         seconds = time.monotonic() - clock
-        metrics = collect_metrics(read_notebook(self.target))
+        try:
+            metrics = collect_metrics(read_notebook(self.target))
+        except (OSError, ValueError):
+            raise error or RuntimeError(f"{self.target} was changed while it ran") from None
         provenance = self._provenance(before, metrics, started, seconds, error)
         write_json(self.folder / "metrics.json", metrics)
         write_json(self.folder / "provenance.json", provenance)
