@@ -148,9 +148,9 @@ def _generate(options: Options) -> None:
 def _evaluate(options: Options) -> None:
     from tireid.data import load_dataset
     from tireid.model import TIReID
-    from tireid.search import cross_evaluate, evaluate
+    from tireid.search.evaluation import cross_evaluate, evaluate, whole
 
-    splits = {name: load_dataset(name, options.root).split(options.split) for name in options.dataset}
+    splits = {name: whole(load_dataset(name, options.root).split(options.split)) for name in options.dataset}
     models = {name: TIReID.from_pretrained(name, tokenizer=options.tokenizer) for name in options.model}
     if len(splits) * len(models) > 1:
         file = options.output_dir and options.output_dir / "cross.csv"

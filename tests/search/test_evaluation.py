@@ -12,10 +12,13 @@ import torch
 
 from tests.oracles import ranking
 from tests.search.fakes import SIZE
+from tireid.cli import main
 from tireid.data import ImageCache
 from tireid.data.annotations import Record
 from tireid.data.dataset import Split
+from tireid.data.images import ImageError, open_image
 from tireid.search import cross_evaluate, evaluate, evaluate_features
+from tireid.search.evaluation import whole
 
 
 def random_split(seed: int, images: int = 25, people: int = 6) -> tuple[Split, np.ndarray, np.ndarray]:
@@ -99,6 +102,45 @@ def test_decoded_pictures_replace_the_paths(model, crops, tmp_path):
     assert evaluate(model, crops.split, images=tensor, batch_size=5).metrics == pytest.approx(expected)
     with pytest.raises(ValueError, match="images has 3 pictures, split 'test' has 12"):
         evaluate(model, crops.split, images=tensor[:3])
+
+
+def test_missing_pictures_are_told_before_anything_is_encoded(crops, tmp_path, capsys):
+    for path in crops.split.image_paths[-2:]:
+        path.unlink()
+    name, count = crops.split.image_paths[-2].name, crops.split.num_images
+    says = rf"{name}: no such picture; 2 of {count} of the split .* are missing\. Fix: bring them back"
+    with pytest.raises(ImageError, match=says):
+        whole(crops.split)
+    (tmp_path / "my.csv").write_text("path,caption\nnone.png,a man\n")
+    assert main(["evaluate", "--dataset", str(tmp_path / "my.csv"), "--model", str(tmp_path / "none")]) == 2
+    assert "none.png: no such picture; 1 of 1 of the split 'test' are missing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("harm", ["unlink", "truncate"])
+def test_a_picture_that_goes_meanwhile_is_named(model, crops, harm, tmp_path):
+    """And what was measured before is on disk."""
+    last = crops.split.image_paths[-1]
+
+    class Meanwhile:
+        """Loses the last picture while it encodes the first ones."""
+
+        encode_texts = staticmethod(model.encode_texts)
+
+        @staticmethod
+        def encode_images(images, **_):
+            last.unlink(missing_ok=True) if harm == "unlink" else last.write_bytes(b"\x89PNG")
+            return model.encode_images([open_image(path) for path in images])
+
+    models = {"before": model, "meanwhile": Meanwhile()}
+    with pytest.raises(ImageError, match=rf"{last.name}: (no such|not a readable) picture"):
+        cross_evaluate(models, {"a": crops.split}, table=tmp_path / "cross.csv", batch_size=2)
+    assert set(pd.read_csv(tmp_path / "cross.csv")["model"]) == {"before"}
+
+
+def test_recall_beyond_the_gallery_is_100_whatever_the_model():
+    split, images, texts = random_split(3)
+    worst = evaluate_features(images, -texts, split, ks=(split.num_images, 10**6)).metrics
+    assert worst[f"t2i/R@{split.num_images}"] == worst["t2i/R@1000000"] == worst["i2t/R@1000000"] == 100
 
 
 def test_save_writes_what_was_measured(tmp_path):

@@ -16,7 +16,9 @@ import pandas as pd
 from tireid.basics.arguments import COLLECTION, LIST, Kind, checked
 from tireid.basics.files import writable, write_json, write_table
 from tireid.basics.parts import PartError, resolve_function
+from tireid.basics.terminal import printable
 from tireid.data.dataset import Split
+from tireid.data.images import MissingImageError
 from tireid.search.encoder import Encoder, OnProgress, encode
 from tireid.search.metrics import METRICS, Features, Metric, per_query_table, rank_relevant, summarise, to_numpy
 
@@ -87,14 +89,14 @@ def evaluate(
         batch_size: pictures or captions encoded at a time.
         images: the split's pictures, already decoded and in its order: an :class:`~tireid.data.ImageCache` or a
             uint8 (N, 3, H, W) tensor; read from their paths where absent.
-        ks: the k of R@k.
+        ks: the k of R@k; from the number of items that are ranked on, R@k is 100 whatever the model.
         metrics: of one's own, reported beside the others: functions marked with ``@tireid.part("metric")``, or their
             import paths. Each takes the ascending ranks (n,), from 1, of a query's relevant items and gives a figure in
             0..1; its mean over the queries is reported in percent under the function's name.
         on_progress: called with (encoded, pictures + captions) after every batch.
 
     Raises:
-        ValueError: an empty split, or `images` of another length.
+        ValueError: an empty split, `images` of another length, or a picture that cannot be read (see :func:`whole`).
         PartError: one of `metrics` that cannot be used, or has the name of another column.
 
     >>> from tireid.data import Record
@@ -119,6 +121,24 @@ def evaluate(
         total=total,
     )
     return evaluate_features(image_features, text_features, split, ks=ks, metrics=metrics)
+
+
+def whole(split: Split) -> Split:
+    """The same, if all of its pictures are there: to be asked before hours are spent on those that come first.
+
+    Raises:
+        MissingImageError: one is missing; all are counted.
+
+    >>> whole(Split("test", ())).num_images
+    0
+    """
+    missing = [path for path in split.image_paths if not os.path.exists(path)]  # noqa: PTH110 (Path's may raise)
+    if missing:
+        raise MissingImageError(
+            f"{printable(missing[0])}: no such picture; {len(missing)} of {split.num_images} of the split "
+            f"{split.name!r} are missing. Fix: bring them back; `tireid check-data` names them"
+        )
+    return split
 
 
 @checked()
@@ -175,7 +195,7 @@ def evaluate_features(
         image_features: (split.num_images, D) in the split's order; need not be normalised.
         text_features: (split.num_captions, D), likewise.
         split: the split that they come from.
-        ks: the k of R@k.
+        ks: as of :func:`evaluate`.
         metrics: as of :func:`evaluate`.
 
     Raises:

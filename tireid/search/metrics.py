@@ -101,7 +101,7 @@ def retrieval_metrics(
         gallery_features: (G, D), likewise.
         query_ids: (Q,) identities, integers or strings.
         gallery_ids: (G,) identities of the same kind.
-        ks: the k of R@k; a k above the gallery's size is allowed.
+        ks: the k of R@k; from the gallery's size on R@k is 100 whatever the features.
         chunk_size: queries compared at a time. Blocks of the similarity matrix never exceed 64 MB whatever it is.
         per_query: also return :func:`per_query_table`.
 
