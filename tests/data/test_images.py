@@ -171,6 +171,25 @@ def test_transparent_pixels_are_white_and_opaque_ones_what_they_are(tmp_path: Pa
     assert np.abs(found[:, 2:].astype(int) - 10).max() == 0
 
 
+@pytest.mark.parametrize("read", [open_image, verify_image])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n",
+            "it is a Git LFS pointer: run `git lfs",
+        ),
+        (b"<!DOCTYPE html><title>Sign in", "it is a web page: the link led to a log-in"),
+        (b"", "it is empty: the download or copy did not finish"),
+        (bytes(5000), "it begins with zeros: its room was reserved and never filled"),
+    ],
+)
+def test_what_lies_in_the_place_of_a_picture_is_told(read: Any, content: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(ImageError, match=rf"a\.jpg: not a readable picture \({says}"):
+        read(tmp_path / "a.jpg")
+
+
 def test_cmyk_keeps_its_colours(tmp_path: Path) -> None:
     Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "red.jpg", quality=95)
     assert np.abs(np.asarray(open_image(tmp_path / "red.jpg")).astype(int) - (255, 0, 0)).max() <= 6

@@ -97,6 +97,24 @@ def test_tables_of_spreadsheets_are_read_alike(between: str, encoding: str, tmp_
     assert [record.captions for record in data.test.records] == [("a man, in red; café",)]
 
 
+@pytest.mark.parametrize(
+    "content", ["path,caption\na.png,a man".encode("utf-16-le"), b"PK\3\4\24\0\6\0[Content_Types].xml"]
+)
+def test_a_table_that_is_no_text_is_told_as_such(content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(
+        AnnotationError, match=r"my\.csv: not a text: a workbook, or of an encoding .* Fix: save it as CSV"
+    ):
+        load_dataset(table(tmp_path, content))
+
+
+def test_what_programs_write_for_no_text_is_no_caption(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    data = load_dataset(table(tmp_path, "path,caption\na.png,nan\na.png,a nan\na.png,NULL\na.png,nan\n"))
+    assert data.test.captions == ["a nan"]
+    assert "2 captions say 'nan', which stands for none, and were left out" in data.notes
+    assert "1 captions say 'NULL', which stands for none, and were left out" in data.notes
+
+
 @pytest.mark.parametrize(("name", "root"), [("", None), (".csv", None), (None, "")])
 def test_a_name_that_is_too_long_is_told_as_such(name: str | None, root: str | None, tmp_path: Path) -> None:
     long = str(tmp_path / ("x" * 300))

@@ -16,6 +16,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from tireid.basics.instead import instead
+
 IMAGE_MEAN = (0.48145466, 0.4578275, 0.40821073)
 """Per channel (R, G, B), of CLIP's training pictures (source: CLIP's preprocessing)."""
 IMAGE_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -87,7 +89,7 @@ def decode(content: bytes, path: str | Path, size: Size | None = None, *, uprigh
                 image.draft("RGB", (2 * max(size), 2 * max(size)))  # both sides, whichever way it is turned
             return to_rgb(image, upright=upright)
     except _DECODE_ERRORS as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, content, error) from error
 
 
 @functools.cache
@@ -97,21 +99,22 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def _unreadable(path: str | Path, error: Exception) -> ImageError:
+def _unreadable(path: str | Path, content: bytes, error: Exception) -> ImageError:
     reason = str(error).partition(" <_io")[0]  # Pillow names the buffer that it read, and where that lies in memory
+    known = instead(content[:256], len(content))
+    reason = f"it {known}" if known else reason
     return ImageError(f"{path}: not a readable picture ({reason}). Fix: replace the file")
 
 
 def verify_image(path: str | Path) -> None:
     """Read a picture to its end at the lowest scale, which is faster; raises :class:`ImageError` as `open_image`."""
+    content = read_bytes(path)
     try:
-        with Image.open(io.BytesIO(read_bytes(path)), formats=_formats()) as image:
+        with Image.open(io.BytesIO(content), formats=_formats()) as image:
             image.draft("RGB", (1, 1))
             image.load()
     except _DECODE_ERRORS as error:
-        if isinstance(error, ImageError):
-            raise
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, content, error) from error
 
 
 def to_rgb(image: Image.Image, *, upright: bool = False) -> Image.Image:

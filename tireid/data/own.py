@@ -133,6 +133,10 @@ def _rows(file: Path) -> list[list[str]]:
     encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     text = content.decode(encoding, "surrogateescape" if encoding == "utf-8-sig" else "replace")
     text = re.sub(r"\Asep=.\r?\n", "", text)  # tells Excel what is between the cells
+    header = text.partition("\n")[0]
+    if "\0" in header:
+        problem = "not a text: a workbook, or of an encoding that is not told at its start"
+        raise AnnotationError(problem, file=file, fix="save it as CSV in UTF-8")
     between = max(",;\t", key=text.lstrip().partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, strict=True)
     try:

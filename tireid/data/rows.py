@@ -75,6 +75,8 @@ Mended = Counter[str]
 """How often each oddity was put right, by a phrase that says what it was."""
 
 SLASH = "paths begin with a slash, which was left out"
+ABSENT = ("nan", "none", "null")
+"""What programs write where there is no text."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPLIT_NAMES = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
 
@@ -145,9 +147,12 @@ def caption_texts(values: object, field: str, mended: Mended) -> tuple[str, ...]
         if not text.isascii() and _SURROGATE.search(text):
             problem = f"bytes that are no UTF-8, or half a surrogate pair, in {describe(text)}"
             raise Fault(f"{field}[{number}]", problem, "save the file as UTF-8, with the character itself")
-        if text:
+        if text.lower() in ABSENT:
+            mended[f"captions say {text!r}, which stands for none, and were left out"] += 1
+        elif text:
             texts.append(text)
-    mended["captions are blank and were left out"] += len(values) - len(texts)
+        else:
+            mended["captions are blank and were left out"] += 1
     return tuple(texts)
 
 

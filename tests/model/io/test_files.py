@@ -48,8 +48,9 @@ def test_the_content_decides_not_the_name(tmp_path: Path) -> None:
     [
         (b"", "is empty: the download or copy did not finish; fetch it again"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "is a Git LFS pointer.*git lfs pull"),
-        (b"\n<!DOCTYPE html><html><body>Sign in", "is a web page, not weights"),
-        (b"<html>", "is a web page, not weights"),
+        (b"\n<!DOCTYPE html><html><body>Sign in", "is a web page: the link led to a log-in"),
+        (b"<html>", "is a web page: the link led to a log-in"),
+        (bytes(1000), "begins with zeros: its room was reserved and never filled"),
         (b'{"error": "not found"}', "is neither safetensors nor PyTorch weights: it begins with"),
         (b"PK\x03\x04" + b"x" * 40, "is truncated: an archive that ends after 44 bytes; fetch it again"),
         ((10**6).to_bytes(8, "little") + b'{"a": {', r"is truncated: it ends, after 15 bytes, in its header"),

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tireid.basics.instead import instead
 from tireid.basics.terminal import one_line
 from tireid.model.towers import CheckpointError
 
@@ -89,7 +90,8 @@ def container(path: Path) -> Container:
         if 8 + int.from_bytes(start[:8], "little") > size:
             raise CheckpointError(f"{path} is truncated: it ends, after {size:,} bytes, in its header; fetch it again")
         return "safetensors"
-    raise CheckpointError(f"{path} {_instead(start, size)}")
+    otherwise = f"is neither safetensors nor PyTorch weights: it begins with {start[:16]!r}"
+    raise CheckpointError(f"{path} {instead(start, size) or otherwise}")
 
 
 def without_prefix(tensors: dict[str, T]) -> dict[str, T]:
@@ -127,18 +129,6 @@ def _archive(path: Path, size: int) -> Container:
     if any(name.endswith("data.pkl") for name in names):
         return "torch"
     raise CheckpointError(f"{path} is an archive of {len(names)} files ({names[:3]}), not weights; unpack it")
-
-
-def _instead(start: bytes, size: int) -> str:
-    """What a file is that begins with `start` and holds no tensors."""
-    text = start.lstrip().lower()
-    if size == 0:
-        return "is empty: the download or copy did not finish; fetch it again"
-    if text.startswith(b"version https://git-lfs"):
-        return "is a Git LFS pointer, not the weights: run `git lfs pull` where it comes from, or download it there"
-    if text.startswith((b"<!doctype", b"<html", b"<?xml")):
-        return "is a web page, not weights: the link led to a log-in or download page; save the file behind it"
-    return f"is neither safetensors nor PyTorch weights: it begins with {start[:16]!r}"
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
