@@ -6,6 +6,7 @@ To be run where the bundled model, the first description or the look of a card h
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -17,7 +18,7 @@ from tireid.explain.confidence import QuerySpread
 from tireid.model import TIReID
 from tireid.search import Gallery
 
-FRESH = {"people": (1, 1, 200), "seed": 1}
+FRESH: dict[str, Any] = {"people": (1, 1, 200), "seed": 1}
 """As many people as are searched, whom neither the model nor the spread has met."""
 
 

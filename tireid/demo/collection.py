@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tireid.basics.files import read_json, write_atomically, write_json
 from tireid.basics.folders import cache_dir
@@ -138,7 +138,7 @@ def known_spread(model: str | None) -> QuerySpread | None:
 
     if not (bundled := ASSETS / str(model) / SPREAD).is_file():
         return None
-    kept = load_file(bundled)
+    kept: dict[str, Any] = load_file(bundled)
     return QuerySpread(**{name: values if values.ndim else values.item() for name, values in kept.items()})
 
 
