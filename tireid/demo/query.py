@@ -45,8 +45,8 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.photograph = Photograph(take)
         self.text = labelled(widgets.Text, "Description", "auto", placeholder="a woman in a yellow top with a backpack")
         self.text.layout.flex = "1 1 320px"
-        self.add = labelled(widgets.Dropdown, "Add", "9em", "0", options=[("add a detail", ""), *DETAILS])
-        self.recent = labelled(widgets.Dropdown, "Recent", "10em", "0", options=[NO_RECENT])
+        self.add = labelled(widgets.Dropdown, "Add", "9em", "initial", options=[("add a detail", ""), *DETAILS])
+        self.recent = labelled(widgets.Dropdown, "Recent", "10em", "initial", options=[NO_RECENT])
         self.queried = html()
         self.queried.layout.flex = "0 1 auto"
         self.together = widgets.ToggleButton(description="With the description", layout={"width": "auto"})
