@@ -49,6 +49,8 @@ class How(TypedDict, total=False):
     """Also write the report (the default)."""
     log: bool
     """Show the notebook's output as it comes (the default)."""
+    progress: bool
+    """Keep lines of progress among the outputs (the default)."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class _Task:
         parts = fingerprints(parameters, source.parent)
         return cls(source, nb, None if profile is None else str(profile), folder, changed, parameters, parts)
 
-    def execute(self, *, timeout: float | None = None, html: bool = True, log: bool = True) -> RunResult:
+    def execute(self, *, html: bool = True, progress: bool = True, **how: Any) -> RunResult:
         from tireid.runner.execution import NotebookError, execute  # needs the notebooks extra
 
         writable(self.folder).mkdir(parents=True, exist_ok=True)
@@ -166,8 +168,8 @@ class _Task:
         before = environment(self.source.parent)
         started, clock, error = datetime.now(UTC), time.monotonic(), None
         try:
-            folder, name = self.source.parent, self.source.name
-            execute(self.nb, name, folder, output=self.target, values=self.changed, timeout=timeout, log=log)
+            folder, name, shown = self.source.parent, self.source.name, "log" if progress else "off"
+            execute(self.nb, name, folder, output=self.target, values=self.changed, progress=shown, **how)
         except NotebookError as failure:
             error = failure
         seconds = time.monotonic() - clock
