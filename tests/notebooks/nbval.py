@@ -1,42 +1,69 @@
-"""Run nbval on a copy of a notebook that has the CI profile's values substituted."""
+"""nbval's comparison of a notebook's stored outputs with those of a run that has been made already."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tireid.runner.execution import kernel_environment
-from tireid.runner.notebook import read_notebook, write_notebook
+import pytest
+from nbformat import NotebookNode
+from nbval.plugin import IPyNbFile, NbCellError, get_sanitize_patterns
+
+from tireid.experiments import RunResult, run
+from tireid.runner.notebook import read_notebook
+from tireid.runner.parameters import read_parameters
 from tireid.runner.refresh import workspace
 
 SANITIZE = Path(__file__).parents[2] / "notebooks" / "sanitize.cfg"
-CELL_SECONDS = 300  # the longest cell trains for more than a minute of a free core
+RUN_SECONDS = 480
 
 
-def validate(
-    notebook: Path, values: Mapping[str, Any], folder: Path, *, sabotage: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """Compare a fresh run of every cell with the stored outputs; returncode 0 when they agree.
+def run_copy(notebook: Path, folder: Path) -> RunResult:
+    """A run with the CI profile of a copy in `folder`, whose outputs can be compared with the stored ones."""
+    copy, declared = workspace(notebook, {}, folder), read_parameters(read_notebook(notebook))
+    # Stored outputs name the notebook's own folder of results, and hold no progress, whose lines depend on the clock.
+    own = {name: parameter.default for name, parameter in declared.items() if name == "output_dir"}
+    run_dir = folder / "run"
+    return run(copy, own, profile="ci", output_dir=run_dir, timeout=RUN_SECONDS, log=False, progress=False)
 
-    `sabotage` is code put in front of the first code cell: break the library with it to see that nbval notices.
-    """
-    copy = workspace(notebook, values, folder)
-    if sabotage:
-        nb = read_notebook(copy)
-        first = next(cell for cell in nb.cells if cell.cell_type == "code")
-        first.source = f"{sabotage}\n{first.source}"
-        write_notebook(nb, copy)
-    options = f"--nbval --nbval-current-env --nbval-cell-timeout {CELL_SECONDS} --color=no -p no:cacheprovider -q"
-    # Of pytest's own variables none must reach the inner run; progress is off, since its lines depend on the clock.
-    environment = {key: value for key, value in kernel_environment("off").items() if not key.startswith("PYTEST_")}
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *options.split(), "--nbval-sanitize-with", str(SANITIZE), str(copy)],
-        cwd=copy.parent,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+
+class Replay:
+    """Takes the place of nbval's kernel: asked to execute a cell, it sends the outputs which that cell had in a run."""
+
+    def __init__(self, outputs: Sequence[NotebookNode]) -> None:
+        idle = {"msg_type": "status", "content": {"execution_state": "idle"}}
+        sent = [{"msg_type": output.output_type, "content": output} for output in outputs]
+        self.messages = iter([*sent, idle])
+
+    def is_alive(self) -> bool:
+        return True
+
+    def execute_cell_input(self, source: str, allow_stdin: bool | None = None) -> str:
+        return "cell"
+
+    def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
+        pass
+
+    def await_idle(self, parent_id: str, timeout: float) -> None:
+        pass
+
+    def get_message(self, stream: str, timeout: float | None = None) -> dict[str, Any]:
+        return {"parent_header": {"msg_id": "cell"}, **next(self.messages)}
+
+
+def differences(stored: Path, executed: Path, session: pytest.Session) -> list[str]:
+    """What nbval says of each code cell of `stored` whose outputs are others in `executed`."""
+    file = IPyNbFile.from_parent(session, path=stored)
+    file.sanitize_patterns.update(get_sanitize_patterns(SANITIZE.read_text(encoding="utf-8")))
+    done = [cell for cell in read_notebook(executed).cells if cell.cell_type == "code"]
+    done = [cell for cell in done if "injected-parameters" not in cell.metadata.get("tags", [])]
+    found = []
+    for item, cell in zip(file.collect(), done, strict=True):
+        assert item.cell.source == cell.source
+        file.kernel = Replay(cell.outputs)
+        try:
+            item.runtest()
+        except NbCellError as error:
+            found.append(f"cell {item.cell_num}: {error}\n{error.inner_traceback}")
+    return found

@@ -1,19 +1,22 @@
-"""Every notebook runs from start to end with the CI profile, through papermill's real injection."""
+"""Every notebook runs from start to end with the CI profile, and computes what is stored in it."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.notebooks.test_conventions import NOTEBOOKS
-from tireid.experiments import run
+from tests.notebooks.nbval import differences, run_copy
+from tests.notebooks.test_conventions import FOLDER, NOTEBOOKS
+from tireid.experiments import RunResult
 
-RUN_SECONDS = 480
+
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
+def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    return run_copy(request.param, tmp_path_factory.mktemp(request.param.stem))
 
 
 def numbers(tree: Mapping[str, Any]) -> Iterator[float]:
@@ -25,12 +28,16 @@ def numbers(tree: Mapping[str, Any]) -> Iterator[float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs_and_measures_something(path: Path, tmp_path: Path) -> None:
-    result = run(path, profile="ci", output_dir=tmp_path, timeout=RUN_SECONDS, log=False)
-    assert (tmp_path / "DONE").exists()
-    metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+def test_notebook_runs_and_measures_something(finished: RunResult) -> None:
+    assert (finished.output_dir / "DONE").exists()
+    metrics = json.loads((finished.output_dir / "metrics.json").read_text(encoding="utf-8"))
     values = list(numbers(metrics))
     assert values
     assert all(map(math.isfinite, values))
-    assert result.html is not None
+    assert finished.html is not None
+
+
+@pytest.mark.slow
+def test_outputs_are_up_to_date(finished: RunResult, request: pytest.FixtureRequest) -> None:
+    found = differences(FOLDER / finished.notebook.name, finished.notebook, request.session)
+    assert not found, "\n".join(found)

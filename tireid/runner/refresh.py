@@ -2,7 +2,7 @@
 
 Committed notebooks have production defaults as their source and the outputs of the CI profile, made on the bundled
 data. The profile's values are substituted in a copy, in the `parameters` cell itself, so that no cell is added and the
-outputs go back to the original one to one. nbval runs on such copies too: :func:`workspace` makes them.
+outputs go back to the original one to one.
 
 Nothing is written to a notebook whose execution failed.
 """
