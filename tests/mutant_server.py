@@ -27,6 +27,7 @@ LIBRARIES = (
     "hypothesis.extra.numpy",
     "sklearn.metrics",
     "pytorch_metric_learning.losses",
+    "nbval.plugin",  # pytest's own, and half of its start
 )
 """Loaded before the fork; another one that a test needs is loaded by every child, which costs time only."""
 
