@@ -1,8 +1,8 @@
 """Kill -9 at random moments, and two writers at once: nothing is lost, and the next start ends with the same files.
 
 `TIREID_KILLS=50 python -m pytest --slow -s --timeout=0 tests/test_kills.py tests/studies/test_sweep.py -k kill` is the
-long run, and prints what the kills met; `TIREID_PAIRS` sets how many pairs of writers come after them. Children are
-forked, so that a kill meets the work and not the imports.
+long run, and prints what the kills met; `TIREID_PAIRS` sets how many pairs of writers come after them, else half as
+many. Children are forked, so that a kill meets the work and not the imports.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tireid.train import TrainingError, train
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 KILLS = int(os.environ.get("TIREID_KILLS", "4"))
-PAIRS = int(os.environ.get("TIREID_PAIRS", KILLS))
+PAIRS = int(os.environ.get("TIREID_PAIRS", KILLS // 2))
 REFUSED = 3
 """Exit status of a training that says that another one is writing its folder."""
 Job = Callable[[Path, Path], None]
