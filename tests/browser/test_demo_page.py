@@ -99,12 +99,22 @@ def address() -> Iterator[tuple[str, float]]:
         yield served
 
 
-@pytest.fixture
-def browser() -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Any]:
     with playwright.sync_playwright() as started:
         launched = started.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         yield launched
         launched.close()
+
+
+@pytest.fixture
+def browser(chrome: Any) -> Iterator[Any]:
+    """One for all tests; the pages that a test opens are closed after it, and with them their kernels end."""
+    others = list(chrome.contexts)
+    yield chrome
+    for context in chrome.contexts:
+        if context not in others:
+            context.close()
 
 
 def test_the_first_picture_comes_within_five_seconds(

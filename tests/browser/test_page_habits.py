@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.browser.lab import marks
-from tests.browser.test_demo_page import SECONDS, Page, address, browser
+from tests.browser.test_demo_page import SECONDS, Page, address, browser, chrome
 
 pytestmark = marks(900)
-__all__ = ["address", "browser"]
+__all__ = ["address", "browser", "chrome"]
 PAUSE = 2.2
 """Seconds between two changes that the back button tells apart."""
 DROP = """([where, files]) => {
@@ -22,13 +22,23 @@ DROP = """([where, files]) => {
 FOCUSED = "() => document.activeElement.innerText"
 
 
-@pytest.fixture
-def seen(address: tuple[str, float], browser: Any) -> Iterator[Page]:
+def _opened(browser: Any, url: str) -> Iterator[Page]:
     opened = Page(browser.new_page(viewport={"width": 1280, "height": 800}))
-    opened.open(address[0])
+    opened.open(url)
     yield opened
     # A page that is left ends its kernel, and does not wait for the answer.
     assert [error for error in opened.errors if "/api/shutdown/" not in error] == []
+
+
+@pytest.fixture
+def seen(address: tuple[str, float], browser: Any) -> Iterator[Page]:
+    yield from _opened(browser, address[0])
+
+
+@pytest.fixture(scope="module")
+def first_view(address: tuple[str, float], chrome: Any) -> Iterator[Page]:
+    """One page for the tests that search for nothing: a page takes a kernel of its own, and seconds."""
+    yield from _opened(chrome, address[0])
 
 
 def _described(seen: Page, text: str) -> None:
@@ -106,14 +116,16 @@ def test_a_file_beside_the_bar_does_not_replace_the_page(seen: Page) -> None:
     seen.demo.get_by_text("readable picture: notes.txt").wait_for(timeout=60 * SECONDS)
 
 
-def test_a_text_is_dropped_into_its_field(seen: Page) -> None:
+def test_a_text_is_dropped_into_its_field(first_view: Page) -> None:
     """The browser does that, where nobody prevents it."""
-    assert not seen.page.evaluate(DROP, [".tireid-search input", []])
+    assert not first_view.page.evaluate(DROP, [".tireid-search input", []])
 
 
-def test_words_from_right_to_left_begin_at_the_right(seen: Page) -> None:
+def test_words_from_right_to_left_begin_at_the_right(first_view: Page) -> None:
     """The caret before the first letter stands at the right end."""
-    style = seen.page.evaluate("() => getComputedStyle(document.querySelector('.tireid-search input')).unicodeBidi")
+    style = first_view.page.evaluate(
+        "() => getComputedStyle(document.querySelector('.tireid-search input')).unicodeBidi"
+    )
     assert style == "plaintext"
 
 
@@ -122,18 +134,20 @@ def test_what_the_model_does_not_read_is_told(seen: Page) -> None:
     seen.demo.get_by_role("note").get_by_text("longer than the model reads").wait_for(timeout=60 * SECONDS)
 
 
-def test_forced_colours_keep_buttons_and_bars_visible(seen: Page) -> None:
-    seen.page.emulate_media(forced_colors="active")
+def test_forced_colours_keep_buttons_and_bars_visible(first_view: Page) -> None:
+    first_view.page.emulate_media(forced_colors="active")
     style = "e => { const s = getComputedStyle(e); return [s.borderTopStyle, s.backgroundColor, s.color] }"
-    assert seen.button("Why").evaluate(style)[0] == "solid"
-    card = seen.button("Open result 1").evaluate(style)
+    assert first_view.button("Why").evaluate(style)[0] == "solid"
+    card = first_view.button("Open result 1").evaluate(style)
     assert (card[0], card[2]) == ("none", "rgba(0, 0, 0, 0)"), "nothing stands over the picture"
-    seen.button("Why").click()
-    seen.settled()
-    assert seen.button("Why").evaluate(style)[1] != seen.button("Map").evaluate(style)[1], "what is open looks open"
+    first_view.button("Why").click()
+    first_view.settled()
+    colours = [first_view.button(name).evaluate(style)[1] for name in ("Why", "Map")]
+    assert colours[0] != colours[1], "what is open looks open"
+    first_view.page.emulate_media(forced_colors="none")
 
 
-def test_a_dark_page_is_printed_dark_on_light(seen: Page) -> None:
-    seen.page.emulate_media(color_scheme="dark", media="print")
+def test_a_dark_page_is_printed_dark_on_light(first_view: Page) -> None:
+    first_view.page.emulate_media(color_scheme="dark", media="print")
     root = "() => getComputedStyle(document.querySelector('.tireid p')).color.match(/\\d+/g).slice(0, 3).map(Number)"
-    assert max(seen.page.evaluate(root)) < 100
+    assert max(first_view.page.evaluate(root)) < 100
