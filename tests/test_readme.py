@@ -20,6 +20,7 @@ import pytest
 
 from tests import house
 from tireid.cli import COMMANDS
+from tireid.data import load_dataset
 from tireid.pedestrians import render, sample_conditions, sample_person, write_dataset
 
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (house.ROOT / "docs").glob("*.md"))]
@@ -123,8 +124,10 @@ def shorter(words: list[str], place: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with crops, drawn data sets, two trainings, and a cache that is empty at first."""
-    place = tmp_path_factory.mktemp("reader")
+    """A folder with crops, data sets, two trainings, and a cache that has the default drawn people at first."""
+    place, drawn = tmp_path_factory.mktemp("reader"), load_dataset("synthetic").root
+    (place / "cache").mkdir()
+    (place / "cache" / drawn.name).symlink_to(drawn)
     (place / "crops").mkdir()
     for number in range(6):
         rng = np.random.default_rng(number)
