@@ -34,6 +34,7 @@ KNOWN = Known(
         ({"caption": 0, "text": "another"}, "must be that of caption 0"),
         ({"person": "7"}, "must be None or a person's number"),
         ({"picture": "b.jpg"}, "must be the name of a picture"),
+        ({"hit": ["a.jpg"]}, "must be the name of a picture"),
         ({"k": 0}, r"must be an integer in 1..50, got 0"),
         ({"k": 2.0}, "got 2.0"),
         ({"people": [9]}, "must be a list of numbers out of 7, 8, got"),

@@ -233,9 +233,10 @@ def check(view: View, known: Known) -> View:
     if view.caption is not None:
         _expect("text", view.text, view.text == captions[view.caption], f"that of caption {view.caption}")
     _expect("person", view.person, view.person is None or _is_int(view.person), "None or a person's number")
-    _expect("picture", view.picture, view.picture == "" or view.picture in known.names, "the name of a picture, or ''")
-    _expect("hit", view.hit, view.hit == "" or view.hit in known.names, "the name of a picture, or ''")
-    kept = isinstance(view.basket, list) and all(isinstance(name, str) and name in known.names for name in view.basket)
+    for key in ("picture", "hit"):
+        name = getattr(view, key)
+        _expect(key, name, name == "" or _is_name(name, known), "the name of a picture, or ''")
+    kept = isinstance(view.basket, list) and all(_is_name(name, known) for name in view.basket)
     _expect("basket", view.basket, kept, "a list of names of pictures")
     _expect("weight", view.weight, _within_float(view.weight, 0, 1), "a number in 0..1")
     _expect("k", view.k, _within(view.k, 1, MOST), f"an integer in 1..{MOST}")
@@ -275,6 +276,10 @@ def _expect(key: str, value: Any, holds: bool, expected: str) -> None:
 
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_name(value: Any, known: Known) -> bool:
+    return isinstance(value, str) and value in known.names
 
 
 def _within(value: Any, low: float, high: float) -> bool:
