@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,3 +35,17 @@ def test_steps_are_timed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         words = ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items())
         print(f"\na step of `paper` on one core, {run.metrics['steps']} steps of 64 pairs: {words}")
     assert run.metrics["steps"] == 10
+
+
+@pytest.mark.slow
+def test_a_step_in_chunks_needs_hardly_more_memory_for_four_times_the_pairs() -> None:
+    frugal = {"MALLOC_MMAP_THRESHOLD_": "100000", "MALLOC_TRIM_THRESHOLD_": "0"}
+
+    def megabytes(pairs: int, chunk: int) -> float:
+        command = [sys.executable, "-m", "tests.benchmarks.step_memory", "one", "paper", str(pairs), str(chunk)]
+        done = subprocess.run(command, env=os.environ | frugal, capture_output=True, text=True, check=True)
+        return float(done.stdout.split()[0])
+
+    few, many, whole = megabytes(256, 64), megabytes(1024, 64), megabytes(256, 0)
+    assert many < 2.5 * few
+    assert whole > 5 * few
