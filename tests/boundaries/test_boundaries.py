@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.boundaries.targets import TARGETS, TOKENS, Target
 
-MANY = int(os.environ.get("TIREID_FUZZ", "5000"))
+MANY = int(os.environ.get("TIREID_FUZZ", "20000"))
 
 
 def run(target: Target, count: int, seed: int) -> float:

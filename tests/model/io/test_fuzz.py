@@ -25,7 +25,7 @@ from tireid.model.io import own
 from tireid.model.io.schema import ClipDescription, parse
 from tireid.model.io.words import find_tokenizer
 
-MANY = int(os.environ.get("TIREID_FUZZ", "5000"))
+MANY = int(os.environ.get("TIREID_FUZZ", "20000"))
 SECONDS = 1.0
 Fixture = tuple[Path, dict[str, dict[str, Any]]]
 
