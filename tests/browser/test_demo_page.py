@@ -205,6 +205,9 @@ def test_a_phone_in_the_dark(address: tuple[str, float], browser: Any) -> None:
     brightness = seen.page.evaluate("() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert max(brightness[:3]) < 80
     _nothing_reaches_over(seen)
+    assert seen.demo.locator("figure").first.bounding_box()["y"] < 270, "little stands before the first picture"
+    rows = seen.page.locator(".tireid-search > *").evaluate_all("all => all.map(e => Math.round(e.offsetTop / 20))")
+    assert len(set(rows)) == 2, "the description, and one row for the rest"
     seen.check("phone, dark")
     seen.shoot_all("phone_dark")
     seen.demo.get_by_role("button", name="More like this").first.click()

@@ -30,7 +30,7 @@ from tireid.demo.source import Source
 from tireid.demo.state import Store, View
 from tireid.demo.sure import told_html
 from tireid.explain.confidence import QuerySpread, Sureness
-from tireid.explain.questions import suggest
+from tireid.explain.questions import Option, Suggestion, suggest
 from tireid.interactive import RetrievalDemo
 from tireid.model import TIReID
 from tireid.search import Gallery
@@ -182,6 +182,16 @@ def test_two_models_side_by_side(demo: RetrievalDemo) -> None:
     assert "change" not in demo.results
 
 
+def test_answers_that_hardly_fit_anybody_are_not_offered(demo: RetrievalDemo, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = (Option("wearing a blue top", "a blue top", 0.97), Option("wearing a teal top", "a teal top", 0.004))
+    asked = [Suggestion("top colour", "Which colour on top?", options, 0.5)]
+    monkeypatch.setattr("tireid.demo.sure.suggest", lambda *_, **__: asked)
+    demo.bar.text.value = "a man"
+    demo.drawer.open("sure")
+    assert [button.description for button in demo.sure.suggestions] == ["+ a blue top (97%)"]
+    assert "Which colour on top?</b> Among these pictures:" in demo.sure.questions.children[0].children[0].value
+
+
 def test_how_sure_and_its_suggestions(demo: RetrievalDemo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tireid.demo.sure.suggest", partial(suggest, least=0.0))
     demo.bar.caption.value = 0
@@ -285,6 +295,7 @@ def test_failures_can_be_sorted_opened_and_exported(crops: Crops, tmp_path: Path
             f"rank {line.first_rank}, person {line.person_id}, {line.right}"
         )
         assert line.text in page
+        assert f"Caption of the picture that came first: {line.differs}" in page
     demo.failures.sort.value = "query"
     demo.failures.ascending.value = True
     assert shown()[:3] == ["0", "1", "2"]
