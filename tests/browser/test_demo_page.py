@@ -291,7 +291,7 @@ def _search_by_keyboard(seen: Page) -> None:
             break
     assert seen.page.evaluate("() => getComputedStyle(document.activeElement).outlineWidth") == "3px"
     seen.page.keyboard.press("ControlOrMeta+a")
-    seen.page.keyboard.type("a man in a yellow shirt and blue jeans", delay=20)
+    seen.page.keyboard.type("a woman in a red jacket and white jeans with a backpack", delay=20)
     _until_names_differ(seen, before)
     seen.settled()
     seen.page.locator(".tireid-sure .bar").wait_for(timeout=120 * SECONDS)
