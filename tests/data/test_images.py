@@ -8,6 +8,7 @@ import os
 import pickle
 import signal
 import struct
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,16 @@ def test_sixteen_bits_and_floats_are_scaled(tmp_path: Path, name: str, values: n
     expected = np.arange(256).reshape(16, 16, 1)
     assert np.abs(found.astype(int) - expected).max() <= 1
     assert np.array_equal(np.asarray(to_rgb(Image.fromarray(values))), found)
+
+
+def test_twelve_bits_in_sixteen_are_told(tmp_path: Path) -> None:
+    Image.fromarray(shades("uint16", 4095)).save(tmp_path / "12.png")
+    with pytest.warns(UserWarning, match="no value above 4095 of 65535: it becomes nearly black"):
+        open_image(tmp_path / "12.png")
+    Image.fromarray(shades("uint16", 0)).save(tmp_path / "black.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        open_image(tmp_path / "black.png")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0, 1e6])

@@ -7,10 +7,11 @@ from tireid.data.augment import Augment
 from tireid.data.batches import Batch, PKBatchSampler, RandomBatchSampler, make_loader
 from tireid.data.cache import ImageCache, clean_cache
 from tireid.data.checks import CheckReport
-from tireid.data.dataset import Dataset, Reader, Split, load_dataset
+from tireid.data.dataset import Dataset, Reader, load_dataset
 from tireid.data.images import IMAGE_MEAN, IMAGE_STD, ImageError, load_image, normalize
 from tireid.data.masking import MaskedTokens, SpecialIds, eot_positions, mask_tokens, real_token_mask, word_mask
 from tireid.data.rows import AnnotationError, Record
+from tireid.data.split import Split
 from tireid.data.text import Tokenizer
 
 __all__ = [

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tireid.basics.processes import processors
 from tireid.data.cache import ImageCache
-from tireid.data.dataset import Split
+from tireid.data.split import Split
 
 
 class _EpochSampler(Sampler[list[int]], ABC):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from torch import Tensor
 from tireid.basics.files import put_in_place, remove_leftovers, temporary_file, write_atomically
 from tireid.basics.folders import cache_dir
 from tireid.basics.processes import processors
-from tireid.data.images import ImageError, Size, UInt8Array, decode, read_bytes, resize
+from tireid.data.images import ImageError, Size, UInt8Array, decode, orientation_of, read_bytes, resize
 
 Progress = Callable[[int, int], None]
 
@@ -73,6 +74,8 @@ class ImageCache:
         directory: str | Path | None = None,
         on_progress: Progress | None = None,
         threads: int | None = None,
+        *,
+        upright: bool = False,
     ) -> ImageCache:
         """Decode `paths` at `size` = (height, width), or open the file of an earlier call.
 
@@ -87,6 +90,7 @@ class ImageCache:
             directory: where the files lie.
             on_progress: called with (done, total).
             threads: that decode; all processors by default.
+            upright: turn each picture as its EXIF orientation says.
 
         Raises:
             ImageError: a picture cannot be read, or the cache cannot be written; the message names it.
@@ -98,7 +102,8 @@ class ImageCache:
             raise ValueError(f"size is (height, width) in pixels, got {size}")
         folder = Path(directory) if directory is not None else cache_dir() / "images"
         remove_leftovers(folder)
-        cache = _build([Path(path) for path in paths], size, folder, threads or processors(), on_progress)
+        how = _How(size, upright)
+        cache = _build([Path(path) for path in paths], how, folder, threads or processors(), on_progress)
         if on_progress:
             on_progress(len(paths), len(paths))
         return cache
@@ -135,9 +140,17 @@ def _try_open(file: Path, shape: tuple[int, ...]) -> ImageCache | None:
     return cache if (len(cache), 3, *cache.size) == shape else None
 
 
-def _build(paths: list[Path], size: Size, folder: Path, threads: int, on_progress: Progress | None) -> ImageCache:
-    names, shape = [str(path.absolute()) for path in paths], (len(paths), 3, *size)
-    manifest = folder / f"manifest-{hashlib.blake2b(json.dumps(names).encode(), digest_size=16).hexdigest()}.json"
+class _How(NamedTuple):
+    """How pictures are decoded."""
+
+    size: Size
+    upright: bool
+
+
+def _build(paths: list[Path], how: _How, folder: Path, threads: int, on_progress: Progress | None) -> ImageCache:
+    names, shape, size = [str(path.absolute()) for path in paths], (len(paths), 3, *how.size), how.size
+    told = json.dumps([*names, *(["upright"] if how.upright else [])])
+    manifest = folder / f"manifest-{hashlib.blake2b(told.encode(), digest_size=16).hexdigest()}.json"
     stats, known = [_stat(path) for path in paths], _read_manifest(manifest)
     entries = [known.get(name) for name in names]
     if all(entry and entry[:2] == stat for entry, stat in zip(entries, stats, strict=True)):
@@ -147,7 +160,7 @@ def _build(paths: list[Path], size: Size, folder: Path, threads: int, on_progres
     try:
         with temporary_file(folder / "images.npy") as temporary:
             with temporary.open("wb") as stream:
-                digests = _decode_all(paths, size, stream, threads, on_progress)
+                digests = _decode_all(paths, how, stream, threads, on_progress)
             file = folder / _cache_name(digests, size)
             if (cache := _try_open(file, shape)) is None:
                 put_in_place(temporary, file)
@@ -168,16 +181,16 @@ class _Known(NamedTuple):
 
 
 def _decode_all(
-    paths: Sequence[Path], size: Size, stream: IO[bytes], threads: int, on_progress: Progress | None
+    paths: Sequence[Path], how: _How, stream: IO[bytes], threads: int, on_progress: Progress | None
 ) -> list[str]:
-    """Write the pictures in order, and return the digest of each file.
+    """Write the pictures in order, and return what tells the pixels of each: the digest of its file, and any turn.
 
     Plain writes, since a full disk is an error there, but kills the process that writes through a memory map.
     """
     digests: list[str] = []
-    header = {"descr": "|u1", "fortran_order": False, "shape": (len(paths), 3, *size)}
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(paths), 3, *how.size)}
     np.lib.format.write_array_header_1_0(stream, header)
-    for chunk in _in_order(lambda some: [_decode_one(path, size) for path in some], paths, threads):
+    for chunk in _in_order(lambda some: [_decode_one(path, how) for path in some], paths, threads):
         for digest, picture in chunk:
             stream.write(picture)
             digests.append(digest)
@@ -187,10 +200,13 @@ def _decode_all(
     return digests
 
 
-def _decode_one(path: Path, size: Size) -> tuple[str, memoryview]:
-    """Digest of the file and its pixels, from one read."""
+def _decode_one(path: Path, how: _How) -> tuple[str, memoryview]:
+    """Digest of the file, with how it was turned if it was, and its pixels, from one read."""
     content = read_bytes(path)
-    return hashlib.blake2b(content, digest_size=16).hexdigest(), resize(decode(content, path, size), size).data
+    digest, turn = hashlib.blake2b(content, digest_size=16).hexdigest(), 1
+    if how.upright and (turn := orientation_of(io.BytesIO(content))) != 1:
+        digest += f"-turned-{turn}"
+    return digest, resize(decode(content, path, how.size, upright=turn != 1), how.size).data
 
 
 def _in_order(work: Callable[[Sequence[Path]], Any], paths: Sequence[Path], threads: int) -> Iterator[Any]:

@@ -7,13 +7,12 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tireid.basics.arguments import COUNT, FRACTION, WHOLE, Kind, checked
 from tireid.basics.folders import cache_dir
@@ -22,89 +21,13 @@ from tireid.basics.hints import nearest
 from tireid.basics.parts import is_part, resolve_function
 from tireid.data.annotations import read_annotations
 from tireid.data.checks import CheckReport, Progress, check_dataset
+from tireid.data.images import orientation_of
 from tireid.data.own import read_own
 from tireid.data.rows import Mended, Record
+from tireid.data.split import Split
 
-Int64Array = npt.NDArray[np.int64]
 Reader = Callable[[Path | None], "Dataset"]
 """A reader of somebody's own: gets the root that the user named, if any."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """The N images and M captions of one split, as flat arrays in the order of the records.
-
-    A *pair* is one caption with its image; pairs and captions are numbered alike, 0..M-1.
-
-    >>> split = Split("test", (Record(Path("a.jpg"), 7, ("a man", "a man in blue"), "test"),))
-    >>> split.captions, split.caption_image_index.tolist(), split.caption_person_ids.tolist()
-    (['a man', 'a man in blue'], [0, 0], [7, 7])
-    """
-
-    name: str
-    records: tuple[Record, ...] = field(repr=False)
-
-    @cached_property
-    def image_paths(self) -> list[Path]:
-        """N paths."""
-        return [record.image for record in self.records]
-
-    @cached_property
-    def image_person_ids(self) -> Int64Array:
-        """Raw person id of every image, int64 (N,)."""
-        return np.array([record.person_id for record in self.records], dtype=np.int64)
-
-    @cached_property
-    def captions(self) -> list[str]:
-        """M captions."""
-        return [caption for record in self.records for caption in record.captions]
-
-    @cached_property
-    def caption_image_index(self) -> Int64Array:
-        """Index of every caption's image, int64 (M,)."""
-        counts = [len(record.captions) for record in self.records]
-        return np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-
-    @cached_property
-    def caption_person_ids(self) -> Int64Array:
-        """Raw person id of every caption, int64 (M,)."""
-        return self.image_person_ids[self.caption_image_index]
-
-    @cached_property
-    def label_of(self) -> dict[int, int]:
-        """Raw person id to 0..n-1, in the order of the raw ids."""
-        return {int(raw): label for label, raw in enumerate(np.unique(self.image_person_ids))}
-
-    @cached_property
-    def labels(self) -> Int64Array:
-        """Label of every caption's person, int64 (M,): what a classifier and the sampler count with."""
-        return np.searchsorted(np.unique(self.image_person_ids), self.caption_person_ids).astype(np.int64)
-
-    @property
-    def num_people(self) -> int:
-        """How many people it shows."""
-        return len(self.label_of)
-
-    @property
-    def num_images(self) -> int:
-        """N."""
-        return len(self.records)
-
-    @property
-    def num_captions(self) -> int:
-        """M."""
-        return len(self.captions)
-
-    @checked(people=COUNT)
-    def head(self, people: int) -> Split:
-        """The records of the first `people` people, in the order in which they come."""
-        first = list(dict.fromkeys(self.image_person_ids.tolist()))[:people]
-        chosen = frozenset(first)
-        return Split(self.name, tuple(record for record in self.records if record.person_id in chosen))
-
-    def __repr__(self) -> str:
-        counts = f"{self.num_people:,} people, {self.num_images:,} images, {self.num_captions:,} captions"
-        return f"Split({self.name!r}: {counts})"
 
 
 @dataclass(frozen=True)
@@ -122,12 +45,14 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, name: str, root: Path, records: Iterable[Record], notes: Iterable[str] = ()) -> Dataset:
-        """The data set of these records, which may stand in any order of splits."""
+    def of(
+        cls, name: str, root: Path, records: Iterable[Record], notes: Iterable[str] = (), *, upright: bool = False
+    ) -> Dataset:
+        """The data set of these records, which may stand in any order of splits; `upright`: see :class:`Split`."""
         found: dict[str, list[Record]] = {split: [] for split in SPLITS}
         for record in records:
             found[record.split].append(record)
-        train, val, test = (Split(split, tuple(some)) for split, some in found.items())
+        train, val, test = (Split(split, tuple(some), upright) for split, some in found.items())
         return cls(name, root, train, val if val.records else None, test, tuple(notes))
 
     @property
@@ -198,7 +123,8 @@ class Dataset:
             for record in split.records:
                 picture = os.path.relpath(record.image, self.folder)
                 content = [split.name, picture, _size(record.image), record.person_id, *record.captions]
-                digest.update(json.dumps(content).encode())
+                turned = orientation_of(record.image) if split.upright else 1
+                digest.update(json.dumps([*content, {"turned": turned}] if turned != 1 else content).encode())
         return digest.hexdigest()
 
     @checked(people=COUNT)
@@ -232,7 +158,7 @@ class Dataset:
             replace(record, captions=tuple(captions[end - len(record.captions) : end]))
             for record, end in zip(train.records, ends, strict=True)
         ]
-        return replace(self, train=Split(train.name, tuple(records)))
+        return replace(self, train=replace(train, records=tuple(records)))
 
     def __repr__(self) -> str:
         lines = [f"Dataset({self.name!r}, root={str(self.root)!r})", *(f"  {split!r}" for split in self.splits)]
@@ -286,7 +212,7 @@ or folder, ./folder)
         return _call(name, root)
     if isinstance(name, Path) or is_own(name):
         found = read_own(name, root)
-        return Dataset.of(str(name), found.folder, found.records, found.notes)
+        return Dataset.of(str(name), found.folder, found.records, found.notes, upright=True)
     if name not in DATASETS:
         own = "data of your own is named by the path of a .csv or folder, ./folder"
         raise ValueError(f"unknown data set {name!r}; {nearest(name, DATASETS)} ({own})")

@@ -6,14 +6,16 @@ import functools
 import io
 import stat
 import struct
+import warnings
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from tireid.basics.instead import instead
@@ -31,6 +33,10 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF
 
 LARGE = 1 << 21
 """Pixels; a larger picture is no crop of a data set, and is decoded at reduced scale."""
+DARK = (
+    "a picture of 16 bits holds no value above {high:g} of 65535: it becomes nearly black. If its camera has "
+    "fewer bits, such as 12, scale the values to 16 bits first"
+)
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 
 
@@ -136,6 +142,8 @@ def _to_bytes(values: npt.NDArray[Any]) -> UInt8Array:
         raise ValueError(f"grey values from {low:g} to {high:g}; expected 0..1, 0..255 or 0..65535")
     top = 1 if values.dtype.kind == "f" and high <= 1 else 255
     top = 65535 if values.dtype.itemsize == 2 or high > 255 else top
+    if top == 65535 and 0 < high < 4096:
+        warnings.warn(DARK.format(high=high), stacklevel=2)
     return np.asarray(np.rint(values * (255 / top)), dtype=np.uint8)
 
 
@@ -158,6 +166,40 @@ def load_image(source: str | Path | Image.Image | npt.NDArray[Any], size: Size, 
     if min(size) < 1:
         raise ValueError(f"size is (height, width) in pixels, got {size}")
     return torch.from_numpy(resize(as_picture(source, size, upright=upright), size))
+
+
+class Upright:
+    """Files of one's own as they are encoded: read when they are asked for, turned as their EXIF orientation says.
+
+    ``pictures[rows]``, with rows as integers or a slice, is uint8 (B, 3, H, W), or a list of PIL pictures without size.
+
+    >>> len(Upright([Path("a.jpg"), Path("b.jpg")], (96, 32)))
+    2
+    """
+
+    def __init__(self, paths: Sequence[Path], size: Size | None) -> None:
+        self._paths, self._size = paths, size
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, rows: slice | Sequence[int] | npt.NDArray[np.integer[Any]]) -> Tensor | list[Image.Image]:
+        paths = self._paths[rows] if isinstance(rows, slice) else [self._paths[row] for row in rows]
+        if self._size is None:
+            return [open_image(path, upright=True) for path in paths]
+        return torch.stack([load_image(path, self._size, upright=True) for path in paths])
+
+
+def orientation_of(source: Path | io.BytesIO) -> int:
+    """How EXIF says that a file is to be turned, 1..8: 1 for as it is, also where it says nothing or cannot be read."""
+    try:
+        if isinstance(source, Path) and not source.is_file():
+            return 1
+        with Image.open(source) as image:
+            told = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except _DECODE_ERRORS:
+        return 1
+    return int(told) if told in range(1, 9) else 1
 
 
 def as_picture(source: Any, size: Size | None = None, *, upright: bool = False) -> Image.Image:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from tireid.basics.files import write_table
-from tireid.data.dataset import Split
+from tireid.data.split import Split
 from tireid.demo.answer import Answer
 from tireid.demo.parts import bind, block, button, html, labelled, row, say_written, widgets
 from tireid.demo.source import Source

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tireid.basics.files import read_json
-from tireid.data.dataset import Split
+from tireid.data.split import Split
 from tireid.search.encoder import encode
 from tireid.search.evaluation import Score
 from tireid.search.gallery import Gallery

@@ -23,6 +23,7 @@ from tireid.explain.hidden_words import predict_masked, recover_global
 from tireid.model import TIReID
 from tireid.model.encoding import evaluating
 from tireid.pedestrians.words import COLOURS, TYPES
+from tireid.search.encoder import encode
 from tireid.search.metrics import Floats, retrieval_metrics
 
 BATCH = 128
@@ -152,7 +153,7 @@ def counted_words(tokenizer: Tokenizer, ids: Tensor) -> Iterator[tuple[int, int,
 
 def picture_tokens(model: TIReID, split: Split) -> Tensor:
     """(N, M, D): the image tokens of every picture of `split`, in its order, on the CPU."""
-    pictures = ImageCache.build(split.image_paths, model.backbone.image_size)
+    pictures = ImageCache.build(split.image_paths, model.backbone.image_size, upright=split.upright)
     with evaluating(model):
         batches = (pictures[slice(start, start + BATCH)] for start in range(0, len(pictures), BATCH))
         parts = [model.backbone.encode_image(normalize(batch).to(model.device)).tokens.cpu() for batch in batches]
@@ -212,11 +213,12 @@ def recovery(model: TIReID, split: Split, others: Split, share: float = 0.5, see
     with evaluating(model):
         batches = torch.split(hidden, 2 * BATCH)
         parts = [model.backbone.encode_text(batch.to(model.device)).pooled.cpu() for batch in batches]
+    pictures = torch.from_numpy(encode(model.encode_images, split.pictures(model), batch_size=BATCH))
     queries = {
         "masked": torch.cat(parts),
         "right": recover_global(model, hidden, right),
         "wrong": recover_global(model, hidden, wrong),
-        "picture": model.encode_images(split.image_paths)[split.caption_image_index],
+        "picture": pictures[torch.from_numpy(split.caption_image_index)],
     }
 
     def hits(query: Tensor) -> Floats:

@@ -17,8 +17,8 @@ from tireid.basics.arguments import COLLECTION, LIST, Kind, checked
 from tireid.basics.files import writable, write_json, write_table
 from tireid.basics.parts import PartError, resolve_function
 from tireid.basics.terminal import printable
-from tireid.data.dataset import Split
 from tireid.data.images import MissingImageError
+from tireid.data.split import Split
 from tireid.search.encoder import Encoder, OnProgress, encode
 from tireid.search.metrics import METRICS, Features, Metric, per_query_table, rank_relevant, summarise, to_numpy
 
@@ -107,7 +107,7 @@ def evaluate(
     """
     if not split.num_images or not split.num_captions:
         raise ValueError(f"split {split.name!r} has {split.num_images} pictures and {split.num_captions} captions")
-    pictures = list(split.image_paths) if images is None else images
+    pictures = split.pictures(model) if images is None else images
     if len(pictures) != split.num_images:
         raise ValueError(f"images has {len(pictures)} pictures, split {split.name!r} has {split.num_images}")
     total = split.num_images + split.num_captions

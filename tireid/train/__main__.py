@@ -30,8 +30,8 @@ def main(folder: Path) -> int:
     return 0
 
 
-def _data(name: str, root: str, records: list[dict[str, Any]]) -> Dataset:
-    return Dataset.of(name, Path(root), map(_record, records))
+def _data(name: str, root: str, records: list[dict[str, Any]], upright: bool) -> Dataset:
+    return Dataset.of(name, Path(root), map(_record, records), upright=upright)
 
 
 def _record(plain: dict[str, Any]) -> Record:

@@ -68,7 +68,7 @@ def _fitting(config: Config) -> int:
 
 def _plain(data: Dataset) -> dict[str, Any]:
     records = [asdict(record) | {"image": str(record.image)} for split in data.splits for record in split.records]
-    return {"name": data.name, "root": str(data.root), "records": records}
+    return {"name": data.name, "root": str(data.root), "records": records, "upright": data.train.upright}
 
 
 def _follow(command: list[str], log: Path, processes: int) -> None:

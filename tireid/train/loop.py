@@ -169,7 +169,7 @@ class _Loop:
 
     def _decode(self, split: Split, size: tuple[int, int]) -> ImageCache:
         with Progress(split.num_images, f"decode {split.name} pictures", mode=self._mode) as bar:
-            return ImageCache.build(split.image_paths, size, on_progress=bar.to)
+            return ImageCache.build(split.image_paths, size, on_progress=bar.to, upright=split.upright)
 
     def _loader(self, model: TIReID) -> tuple[DataLoader[Batch], PKBatchSampler | RandomBatchSampler]:
         split, ranks = self.data.train, (self.accelerator.process_index, self.accelerator.num_processes)
