@@ -57,6 +57,8 @@ class Presence:
     """(S, T) share of the captions whose best score is no higher in a gallery without the person."""
     pictures_per_person: float
     """Of the held-out people, on average."""
+    fewest_words: int = 0
+    """Of a description that the test is meant for: a shorter one has a low best score whoever is there."""
 
     def __post_init__(self) -> None:
         shape = (len(self.sizes), len(self.thresholds))

@@ -72,6 +72,7 @@ class _Record(Strict):
     words: dict[str, Count]
     followers: dict[str, list[str]]
     pictures_per_person: Annotated[float, Field(gt=0, le=2**53)] | None
+    fewest_words: Count = 0
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ class Domain:
             words=dict(self.words.counts),
             followers={word: sorted(behind) for word, behind in self.words.followers.items()},
             pictures_per_person=None if self.presence is None else self.presence.pictures_per_person,
+            fewest_words=0 if self.presence is None else self.presence.fewest_words,
         )
         with atomic_path(directory / FILE) as temporary:
             save_file(tensors, temporary, metadata={"domain": json.dumps(record.model_dump(), sort_keys=True)})
@@ -195,7 +197,8 @@ def _read(record: _Record, tensors: Mapping[str, Float32s]) -> dict[str, Any]:
     if "presence" in parts:
         if record.pictures_per_person is None:
             raise ValueError("pictures_per_person is missing")
-        presence = Presence(**parts["presence"], pictures_per_person=record.pictures_per_person)
+        known = parts["presence"] | {"fewest_words": record.fewest_words}
+        presence = Presence(**known, pictures_per_person=record.pictures_per_person)
     return {
         "trained": record.trained,
         "held_out": record.held_out,

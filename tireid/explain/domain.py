@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,20 @@ def learn(
         _held("the validation split" if held is data.val else held.name, held),
         Words.fit(split.captions, features, held.captions, texts),
         Pictures.fit(own, others),
-        Presence.fit((texts, held.caption_person_ids), (others[1], held.image_person_ids)),
+        _presence(held, texts, others[1]),
     )
+
+
+def _presence(held: Split, texts: Float32s, pictures: Float32s) -> Presence | None:
+    """From features (M, D) of the held-out captions and (N, D) of the pictures.
+
+    It is not meant for descriptions shorter than three quarters of these captions: fewer words, a lower best score. Of
+    drawn test captions 5% are told that nobody fits, of their first 24, 20, 16, 8 and 2 words 5%, 7%, 14%, 63%, 100%.
+    """
+    presence = Presence.fit((texts, held.caption_person_ids), (pictures, held.image_person_ids))
+    lengths = [len(caption.split()) for caption in held.captions]
+    fewest = int(np.quantile(lengths, 0.25, method="lower"))
+    return None if presence is None else replace(presence, fewest_words=fewest)
 
 
 def _held(name: str, split: Split) -> Held:
@@ -59,7 +72,8 @@ def _held(name: str, split: Split) -> Held:
 
 def _pictures(model: Any, split: Split, images: Any, rows: Ints) -> tuple[Float32s, Float32s]:
     """(statistics, features) of those pictures of a split."""
-    pictures = [split.image_paths[row] for row in rows] if images is None else images[rows]
+    chosen = replace(split, records=tuple(split.records[row] for row in rows))
+    pictures = chosen.pictures(model) if images is None else images[rows]
     return encode_with_statistics(model, pictures, 64)
 
 
