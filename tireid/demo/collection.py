@@ -38,6 +38,8 @@ class Collection:
     """Of the pictures; None for the drawn people, and for a gallery that its user saved."""
     stamp: Mapping[str, str] | None = None
     """What `gallery` was or is to be made from; None for a gallery that its user saved."""
+    root: Path | None = None
+    """Folder of the pictures of a gallery that its user saved, or was given; None for what it says itself."""
 
     @property
     def drawn(self) -> bool:
@@ -52,16 +54,18 @@ class Collection:
 
     @property
     def preview(self) -> str:
-        """The first view as HTML, to look at until the live one is there; nothing where none was kept.
+        """The first view as HTML, to look at until the live one is there; nothing where :func:`index` kept none.
 
         That of the drawn people is bundled (:mod:`tireid.demo.bundled`): nobody waits for their drawing to see them.
         """
+        if self.stamp is None:  # a page in somebody's folder of a gallery is none of ours
+            return ""
         kept = self.gallery if self.indexed else ASSETS / MODEL
         known = self.indexed or (self.drawn and self.model == MODEL)
         return STYLE + (kept / PREVIEW).read_text(encoding="utf-8") if known and (kept / PREVIEW).is_file() else ""
 
 
-def find(where: Path | None, model: str | None = None) -> Collection:
+def find(where: Path | None, model: str | None = None, root: Path | None = None) -> Collection:
     """What there is to show: a folder of pictures, a saved gallery, or the drawn test people for None.
 
     PyTorch is only loaded for what was not shown before. Raises FileNotFoundError or ValueError where there is nothing
@@ -71,10 +75,12 @@ def find(where: Path | None, model: str | None = None) -> Collection:
         raise FileNotFoundError(f"{where}: no such folder; give a folder of pictures, or one that `tireid index` wrote")
     if where is not None and any((where / name).is_file() for name in SAVED):
         _load(where, model)
-        return Collection(where.resolve(), model)
+        return Collection(where.resolve(), model, root=root and root.resolve())
+    if root is not None:
+        raise ValueError("--root is the folder of a saved gallery's pictures: give the gallery too")
     model = model or MODEL
     folder = where and where.resolve()
-    stamp = {"files": _digest(_files(folder)), "model": _digest([model, *_files(_weights(model))])}
+    stamp = {"files": _digest(_files(folder)), "model": _digest([model, *_files(_weights(model))]), "sealed": "1"}
     found = Collection(cache_dir() / "galleries" / _digest([str(folder), model]), model, folder, stamp)
     if folder is not None and not found.indexed:
         from tireid.search.pictures import find_pictures
@@ -117,12 +123,12 @@ def first_view(gallery: Gallery) -> str:
     return RetrievalDemo(gallery, state={"text": FIRST}).preview()
 
 
-def open_demo(gallery: str, model: str | None, drawn: bool, folder: str) -> RetrievalDemo:
-    """The demo of an indexed collection; files that it exports go to `folder`."""
+def open_demo(gallery: str, model: str | None, drawn: bool, folder: str, root: str | None = None) -> RetrievalDemo:
+    """The demo of an indexed collection; files that it exports go to `folder`. `root`: see :class:`Collection`."""
     from tireid.demo.retrieval_demo import RetrievalDemo
 
     os.chdir(folder)
-    loaded = _load(gallery, model)
+    loaded = _load(gallery, model, root)
     if (told := Path(gallery, SKIPPED)).is_file():
         loaded.skipped = [(Path(path), reason) for path, reason in read_json(told).items()]
     if not drawn:
@@ -152,11 +158,11 @@ def _drawn(say: Callable[[str], None] = lambda said: None) -> Split:
     return load_dataset(DATASET, on_progress=tell).test
 
 
-def _load(gallery: str | Path, model: str | None) -> Gallery:
+def _load(gallery: str | Path, model: str | None, root: str | None = None) -> Gallery:
     from tireid.model import TIReID
     from tireid.search import Gallery
 
-    return Gallery.load(gallery, None if model is None else TIReID.from_pretrained(model))
+    return Gallery.load(gallery, None if model is None else TIReID.from_pretrained(model), root=root)
 
 
 def _weights(model: str) -> Path:

@@ -103,7 +103,8 @@ def _written(collection: Collection, home: Path) -> Path:
     (template / "index.html.j2").write_text(TEMPLATE, encoding="utf-8")
     own = {"base_template": "lab", "traitlet_configuration": {"resources": {"preview": collection.preview}}}
     (template / "conf.json").write_text(json.dumps(own), encoding="utf-8")
-    opened = (str(collection.gallery), collection.model, collection.drawn, str(Path.cwd()))
+    root = collection.root and str(collection.root)
+    opened = (str(collection.gallery), collection.model, collection.drawn, str(Path.cwd()), root)
     source = f"from tireid.demo.collection import open_demo\nopen_demo{opened!r}"
     cell: dict[str, Any] = {"cell_type": "code", "id": "demo", "metadata": {}, "source": source}
     cell |= {"outputs": [], "execution_count": None}

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from tireid.basics.arguments import COUNT, LIST, PATH, ROOT, checked
-from tireid.data.dataset import Split
+from tireid.data.split import Split
 from tireid.search.encoder import Encoder, OnProgress
 from tireid.search.evaluation import common_folder, relative_names
 from tireid.search.features import CAMERA, Features, checked_numbers, to_numpy
@@ -92,7 +92,7 @@ class Gallery(Saved):
         Raises:
             ValueError: an empty split, or `images` of another length.
         """
-        pictures = list(split.image_paths) if images is None else images
+        pictures = split.pictures(model) if images is None else images
         if len(pictures) != split.num_images or not len(pictures):
             raise ValueError(f"{len(pictures)} pictures for the {split.num_images} of split {split.name!r}")
         features, likeness = encode_pictures(model, pictures, batch_size, on_progress)
@@ -140,8 +140,9 @@ class Gallery(Saved):
     def of_folder(cls, model: Encoder, folder: str | Path, saved: str | Path, **options: Any) -> Self:
         """:meth:`from_folder`, or :meth:`update` where `saved` holds a gallery of that folder by the same model."""
         with suppress(FileNotFoundError, GalleryError):
-            known = cls.load(saved, model)
-            if known.root == Path(folder).absolute() and known._stamps is not None:
+            known = cls.load(saved, model, root=folder)
+            made_of = known._header and known._header.root
+            if made_of == str(Path(folder).absolute()) and known._stamps is not None:
                 return known.update(**options)
         return cls.from_folder(model, folder, **options)
 

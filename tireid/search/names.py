@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import TypeVar, overload
@@ -93,13 +93,22 @@ class Joined(Lazy[T]):
 
 
 class Paths(Lazy[Path]):
-    """Names under a root as paths."""
+    """Names under a root as paths, each made by `path_of`."""
 
-    def __init__(self, root: Path | None, names: Sequence[str]) -> None:
-        self._root, self._names = root or Path(), names
+    def __init__(self, root: Path | None, names: Sequence[str], path_of: Callable[[Path | None, str], Path]) -> None:
+        self._root, self._names, self._path_of = root, names, path_of
 
     def _item(self, row: int) -> Path:
-        return self._root / self._names[row]
+        return self._path_of(self._root, self._names[row])
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def beneath(root: Path | None, name: str) -> Path:
+    """The path of a name that may lead anywhere.
+
+    >>> beneath(Path("d"), "a.jpg").as_posix(), beneath(None, "a.jpg").as_posix()
+    ('d/a.jpg', 'a.jpg')
+    """
+    return (root or Path()) / name

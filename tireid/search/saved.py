@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 
@@ -16,7 +16,8 @@ from tireid.search.approximate import Graph
 from tireid.search.encoder import Encoder, fingerprint
 from tireid.search.features import Ints
 from tireid.search.index import Index
-from tireid.search.names import Joined, Packed, Paths
+from tireid.search.names import Joined, Packed, Paths, beneath
+from tireid.search.seal import is_sealed, opened, seal
 from tireid.search.searchable import Searchable
 from tireid.search.storage import UNKNOWN, GalleryError, Stored
 
@@ -31,11 +32,13 @@ class Saved(Searchable):
         names: Sequence[Packed],
         person_ids: Ints | None,
         cameras: Sequence[int | None] | None,
+        own: bool = True,
     ) -> None:
         self._model = model
         self._packed = names
+        self._own = own
         self.names = names[0] if len(names) == 1 else Joined(names)
-        self.paths = Paths(self.root, self.names)
+        self.paths = Paths(self.root, self.names, beneath if own else opened)
         self.person_ids = person_ids
         self.cameras = None if cameras is None or all(c is None for c in cameras) else list(cameras)
         self.skipped: list[tuple[Path, str]] = []
@@ -85,13 +88,15 @@ class Saved(Searchable):
         storage.settle(directory, self._places, graphs)
         return directory
 
-    def header(self, digest: str) -> storage.Header:
-        """What a file with that digest of features and names says of itself."""
+    def header(self, digest: str, names: Packed | None = None) -> storage.Header:
+        """What a file with that digest of features and names says of itself; the user's seal if it is the user's."""
         model, source = (None, None) if self._header is None else (self._header.model, self._header.source)
         if self._model is not None:
             model, source = fingerprint(self._model), getattr(self._model, "source", source)
         root = None if self.root is None else str(Path(os.path.abspath(self.root)))  # noqa: PTH100 (keeps links)
-        return storage.Header(format=storage.FORMAT, model=model or "", source=source, root=root, digest=digest)
+        mark = seal(root, names) if self._own else None
+        known: dict[str, Any] = {"model": model or "", "source": source, "root": root, "digest": digest, "seal": mark}
+        return storage.Header(format=storage.FORMAT, **known)
 
     def _stored(self) -> Iterator[Stored]:
         """What is written of each part of the gallery."""
@@ -100,7 +105,7 @@ class Saved(Searchable):
         begin = 0
         for features, names in zip(self.index.parts, self._packed, strict=True):
             rows = slice(begin, begin + len(names))
-            header = self.header(storage.digest_of(features, names))
+            header = self.header(storage.digest_of(features, names), names)
             yield Stored(features, names, header, *(None if own is None else own[rows] for own in of_pictures))
             begin = rows.stop
 
@@ -108,6 +113,9 @@ class Saved(Searchable):
     @checked()
     def load(cls, directory: str | Path, model: Encoder | None = None, *, root: str | Path | None = None) -> Self:
         """Map what :meth:`save` or :mod:`tireid.search.shards` wrote; `root` says where pictures lie that have moved.
+
+        A gallery that this user did not make here finds and names pictures, but has none of them opened unless they lie
+        below `root`, links followed (:mod:`tireid.search.seal`); it is shown with boxes instead, and a note.
 
         Features and names are read when they are needed. Without `model` the one that the gallery names is loaded at
         the first query, if it is bundled or lies in a directory or file here. Pictures that are gone are still found,
@@ -123,12 +131,13 @@ class Saved(Searchable):
         if model is not None:
             check_model(model, header, directory)
         gallery = cls.__new__(cls)
-        own = header.root if root is None else root
-        gallery.root = None if own is None else Path(own)
+        own = all(is_sealed(part.header.seal, part.header.root, part.names) for part in parts.values())
+        place = header.root if root is None and own else root
+        gallery.root = None if place is None else Path(place)
         people, cameras, stamps, likeness = (storage.joined(parts.values(), name) for name in storage.OPTIONAL)
         known = None if cameras is None else [None if c == UNKNOWN else c for c in cameras.tolist()]
         features, names = ([getattr(part, name) for part in parts.values()] for name in ("features", "names"))
-        gallery._hold(model, features, names, None if people is None else people.numpy(), known)
+        gallery._hold(model, features, names, None if people is None else people.numpy(), known, own)
         gallery._stamps, gallery._header, gallery._places = stamps, header, tuple(parts)
         gallery.likeness = None if likeness is None else likeness.numpy()
         gallery._graph_files = [storage.graph_file(directory / place, part) for place, part in parts.items()]

@@ -63,6 +63,8 @@ class Header(BaseModel):
     root: str | None
     digest: str
     """Of features and names, 32 hexadecimal digits."""
+    seal: str | None = None
+    """Of root and names, see :mod:`tireid.search.seal`; None in what earlier versions wrote."""
 
 
 class Manifest(BaseModel):
