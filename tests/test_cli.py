@@ -76,6 +76,9 @@ def test_train_evaluate_index_search(root: Path, tmp_path: Path, capsys: pytest.
     assert main(["index", str(root / "CUHK-PEDES" / "imgs"), str(tmp_path / "gallery"), "--model", best]) == 0
     assert "30 pictures indexed" in capsys.readouterr().out
     page = tmp_path / "result.html"
+    image = ["--image", str(next(root.rglob("*.jpg")))]
+    assert main(["search", str(tmp_path / "gallery"), *image, "--model", best, "-k", "1"]) == 0
+    assert "1 hit for a picture\n 1  1.00  " in capsys.readouterr().out
     search = ["search", str(tmp_path / "gallery"), "a man in a <b>red</b> coat", "--model", best, "-k", "3"]
     assert main([*search, "--html", str(page)]) == 0
     assert len(capsys.readouterr().out.strip().splitlines()) >= 4
@@ -201,6 +204,9 @@ def test_the_home_folder_is_expanded_in_every_path(monkeypatch: pytest.MonkeyPat
     assert found > 20
 
 
+ABLATION = str(Path(__file__).parents[1] / "notebooks/studies/ablation.yaml")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -209,7 +215,10 @@ def test_the_home_folder_is_expanded_in_every_path(monkeypatch: pytest.MonkeyPat
         ["train"],
         ["train", "--epochs", "x", "--output-dir", "y"],
         ["search", "nowhere", "a man"],
+        ["search", "nowhere"],
         ["sweep", "nowhere.yaml"],
+        *(["sweep", ABLATION, "--jobs", jobs, "--list"] for jobs in ("0", "99", "-1")),
+        *(["demo", "nowhere", "--port", port] for port in ("99999", "-1", "0", "x", "9" * 99)),
         ["report", "nowhere.yaml"],
         ["run", "a\nb\x1b[2J.ipynb"],
     ],

@@ -1,7 +1,6 @@
 """The command line: `tireid COMMAND --help`.
 
-Every command is a short function below its arguments. What it needs is imported when it runs: `tireid --help` must not
-wait for PyTorch.
+Every command is a short function below its arguments. It imports what it needs: `--help` must not wait for PyTorch.
 """
 
 from __future__ import annotations
@@ -190,12 +189,14 @@ def _index(options: Options) -> None:
 
 @COMMANDS.add(
     "search",
-    "search a gallery by description",
+    "search a gallery by description, by picture, or by both",
     argument("gallery", type=path, help="directory that `tireid index` wrote"),
-    argument("text", help="whom to find, such as 'a man in a blue shirt with a backpack'"),
+    argument("text", nargs="?", help="whom to find, such as 'a man in a blue shirt with a backpack'"),
+    argument("--image", type=path, help="a picture to search with; with a description, both count"),
     argument("--model", type=name_or_path, help=f"{MODEL_HELP} (default: the one that the gallery names)"),
     TOKENIZER,
     argument("-k", type=int, default=10, metavar="K", help="how many pictures"),
+    argument("--root", type=path, help="folder of the pictures of a gallery that was made elsewhere, or has moved"),
     argument("--approximate", action="store_true", help="walk the graph that `tireid index --graph` made: faster"),
     argument("--html", type=out_file, help="write the ranked pictures as one self-contained page"),
 )
@@ -206,11 +207,11 @@ def _search(options: Options) -> None:
     if options.tokenizer and not options.model:
         raise ValueError("--tokenizer is that of --model: give both")
     model = options.model and TIReID.from_pretrained(options.model, tokenizer=options.tokenizer)
-    hits = Gallery.load(options.gallery, model).search(options.text, k=options.k, approximate=options.approximate)
+    asked = {"text": options.text, "image": options.image, "k": options.k, "approximate": options.approximate}
+    hits = Gallery.load(options.gallery, model, root=options.root).search(**asked)
     print(hits, hits.domain, sep="\n")
     if options.html is not None:
-        hits.save_html(options.html)
-        print(options.html)
+        print(hits.save_html(options.html))
 
 
 @COMMANDS.add(
@@ -239,20 +240,20 @@ def _benchmark(options: Options) -> None:
 )
 def _sweep(options: Options) -> int:
     """0, or 1 when some tasks failed twice."""
+    from tireid.studies.launcher import Launcher
     from tireid.studies.study import Study
     from tireid.studies.sweep import sweep
 
     trust(*options.trust, folder=".")
     study = Study.read(options.study).select(options.arms, options.seeds)
+    how = {name: getattr(options, name) for name in ("jobs", "threads", "cluster", "timeout")}
+    Launcher(options.runs, **how)  # refuses them before anything is listed
     if options.list:
         for task in study.tasks:
             print(f"{task.key}  {one_line(task)}  {dict(task.parameters)}")
         return 0
-
-    names = ("runs", "results", "jobs", "threads", "cluster", "timeout")
-    given = {name: getattr(options, name) for name in names}
-    done = sweep(study, options=values(options.option), on_outcome=say, **given)
-    print(done)
+    how |= {"runs": options.runs, "results": options.results, "options": values(options.option)}
+    print(done := sweep(study, on_outcome=say, **how))
     return 0 if done.ok else 1
 
 

@@ -27,7 +27,7 @@ from tests.search.fakes import ColourModel, Crops, picture
 from tireid.data.dataset import Split
 from tireid.demo.answer import Answer
 from tireid.demo.source import Source
-from tireid.demo.state import Store, View
+from tireid.demo.state import FIND, Store, View
 from tireid.demo.sure import told_html
 from tireid.explain.confidence import QuerySpread, Sureness
 from tireid.explain.questions import Option, Suggestion, suggest
@@ -485,10 +485,28 @@ def test_a_photograph_is_searched_with(demo: RetrievalDemo, gallery: Gallery, tm
 
 def test_a_photograph_of_another_kind_is_marked(demo: RetrievalDemo) -> None:
     photograph(demo, "mine.png", png("blue"))
-    assert 'role="note"' not in demo.bar.queried.value
+    assert 'role="note"' not in said(demo)
     demo._source.photographs["mine.png"].likeness = np.array([0.001], np.float32)
-    demo._store.refresh()
-    assert "unlike those that the model was trained on (p = 0.001" in demo.bar.queried.value
+    told = "unlike those that the model was trained on (p = 0.001"
+    for way in FIND[1:]:  # as text and picture too, and when captions are found
+        demo.state = {"find": way, "text": "a man in red"}
+        demo._store.refresh()
+        assert said(demo).count(told) == 1, way
+        assert told in demo._static(), way
+    demo.state = {"find": FIND[0]}
+    assert told not in said(demo) + demo._static()
+
+
+def test_a_picture_of_the_gallery_is_marked_too(demo: RetrievalDemo, gallery: Gallery) -> None:
+    gallery.likeness = np.full(len(gallery), 0.5, np.float32)
+    gallery.likeness[0] = 0.002
+    try:
+        demo.state = {"find": FIND[2], "picture": gallery.names[0]}
+        assert "The picture is unlike those that the model was trained on (p = 0.002;" in said(demo)
+        demo.state = {"picture": gallery.names[1], "k": 1}
+        assert "The picture is unlike" not in said(demo)
+    finally:
+        gallery.likeness = None
 
 
 def test_an_unreadable_upload_is_a_message(demo: RetrievalDemo) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from PIL import Image
+from sklearn.datasets import load_sample_image
 
 from tests.search.fakes import ColourModel
+from tireid import TIReID
+from tireid.data.images import load_image
 from tireid.domain import Domain, Held, Presence, Words
 from tireid.search import Gallery
+from tireid.search.database import Database
 from tireid.search.hits import Hits
 from tireid.search.likeness import Likeness
 
@@ -84,6 +91,15 @@ def test_a_low_best_score_is_told_with_its_rate_and_power(gallery):
     assert f"noticed in {low.power:.0%}" in low.notes[-1]
 
 
+def test_of_a_short_description_nobody_is_missed(gallery):
+    feature = np.asarray(gallery.model.encode_texts(["red"]))[0].astype(np.float64)
+    domain = gallery.model.domain
+    gallery.model.domain = replace(domain, presence=replace(domain.presence, fewest_words=3))
+    short, long = (Likeness.of(gallery, text, feature, [1]) for text in ("red coat", "a red coat"))  # a blue one
+    assert short == Likeness()
+    assert long.nobody <= 0.05
+
+
 def test_likeness_is_saved_with_the_gallery(gallery, tmp_path):
     gallery.likeness = np.array([0.5, 0.01, 0.5, 0.5], np.float32)
     again = Gallery.load(gallery.save(tmp_path), gallery.model)
@@ -97,3 +113,65 @@ def test_models_that_do_not_know_their_domain_say_nothing(gallery):
     assert bare.search("teal").notes == ()
     assert bare.search("teal").domain == ""
     assert Hits(()).notes == ()
+
+
+PICTURE = "The picture is unlike those that the model was trained on (p = "
+
+
+@pytest.fixture(scope="module")
+def flower() -> Image.Image:
+    return Image.fromarray(load_sample_image("flower.jpg"))
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Gallery:
+    model = TIReID.from_pretrained("tiny-street")
+    texts = ["a woman in a red coat", "a man in a blue shirt and black trousers", "a man with a backpack"]
+    return Gallery(model, model.encode_texts(texts), NAMES[:3], [1, 2, 3])
+
+
+def test_a_picture_that_is_searched_with_is_tested(drawn, flower, tmp_path):
+    """Alone and beside a description, as a file too; nobody measured whether its person is there."""
+    flower.save(tmp_path / "flower.png")
+    black = Image.new("RGB", (64, 192))
+    for query in (flower, black, tmp_path / "flower.png", ("a woman in a red coat", flower)):
+        (note,) = drawn.search(query).notes
+        assert note.startswith(PICTURE)
+        assert note.endswith("; of such pictures 5% are marked by mistake).")
+    words, picture = drawn.search(("asdfgh", black)).notes
+    assert words == "1 of 1 words was never met in training: asdfgh."
+    assert picture.startswith(PICTURE)
+    page = drawn.search(black).show()._repr_mimebundle_()["text/html"]
+    assert PICTURE in page
+    assert "What the model knows" in page
+
+
+def test_the_picture_is_decoded_once(drawn, flower, monkeypatch):
+    seen = []
+    monkeypatch.setattr("tireid.search.likeness.load_image", lambda *given: seen.append(1) or load_image(*given))
+    monkeypatch.setattr("tireid.model.encoding.load_image", lambda *given: seen.append(2) or load_image(*given))
+    drawn.search(flower)
+    assert seen == [1]
+
+
+def test_many_descriptions_are_told_what_one_is(drawn):
+    texts = ["asdfgh", "a woman in a red coat", "a cat", "a man with a backpack"]
+    for one, hits in zip(map(drawn.search, texts), drawn.search_many(texts), strict=True):
+        assert (hits.notes, hits.domain, hits.text) == (one.notes, one.domain, one.text)
+    assert drawn.search_many(["asdfgh"])[0].notes
+    marked = Gallery(drawn.model, drawn.features, NAMES[:3])
+    marked.likeness = np.full(3, 0.01, np.float32)
+    assert marked.search_many(["a woman in a red coat"])[0].notes[-1].startswith("3 of 3 pictures of the gallery")
+    assert len(drawn.search_many(["half \ud83d of a sign"])[0]) == 3
+
+
+def test_a_database_says_what_its_gallery_says(drawn, flower, tmp_path):
+    pytest.importorskip("lancedb")
+    gallery = Gallery(drawn.model, drawn.features, NAMES[:3])
+    gallery.likeness = np.array([0.5, 0.01, 0.5], np.float32)
+    for likeness in (gallery.likeness, np.full(3, 0.01, np.float32), None):
+        gallery.likeness = likeness
+        base = Database.export(gallery, tmp_path / str(likeness))
+        for query in ("asdfgh", "a woman in a red coat", flower, ("a man with a backpack", flower)):
+            assert base.search(query).notes == gallery.search(query).notes, query
+        assert base.search(flower, k=1).notes[0].startswith(PICTURE)

@@ -12,9 +12,8 @@ from tireid.demo.drawer import Controls
 from tireid.demo.listeners import Photograph
 from tireid.demo.page import summary
 from tireid.demo.parts import bind, block, button, follow, html, joined, labelled, numbers_in, row, shortened, widgets
-from tireid.demo.source import Source, unread
+from tireid.demo.source import Source, notes_on, unread
 from tireid.demo.state import ALL, BY_BOTH, BY_PICTURE, BY_TEXT, CAPTIONS, GIVEN, MOST, UPLOADED, Store, View
-from tireid.demo.uploads import strange
 from tireid.explain.phrases import BANK, add_phrase, label
 from tireid.search.evaluation import relative_names
 from tireid.show.cards import picture_html, safe
@@ -87,7 +86,8 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         kind = ' class="complaint"' if complaint and not waiting else ""
         told = f'<p{kind}><span role="status" aria-live="polite">{shown}</span></p>'
         cut = unread(self._source.gallery.model, view.description) if view.worded else ""
-        self.status.value = block(told + (f'<p role="note" class="complaint">{safe(cut)}</p>' if cut else ""))
+        notes = [*([cut] if cut else []), *notes_on(self._source, view, answer)]
+        self.status.value = block("".join([told, *(f'<p role="note" class="complaint">{safe(n)}</p>' for n in notes)]))
 
     def offer_uploads(self) -> None:
         """Let the uploaded pictures be searched."""
@@ -137,9 +137,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if home is not None:
             address = self._source.thumbnails.one(home.path)
             picture = picture_html(address, "the picture searched with", "cannot be read", 'style="height:64px"')
-            told = strange(self._source.photographs.get(view.picture))
-            note = f'<p role="note" class="complaint">{safe(told)}</p>' if told else ""
-            self.queried.value = block(f'<span class="queried">{picture} like {safe(view.picture)}</span>{note}')
+            self.queried.value = block(f'<span class="queried">{picture} like {safe(view.picture)}</span>')
 
     def _remember(self, text: str) -> None:
         self._recent = remembered(self._recent, text)

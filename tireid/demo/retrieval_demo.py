@@ -23,7 +23,7 @@ from tireid.demo.map import MapPanel
 from tireid.demo.panel import MakePanel, Panel
 from tireid.demo.parts import HINT, follow, labelled, row, widgets
 from tireid.demo.query import QueryBar
-from tireid.demo.source import Source
+from tireid.demo.source import Source, notes_on
 from tireid.demo.state import BY_BOTH, BY_PICTURE, BY_TEXT, GALLERIES, KEYS, NO_PANEL, UPLOADED, Store, View, plain
 from tireid.demo.style import STYLE
 from tireid.demo.sure import SureLine, SurePanel
@@ -252,7 +252,8 @@ class RetrievalDemo(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         groups = [(self.grid.heading.value, self.grid.complete())]
         if view.compares:
             groups.append((self.second.heading.value, self.second.complete()))
-        notes = [f"<p>{safe(lines[1])}.{hint}</p>", *self.drawer.static(view)]
+        told = (f'<p role="note">{safe(note)}</p>' for note in notes_on(self._source, view, self._answers[0]))
+        notes = [f"<p>{safe(lines[1])}.{hint}</p>", *told, *self.drawer.static(view)]
         return STYLE + page.unstyled_html(lines[0], groups, [*notes, f"<pre>{safe(self.citation)}</pre>"])
 
 

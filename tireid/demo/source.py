@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tireid.data.dataset import Split
+from tireid.data.split import Split
 from tireid.demo.answer import Answer, Kind
 from tireid.demo.state import ALL, BY_BOTH, BY_TEXT, CAPTIONS, UPLOADED, Known, View
 from tireid.demo.thumbnails import Thumbnails
@@ -20,8 +20,10 @@ from tireid.search.encoder import encode, fingerprint
 from tireid.search.gallery import Gallery
 from tireid.search.hits import Hits
 from tireid.search.index import Index, Mask
+from tireid.search.likeness import Among, Likeness, Query, marked_names
 from tireid.search.metrics import Floats, Ints, normalised_rows
 from tireid.search.query import encode_query
+from tireid.search.seal import withheld_note
 from tireid.show.cards import Card
 
 LAST = 60
@@ -271,6 +273,24 @@ class Source:
             return view.person
         home = self.home(view.picture)
         return None if home is None else home.person
+
+
+def notes_on(source: Source, view: View, answer: Answer) -> tuple[str, ...]:
+    """What the model's domain says of a search with a picture, and pictures that are not opened.
+
+    Of descriptions alone :func:`how_sure` tells it.
+    """
+    withheld = withheld_note(card.path for card in answer.cards)
+    home = source.home(view.pictured)
+    if home is None or not len(answer.rows):
+        return tuple(withheld)
+    known, gallery = home.gallery.likeness, source.searched(view)
+    text, words = (view.description, encode_query(gallery.model, view.description)) if view.worded else (None, None)
+    query = Query(home.feature, text, words, True, None if known is None else float(known[home.row]))
+    found, marked = Among(0), list[str]()
+    if answer.kind == "pictures":
+        found, marked = Among.of(gallery, source.allowed(view, gallery)), marked_names(gallery, answer.rows)
+    return (*Likeness.told(gallery.model, query, found, marked, len(answer.rows), None).notes, *withheld)
 
 
 def unread(model: object, text: str) -> str:

@@ -11,15 +11,9 @@ from typing import Any
 from tireid.basics.files import write_atomically
 from tireid.data.images import ImageError, open_image
 from tireid.data.walk import EXTENSIONS
-from tireid.domain.conformal import FALSE_ALARMS
 from tireid.search.encoder import Encoder
 from tireid.search.gallery import Gallery
 from tireid.show.cards import printable
-
-STRANGE = (
-    "This picture is unlike those that the model was trained on (p = {p:.2g}; of such pictures {rate:.0%} are marked "
-    "by mistake): what it finds means little."
-)
 
 
 def received(files: Sequence[Mapping[str, Any]], folder: Path) -> list[str]:
@@ -45,7 +39,7 @@ def received(files: Sequence[Mapping[str, Any]], folder: Path) -> list[str]:
 def encoded(model: Encoder, path: Path) -> Gallery:
     """A picture as a gallery of its own; it must lie alone in its folder."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # :func:`strange` says it where it is seen
+        warnings.simplefilter("ignore")  # the query bar says it where it is seen
         return Gallery.from_folder(model, path.parent)
 
 
@@ -58,13 +52,6 @@ def unused(name: str, taken: Collection[str]) -> str:
     while name in taken:
         name = f"_{name}"
     return name
-
-
-def strange(photograph: Gallery | None) -> str:
-    """That a photograph is unlike the pictures that its model knows; nothing where it is like them."""
-    if photograph is None or photograph.likeness is None or photograph.likeness[0] > FALSE_ALARMS:
-        return ""
-    return STRANGE.format(p=float(photograph.likeness[0]), rate=FALSE_ALARMS)
 
 
 def safe_name(name: str) -> str:

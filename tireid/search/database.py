@@ -17,12 +17,15 @@ import numpy as np
 from tireid.basics.arguments import COLLECTION, COUNT, checked
 from tireid.basics.extras import require
 from tireid.domain import describe
+from tireid.domain.conformal import FALSE_ALARMS
 from tireid.search.encoder import Encoder
 from tireid.search.features import CAMERA, Floats
 from tireid.search.hits import Hit, Hits
 from tireid.search.index import Index
-from tireid.search.query import encode_query, parse
+from tireid.search.likeness import Among, Likeness
+from tireid.search.query import encoded, parse
 from tireid.search.saved import Saved, check_model, named_model
+from tireid.search.seal import is_sealed, opened, withheld_note
 from tireid.search.searchable import Filters, check_names, names_of
 from tireid.search.storage import GalleryError, Header
 
@@ -38,13 +41,14 @@ class Database:
     >>> Database.open("people.lance").search("a man in red", k=5)           # doctest: +SKIP
     """
 
-    def __init__(self, table: Any, model: Encoder | None = None) -> None:
+    def __init__(self, table: Any, model: Encoder | None = None, *, root: str | Path | None = None) -> None:
         self._table, self._model = table, model
         try:
             self._header = Header.model_validate(json.loads((table.schema.metadata or {})[KEY]))
         except (KeyError, ValueError) as error:
             raise GalleryError(f"the table {table.name!r} was not written by Database.export ({error!r})") from error
-        self.root = None if self._header.root is None else Path(self._header.root)
+        place = self._header.root if root is None and is_sealed(self._header.seal, self._header.root, None) else root
+        self.root = None if place is None else Path(place)
         if model is not None:
             check_model(model, self._header, Path(table.name))
 
@@ -58,17 +62,22 @@ class Database:
             MissingExtraError: lancedb is missing; names the extra that brings it.
         """
         arrow = require("pyarrow", "database")
-        known = {"person_id": gallery.person_ids, "camera": gallery.cameras}
+        kinds = {"person_id": arrow.int64(), "camera": arrow.int64(), "likeness": arrow.float32()}
         fields = [("name", arrow.binary()), ("vector", arrow.list_(arrow.float32(), gallery.index.width))]
-        fields += [(name, arrow.int64()) for name, values in known.items() if values is not None]
+        fields += [(name, kinds[name]) for name, values in _known(gallery).items() if values is not None]
         schema = arrow.schema(fields, metadata={KEY: gallery.header("").model_dump_json().encode()})
         database = require("lancedb", "database").connect(uri, **options)
         made = database.create_table(TABLE, data=_batches(gallery, schema), schema=schema, mode="overwrite")
         return cls(made, gallery._model)
 
     @classmethod
-    def open(cls, uri: str | Path, model: Encoder | None = None, **options: Any) -> Self:
+    def open(
+        cls, uri: str | Path, model: Encoder | None = None, *, root: str | Path | None = None, **options: Any
+    ) -> Self:
         """What :meth:`export` wrote; without `model` the one that it names is loaded at the first query.
+
+        Others may write rows into a table. So only pictures below its folder are opened, links followed; of a table
+        that this user did not make here, those below `root`.
 
         Raises:
             FileNotFoundError: no such table there.
@@ -76,7 +85,7 @@ class Database:
         """
         database = require("lancedb", "database").connect(uri, **options)
         try:
-            return cls(database.open_table(TABLE), model)
+            return cls(database.open_table(TABLE), model, root=root)
         except (ValueError, FileNotFoundError) as error:
             if isinstance(error, GalleryError):
                 raise
@@ -113,26 +122,38 @@ class Database:
     ) -> Hits:
         """As :meth:`tireid.Gallery.search`; without `approximate`, every vector is read.
 
-        Of more than 4 k pictures that are equally near, the database chooses which compete. Whether pictures and
-        description are of the kind that the model knows is not told here.
+        Of more than 4 k pictures that are equally near, the database chooses which compete. It does not count people,
+        so that perhaps nobody fits is told less often than by a gallery that knows them.
         """
         text, image = parse(query, text, image)
         where, unwanted = self._where(filters), names_of(filters.get("exclude", ()))
         width = self._table.schema.field("vector").type.list_size
-        vector = encode_query(self.model, text, image, text_weight, width=width)
-        asked = self._table.search(vector.astype(np.float32)).distance_type("cosine").limit(MORE * k + len(unwanted))
+        query = encoded(self.model, text, image, text_weight, width=width)
+        near = self._table.search(query.vector.astype(np.float32)).distance_type("cosine")
+        asked = near.limit(MORE * k + len(unwanted))
         asked = asked.ef(max(WALKED, MORE * k + len(unwanted))) if approximate else asked.bypass_vector_index()
         found = [self._picture(row) for row in (asked if where is None else asked.where(where)).to_list()]
         found = [row for row in found if row["name"] not in unwanted and str(row["path"]) not in unwanted]
         if not found:
             raise ValueError("no picture is left: the filters exclude all of them")
         domain = describe(self.model) if hasattr(self.model, "domain") else ""
-        among = int(self._table.count_rows(where))
-        return Hits(_best(found, vector, k, person_id), text, image, among=among, domain=domain)
+        hits, among = _best(found, query.vector, k, person_id), self._among(where)
+        unlike = {row["name"] for row in found if row.get("likeness", 1.0) <= FALSE_ALARMS}
+        marked = [hit.name for hit in hits if hit.name in unlike]
+        notes = Likeness.told(self.model, query, among, marked, len(hits), hits[0].score).notes
+        notes = (*notes, *withheld_note(hit.path for hit in hits))
+        return Hits(hits, text, image, among=among.total, notes=notes, domain=domain)
+
+    def _among(self, where: str | None) -> Among:
+        """The pictures that take part."""
+        total, marked = int(self._table.count_rows(where)), f"likeness <= {FALSE_ALARMS}"
+        if "likeness" not in self._table.schema.names:
+            return Among(total)
+        return Among(total, int(self._table.count_rows(marked if where is None else f"({where}) AND {marked}")))
 
     def _picture(self, row: dict[str, Any]) -> dict[str, Any]:
         name = row["name"].decode("utf-8", "surrogateescape")
-        return {**row, "name": name, "path": (self.root or Path()) / name}
+        return {**row, "name": name, "path": opened(self.root, name)}
 
     def _where(self, filters: Filters) -> str | None:
         """The filters in the database's words: numbers only. Raises ValueError for what it knows nothing of."""
@@ -149,6 +170,11 @@ class Database:
         return " AND ".join(clauses) or None
 
 
+def _known(gallery: Saved) -> dict[str, Any]:
+    """(N,) of each optional column; None where the gallery does not know it."""
+    return {"person_id": gallery.person_ids, "camera": gallery.cameras, "likeness": gallery.likeness}
+
+
 def _batches(gallery: Saved, schema: Any) -> Iterator[Any]:
     """The pictures as record batches."""
     arrow = require("pyarrow", "database")
@@ -157,8 +183,7 @@ def _batches(gallery: Saved, schema: Any) -> Iterator[Any]:
         columns = {
             "name": [name.encode("utf-8", "surrogateescape") for name in gallery.names[rows]],
             "vector": arrow.FixedSizeListArray.from_arrays(block.float().reshape(-1).numpy(), block.shape[1]),
-            "person_id": gallery.person_ids if gallery.person_ids is None else gallery.person_ids[rows],
-            "camera": None if gallery.cameras is None else gallery.cameras[rows],
+            **{name: None if values is None else values[rows] for name, values in _known(gallery).items()},
         }
         yield arrow.record_batch(
             [arrow.array(columns[name], type) for name, type in zip(schema.names, schema.types, strict=True)],

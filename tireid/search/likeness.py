@@ -27,6 +27,10 @@ UNLIKE_GALLERY = (
     "scores and ranks mean little here."
 )
 UNLIKE_SHOWN = "Unlike the pictures that the model was trained on: {names} ({count} of the {total} shown)."
+UNLIKE_PICTURE = (
+    "The picture is unlike those that the model was trained on "
+    "(p = {p:.2g}; of such pictures {rate:.0%} are marked by mistake)."
+)
 UNLIKE_TEXT = (
     "The description is put together unlike the captions that the model was trained on "
     "(p = {p:.2g}; of such captions {rate:.0%} are marked by mistake)."
@@ -91,13 +95,49 @@ def warn_if_unlike(p_values: Float32s | None, place: str) -> None:
 
 
 @dataclass(frozen=True)
+class Query:
+    """What is searched for; features have length one."""
+
+    vector: Floats
+    """(D,) what pictures are compared with."""
+    text: str | None = None
+    words: Floats | None = None
+    """(D,) of the description alone."""
+    pictured: bool = False
+    likeness: float | None = None
+    """P-value of the picture that is searched with; None without one, and where nobody can tell."""
+
+
+@dataclass(frozen=True)
+class Among:
+    """The pictures that take part in a search, as the tests see them."""
+
+    total: int
+    marked: int = 0
+    """How many are unlike what the model was trained on, as far as that is known."""
+    counts: npt.NDArray[np.int64] | None = None
+    """(P,) numbers of pictures of each person; None where nobody knows."""
+
+    @classmethod
+    def of(cls, gallery: Searched, allowed: Mask | None = None) -> Among:
+        """Those of a gallery that are `allowed` (N,)."""
+        own = (gallery.likeness, gallery.person_ids)
+        likeness, ids = (part if part is None or allowed is None else part[allowed] for part in own)
+        return cls(
+            len(gallery) if allowed is None else int(allowed.sum()),
+            0 if likeness is None else int((likeness <= FALSE_ALARMS).sum()),
+            None if ids is None else np.unique(ids, return_counts=True)[1].astype(np.int64),
+        )
+
+
+@dataclass(frozen=True)
 class Likeness:
-    """What the model's domain says of a description and its results."""
+    """What the model's domain says of a query and its results."""
 
     notes: tuple[str, ...] = ()
     """Sentences to show; plain text, which may hold the user's words and names of files."""
     outside: bool = False
-    """Description or pictures are unlike what the model was trained on: no measured share of cases holds."""
+    """Query or pictures are unlike what the model was trained on: no measured share of cases holds."""
     nobody: float | None = None
     """P-value of the best score if the person is in the gallery; None where that cannot be told."""
     power: float | None = None
@@ -111,55 +151,68 @@ class Likeness:
 
         `allowed` (N,) are the pictures that took part. Nothing is told where the model does not know its domain.
         """
-        domain = getattr(gallery.model, "domain", None)
-        if domain is None:
-            return cls()
         shown = np.asarray(rows, np.int64)
-        strange, told = _of_pictures(gallery, shown, allowed)
-        words, unlike = _of_words(domain, text, feature)
-        notes, outside = [*words, *told], strange or unlike
-        if outside or domain.presence is None or not len(shown):
+        best = float(gallery.index.best(feature, 1, shown[:1])[1][0]) if len(shown) else None
+        among, marked = Among.of(gallery, allowed), marked_names(gallery, shown)
+        return cls.told(gallery.model, Query(feature, text, feature), among, marked, len(shown), best)
+
+    @classmethod
+    def told(
+        cls, model: Any, query: Query, among: Among, marked: Sequence[str], shown: int, best: float | None
+    ) -> Likeness:
+        """Of a search `among` pictures of which so many are `shown`, `marked` by name, with the `best` score.
+
+        Whether the person is there is told of descriptions as long as those that it was measured on.
+        """
+        domain = getattr(model, "domain", None)
+        parts = (_of_words(domain, query), _of_picture(query.likeness), _of_found(among, marked, shown))
+        notes = [note for told, _ in parts for note in told]
+        outside = any(unlike for _, unlike in parts)
+        presence = getattr(domain, "presence", None)
+        if outside or presence is None or query.pictured or best is None or query.text is None:
             return cls(tuple(notes), outside)
-        best = float(gallery.index.best(feature, 1, shown[:1])[1][0])
-        taking_part = len(gallery) if allowed is None else int(allowed.sum())
-        counts = _pictures_of_each(gallery, allowed)
-        nobody = domain.presence.p_value(best, taking_part, counts)
-        power = domain.presence.power(taking_part, counts)
+        if len(query.text.split()) < presence.fewest_words:
+            return cls(tuple(notes), outside)
+        nobody = presence.p_value(best, among.total, among.counts)
+        power = presence.power(among.total, among.counts)
         if nobody <= FALSE_ALARMS:
             notes.append(" ".join([NOBODY.format(rate=FALSE_ALARMS, p=nobody), *_power(power)]))
         return cls(tuple(notes), outside, nobody, power)
+
+
+def _of_picture(p: float | None) -> tuple[list[str], bool]:
+    """Sentences on a picture that is searched with, of that p-value, and whether it is marked."""
+    if p is None or p > FALSE_ALARMS:
+        return [], False
+    return [UNLIKE_PICTURE.format(p=p, rate=FALSE_ALARMS)], True
+
+
+def marked_names(gallery: Searched, rows: Ints) -> list[str]:
+    """Names of those of the rows (k,) that are unlike what the model was trained on."""
+    if gallery.likeness is None:
+        return []
+    return [gallery.names[row] for row in rows[gallery.likeness[rows] <= FALSE_ALARMS]]
 
 
 def _power(power: float | None) -> list[str]:
     return [] if power is None else [POWER.format(power=power)]
 
 
-def _of_words(domain: Any, text: str, feature: Floats) -> tuple[list[str], bool]:
+def _of_words(domain: Any, query: Query) -> tuple[list[str], bool]:
     """Sentences on the description, and whether it is marked."""
-    p = float(domain.words.p_values([text], feature[None].astype(np.float32))[0])
-    new = domain.words.sentence(text)
+    if domain is None or query.text is None or query.words is None:
+        return [], False
+    p = float(domain.words.p_values([query.text], query.words[None].astype(np.float32))[0])
+    new = domain.words.sentence(query.text)
     told = [new] if new else [UNLIKE_TEXT.format(p=p, rate=FALSE_ALARMS)] if p <= FALSE_ALARMS else []
     return told, p <= FALSE_ALARMS
 
 
-def _of_pictures(gallery: Searched, shown: Ints, allowed: Mask | None) -> tuple[bool, list[str]]:
-    """Whether more pictures are marked than false alarms explain, of all or of the shown ones, and sentences."""
-    if gallery.likeness is None:
-        return False, []
-    marked = gallery.likeness <= FALSE_ALARMS
-    every = marked if allowed is None else marked[allowed]
-    if notable(count := int(every.sum()), len(every)):
-        return True, [UNLIKE_GALLERY.format(count=count, total=len(every))]
-    found = shown[marked[shown]]
-    if not len(found):
-        return False, []
-    names = ", ".join(gallery.names[row] for row in found[:3]) + (", …" if len(found) > 3 else "")
-    return notable(len(found), len(shown)), [UNLIKE_SHOWN.format(count=len(found), total=len(shown), names=names)]
-
-
-def _pictures_of_each(gallery: Searched, allowed: Mask | None) -> npt.NDArray[np.int64] | None:
-    """(P,) numbers of pictures of each person that takes part; None where nobody knows."""
-    if gallery.person_ids is None:
-        return None
-    ids = gallery.person_ids if allowed is None else gallery.person_ids[allowed]
-    return np.unique(ids, return_counts=True)[1].astype(np.int64)
+def _of_found(among: Among, marked: Sequence[str], shown: int) -> tuple[list[str], bool]:
+    """Sentences on the pictures, and whether more are marked than false alarms explain, of all or of the shown ones."""
+    if notable(among.marked, among.total):
+        return [UNLIKE_GALLERY.format(count=among.marked, total=among.total)], True
+    if not marked:
+        return [], False
+    names = ", ".join(marked[:3]) + (", …" if len(marked) > 3 else "")
+    return [UNLIKE_SHOWN.format(count=len(marked), total=shown, names=names)], notable(len(marked), shown)

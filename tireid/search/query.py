@@ -14,6 +14,7 @@ from tireid.data.images import as_picture
 from tireid.data.walk import EXTENSIONS
 from tireid.search.encoder import Encoder, encode
 from tireid.search.features import Features, Floats, Ints, normalised_rows, to_numpy
+from tireid.search.likeness import Query, encode_pictures
 
 
 def parse(query: Any = None, text: str | None = None, image: Any = None) -> tuple[str | None, Image.Image | None]:
@@ -48,29 +49,44 @@ def parse(query: Any = None, text: str | None = None, image: Any = None) -> tupl
 
 
 @checked(text_weight=FRACTION)
-def encode_query(
+def encoded(
     model: Encoder, text: str | None = None, image: Any = None, text_weight: float = 0.5, *, width: int | None = None
-) -> Floats:
-    """(D,) float64 of length one: text_weight * text + (1 - text_weight) * picture, each of length one, or one alone.
+) -> Query:
+    """What is searched with: text_weight * text + (1 - text_weight) * picture, each of length one, or one alone.
+
+    The picture is decoded once, for its feature and for what the model's domain says of it.
 
     Raises:
         ValueError: a weight outside 0..1, features without a direction or of another width than `width`.
     """
-    parts = []
-    if text is not None:  # halves of a character, which a browser may send, cannot be encoded: question marks
-        readable = text.encode("utf-8", "replace").decode()
-        parts.append(normalised_rows(encode(model.encode_texts, [readable], batch_size=1), "text feature"))
+    words = picture = likeness = None
+    if text is not None:
+        words = normalised_rows(encode(model.encode_texts, [readable(text)], batch_size=1), "text feature")
     if image is not None:
-        parts.append(normalised_rows(encode(model.encode_images, [image], batch_size=1), "picture feature"))
+        features, p_values = encode_pictures(model, [image], 1)
+        picture, likeness = normalised_rows(features, "picture feature"), None if p_values is None else p_values[0]
+    parts = [part for part in (words, picture) if part is not None]
     for part in parts:
         if width is not None and part.shape[1] != width:
             raise ValueError(
                 f"the model's features have {part.shape[1]} dimensions, the gallery's {width}: "
                 "the gallery belongs to another model"
             )
-    if len(parts) == 1:
-        return np.asarray(parts[0][0])
-    return np.asarray(normalised_rows(text_weight * parts[0] + (1 - text_weight) * parts[1], "query")[0])
+    mixed = parts[0]
+    if words is not None and picture is not None:
+        mixed = normalised_rows(text_weight * words + (1 - text_weight) * picture, "query")
+    own = None if words is None else words[0]
+    return Query(mixed[0], text, own, image is not None, None if likeness is None else float(likeness))
+
+
+def encode_query(model: Encoder, text: str | None = None, image: Any = None, text_weight: float = 0.5) -> Floats:
+    """(D,) float64 of length one: the vector of :func:`encoded`, with its errors."""
+    return encoded(model, text, image, text_weight).vector
+
+
+def readable(text: str) -> str:
+    """Text that can be encoded: halves of a character, which a browser may send, become question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def describe(model: Encoder, text: str, feature: Features | None = None) -> Floats:

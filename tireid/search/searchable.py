@@ -20,9 +20,10 @@ from tireid.search.encoder import Encoder, Float32s, OnProgress, encode
 from tireid.search.features import CAMERA, Floats, Ints, normalised_rows
 from tireid.search.hits import Hit, Hits
 from tireid.search.index import Index, Mask
-from tireid.search.likeness import Likeness
+from tireid.search.likeness import Among, Likeness, Query, marked_names
 from tireid.search.names import Paths
-from tireid.search.query import encode_query, parse
+from tireid.search.query import encoded, parse, readable
+from tireid.search.seal import withheld_note
 
 
 class Filters(TypedDict, total=False):
@@ -125,18 +126,14 @@ class Searchable(ABC):
                 0..1, filters that the gallery has no data for or that leave nothing, `approximate` without a graph.
         """
         text, image = parse(query, text, image)
-        vector = encode_query(self.model, text, image, text_weight, width=self.index.width)
+        asked = encoded(self.model, text, image, text_weight, width=self.index.width)
         allowed = self.allowed(**filters)
         if approximate and allowed is None:
-            rows, scores = self.index.best(vector, k, self.graph.near(vector, k))
+            rows, scores = self.index.best(asked.vector, k, self.graph.near(asked.vector, k))
             found = Hits(self._hits(rows, scores, person_id), among=len(self))
         else:
-            found = self.nearest(vector, k, allowed, person_id)
-        notes: tuple[str, ...] = ()
-        if text is not None and image is None:
-            notes = Likeness.of(self, text, vector, [hit.row for hit in found], allowed).notes
-        domain = describe(self.model) if hasattr(self.model, "domain") else ""
-        return replace(found, text=text, image=image, notes=notes, domain=domain)
+            found = self.nearest(asked.vector, k, allowed, person_id)
+        return replace(self._told(found, asked, Among.of(self, allowed)), image=image)
 
     @checked(k=COUNT)
     def search_many(self, texts: Sequence[str], *, k: int = 10, **filters: Unpack[Filters]) -> list[Hits]:
@@ -144,14 +141,23 @@ class Searchable(ABC):
         for text in texts:
             parse(text=text)
         allowed = self.allowed(**filters)
-        among = len(self) if allowed is None else int(allowed.sum())
-        found: list[Hits] = []
+        among, found = Among.of(self, allowed), list[Hits]()
         for begin in range(0, len(texts), 64):
             part = list(texts[begin : begin + 64])
-            vectors = normalised_rows(encode(self.model.encode_texts, part, batch_size=64), "text features")
-            answers = zip(part, self.index.search_many(vectors, k, allowed), strict=True)
-            found += [Hits(self._hits(*answer, None), text, among=among) for text, answer in answers]
+            features = encode(self.model.encode_texts, [readable(text) for text in part], batch_size=64)
+            vectors = normalised_rows(features, "text features")
+            for text, vector, answer in zip(part, vectors, self.index.search_many(vectors, k, allowed), strict=True):
+                hits = Hits(self._hits(*answer, None), among=among.total)
+                found.append(self._told(hits, Query(vector, text, vector), among))
         return found
+
+    def _told(self, found: Hits, query: Query, among: Among) -> Hits:
+        """What was found, with what the model's domain says of it."""
+        marked = marked_names(self, np.array([hit.row for hit in found], np.int64))
+        likeness = Likeness.told(self.model, query, among, marked, len(found), found[0].score)
+        domain = describe(self.model) if hasattr(self.model, "domain") else ""
+        notes = (*likeness.notes, *withheld_note(hit.path for hit in found))
+        return replace(found, text=query.text, notes=notes, domain=domain)
 
     def nearest(self, vector: Floats, k: int, allowed: Mask | None = None, person_id: int | None = None) -> Hits:
         """As :meth:`search`, with a query (D,) of length one and a mask (N,) of the pictures that may be found.
