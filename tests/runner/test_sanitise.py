@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tinycss2
 from bs4 import BeautifulSoup
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from nbformat import v4
 from tests.browser.lab import chromium
 from tests.runner.books import book, code, save
 from tireid.experiments import export_html
-from tireid.runner.sanitise import clean_html, harmless_style
+from tireid.runner.sanitise import clean_html, harmless_style, in_place
 
 HOST = "http://127.0.0.1:9/hostile"
 SVG = f"<svg xmlns='http://www.w3.org/2000/svg'><image href='{HOST}/i'/><script>fetch('{HOST}')</script></svg>"
@@ -187,6 +188,31 @@ def test_cleaning_twice_changes_nothing_more() -> None:
     for attack in HOSTILE:
         once = clean_html(attack)
         assert clean_html(once) == once
+
+
+STUCK = (
+    "position:fixed;top:0",
+    "POSITION/**/: /* */sticky",
+    "posi\\74ion: fixed !important",
+    "--p: fixed; position: var(--p)",
+    "position: -webkit-sticky",
+    "color: red;; position: fixed",
+)
+
+
+@pytest.mark.parametrize("declared", STUCK)
+def test_nothing_stays_on_the_screen(declared: str) -> None:
+    """In the style of an element, in a sheet, and within a rule of one, as a browser reads them."""
+    for css in (declared, f"b {{ {declared} }}", f"@media print {{ b {{ {declared} }} }}"):
+        nodes = tinycss2.parse_component_value_list(in_place(css))
+        assert not re.search(r"(?<![-\w])position", tinycss2.serialize(nodes).lower())
+    assert not re.search(r"(?<![-\w])position", clean_html(f'<div style="{declared}">d</div>').lower())
+
+
+def test_what_moves_with_the_page_keeps_its_place() -> None:
+    css = "b { position: relative; table-layout: fixed } i { background-attachment: fixed; position: absolute }"
+    assert in_place(css) == css
+    assert clean_html('<p style="position: relative">p</p>') == '<p style="position: relative">p</p>'
 
 
 def test_the_demo_keeps_its_own_style_sheet() -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from tireid.basics.extras import extra
 from tireid.basics.files import write_atomically
 from tireid.runner.notebook import read_notebook
-from tireid.runner.sanitise import clean_html, harmless_style
+from tireid.runner.sanitise import clean_html, harmless_style, in_place
 from tireid.show.cards import PRINT
 
 with extra("notebooks"):
@@ -186,7 +186,7 @@ def _own_styles(nb: NotebookNode) -> list[str]:
     """The style sheets that the outputs bring, such as those of tables, as far as they can load nothing."""
     outputs = (output for cell in nb.cells for output in cell.get("outputs", []))
     sheets = (sheet for output in outputs for sheet in STYLE.findall(output.get("data", {}).get("text/html", "")))
-    return [sheet for sheet in dict.fromkeys(sheets) if harmless_style(sheet)]
+    return [in_place(sheet) for sheet in dict.fromkeys(sheets) if harmless_style(sheet)]
 
 
 def _drop_scripted(nb: NotebookNode) -> None:

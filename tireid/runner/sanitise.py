@@ -22,6 +22,8 @@ ALLOWED: dict[str, Any] = read_yaml(Path(__file__).with_name("allowed.yaml"))
 TAGS = (nh3.ALLOWED_TAGS - {"map", "area"}).union(*(ALLOWED[group] for group in ("tags", "mathematics", "shapes")))
 ATTRIBUTES = {"*": set(ALLOWED["attributes"]), **{tag: set(names) for tag, names in ALLOWED["own"].items()}}
 PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|avif|bmp|svg\+xml);base64,[A-Za-z0-9+/=\s]*", re.ASCII)
+MOVES = {"static", "relative", "absolute", "initial", "inherit", "unset"}
+"""Positions of what moves with the page."""
 LINK = re.compile(r"(https?|mailto):|[^:]*([/?#]|$)", re.IGNORECASE)
 
 
@@ -54,9 +56,28 @@ def harmless_style(css: str) -> bool:
     return "<" not in css and all(map(_is_harmless, _tokens(tinycss2.parse_component_value_list(css))))
 
 
+def in_place(css: str) -> str:
+    """A style sheet, or declarations, in which nothing stays on the screen, where it could cover what is read.
+
+    >>> in_place("b { position: fixed; top: 0 } i { position: relative }")
+    'b { no-position: fixed; top: 0 } i { position: relative }'
+    """
+    nodes = tinycss2.parse_component_value_list(css)
+    moved = False
+    for level in _levels(nodes):
+        told = [node for node in level if node.type not in ("whitespace", "comment")]
+        for name, colon, value in zip(told, told[1:], told[2:], strict=False):
+            placed = name.type == "ident" and name.lower_value == "position" and colon == ":"
+            if placed and (value.type != "ident" or value.lower_value not in MOVES):
+                name.value, moved = "no-position", True
+    return tinycss2.serialize(nodes) if moved else css
+
+
 def _allowed(tag: str, attribute: str, value: str) -> str | None:
     match attribute:
-        case "style" | "fill" | "stroke":
+        case "style":
+            return in_place(value) if harmless_style(value) else None
+        case "fill" | "stroke":
             keep = harmless_style(value)
         case "src":
             keep = PICTURE.fullmatch(value) is not None
@@ -67,14 +88,19 @@ def _allowed(tag: str, attribute: str, value: str) -> str | None:
     return value if keep else None
 
 
-def _tokens(nodes: list[Any]) -> Iterator[Any]:
-    pending = list(nodes)
+def _levels(nodes: list[Any]) -> Iterator[list[Any]]:
+    """The nodes, and those within each of them, at any depth."""
+    pending = [nodes]
     while pending:
-        node = pending.pop()
-        yield node
-        for inner in ("content", "arguments"):
-            if isinstance(children := getattr(node, inner, None), list):
-                pending += children
+        yield (level := pending.pop())
+        for node in level:
+            for inner in ("content", "arguments"):
+                if isinstance(children := getattr(node, inner, None), list):
+                    pending.append(children)
+
+
+def _tokens(nodes: list[Any]) -> Iterator[Any]:
+    return (node for level in _levels(nodes) for node in level)
 
 
 def _is_harmless(token: Any) -> bool:
