@@ -100,6 +100,14 @@ MEMBERS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: retrieval_metrics(np.ma.masked_array(np.eye(2), np.eye(2) > 0), np.eye(2), [0, 1], [0, 1]),
         "query_features must be real numbers without a mask",
     ),
+    "masked people": (
+        lambda: gallery(person_ids=np.ma.array([1, 2, 3], mask=[0, 0, 1])),
+        "person_ids must be .* without a mask",
+    ),
+    "masked ids": (
+        lambda: retrieval_metrics(np.eye(2), np.eye(2), np.ma.array([0, 1], mask=[0, 1]), [0, 1]),
+        "query_ids must be .* without a mask",
+    ),
     "letters for queries": (lambda: gallery().search_many("red"), "texts must be a list, got 'red'"),
     "a mistyped filter": (lambda: gallery().allowed(exlude=["a.jpg"]), "no filter 'exlude'; did you mean 'exclude'"),
     "texts for people": (

@@ -155,7 +155,8 @@ REFUSED = {
     ),
     "blank person": ("path,caption,person\na.png,red,1\nb.png,blue,\n", "record 3, field 'person': '' names no person"),
     "fraction": ("path,caption,person\na.png,red,1.9\n", "'1.9' names no person"),
-    "a float of pandas": ("path,caption,person\na.png,red,1.0\n", "'1.0' names no person"),
+    "a float among names": ("path,caption,person\na.png,red,1.0\nb.png,blue,anna\n", "'1.0' names no person"),
+    "floats that are not whole": ("path,caption,person\na.png,red,2.50\nb.png,blue,1.0\n", "'2.50' names no person"),
     "two people": ("path,caption,person\na.png,red,1\na.png,blue,2\n", "'a.png' is already the image of record 2"),
     "two splits": (
         "path,caption,person,split\na.png,red,1,train\nb.png,blue,1,test\n",
@@ -178,6 +179,16 @@ def test_what_has_no_one_meaning_is_refused_with_its_place(tmp_path: Path, kind:
     assert str(caught.value).startswith(str(file))
     assert says in str(caught.value)
     assert "Fix: " in str(caught.value)
+
+
+@pytest.mark.parametrize("column", ["file_name", "image_path", "img"])
+def test_other_tools_columns_and_numbers(tmp_path: Path, column: str) -> None:
+    """Floats as pandas writes them, cameras as the names of Market-1501 tell them."""
+    cells = "a.png,red,1.0,c1\nb.png,blue, 12 ,c3s2\nc.png,grey,1.0,Cam_2\n"
+    found = read_own(table(tmp_path, f"{column},caption,person,camera\n{cells}"))
+    assert [(record.person_id, record.camera) for record in found.records] == [(1, 1), (12, 3), (1, 2)]
+    assert "2 person ids end in .0, as pandas writes them: read without it" in found.notes
+    assert any(note.startswith("3 cameras are named as c1 or c1s2") for note in found.notes)
 
 
 def test_names_that_are_no_text_survive(tmp_path: Path) -> None:

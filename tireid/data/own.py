@@ -19,7 +19,7 @@ from tireid.data.rows import AnnotationError, Fault, Mended, Record, describe
 from tireid.data.walk import is_picture, left_out, walk
 
 _COLUMNS = {
-    "path": ("path", "image", "file_path", "img_path", "file", "filename"),
+    "path": ("path", "image", "file_path", "img_path", "image_path", "file", "filename", "file_name", "img"),
     "caption": ("caption", "captions", "text", "description"),
     "person": ("person", "person_id", "id", "pid", "identity"),
     "camera": ("camera", "camera_id", "cam"),
@@ -27,6 +27,9 @@ _COLUMNS = {
 }
 """What each column may be called; the first name is the documented one."""
 
+
+_OF_PANDAS = re.compile(r"\s*(\d+)(?:\.0)?\s*", re.ASCII)
+_CAMERA = re.compile(r"c(?:am)?_?(\d{1,9})(?:s\d+)?", re.ASCII | re.IGNORECASE)
 
 REPEATED = "captions stand twice at their picture, and count once"
 
@@ -88,7 +91,7 @@ def _read_table(file: Path, folder: Path) -> OwnData:
                 person_id=drafts[path].person_id if number_of is None and path in drafts else person,
                 captions=read.caption_texts([row["caption"]], "caption", mended),
                 split=read.split_name(row["split"], SPLITS, "split", mended) if "split" in columns else "test",
-                camera=_camera(row["camera"]) if row.get("camera", "").strip() else None,
+                camera=_camera(row["camera"], mended) if row.get("camera", "").strip() else None,
             )
             check.add(line, record, path, ("path", "person"), row.get("person"))
             drafts[path] = _joined(drafts[path], record, mended) if path in drafts else record
@@ -179,6 +182,11 @@ def _people(file: Path, cells: Sequence[str] | None, mended: Mended) -> tuple[di
     """Number of each person by its cell, None where there is no such column; and what to tell about it."""
     if cells is None:
         return None, ["there is no column 'person': each picture is its own person"]
+    if any(".0" in cell for cell in cells) and all(_OF_PANDAS.fullmatch(cell) for cell in cells):
+        mended["person ids end in .0, as pandas writes them: read without it"] += sum(".0" in cell for cell in cells)
+        numbers, told = _people(file, [_OF_PANDAS.sub(r"\1", cell) for cell in cells], mended)
+        assert numbers is not None
+        return {cell.strip(): numbers[_OF_PANDAS.sub(r"\1", cell)] for cell in cells}, told
     for line, cell in enumerate(cells, 2):
         if re.fullmatch(r"\s*([+-]?\d*\.\d*(e[+-]?\d+)?|nan|none|null|)\s*", cell, re.IGNORECASE):
             fix = "name the person of every picture, as 7 or anna, or leave the column out: then each is its own person"
@@ -192,11 +200,15 @@ def _people(file: Path, cells: Sequence[str] | None, mended: Mended) -> tuple[di
     return {name: number for number, name in enumerate(names)}, [f"{len(names)} people are numbered by their names"]
 
 
-def _camera(cell: str) -> int:
+def _camera(cell: str, mended: Mended) -> int:
+    """Its number; that of `c1s2`, as in the names of Market-1501 (camera 1, sequence 2), is 1."""
+    named = _CAMERA.fullmatch(cell.strip())
     try:
-        return read.person_number(int(cell.strip().removesuffix(".0")), "camera", Counter())  # pandas writes 1.0
+        number = int(named[1] if named else cell.strip().removesuffix(".0"))  # pandas writes 1.0
     except ValueError:
         raise Fault("camera", f"expected a number, got {describe(cell)}", "number the cameras from 0") from None
+    mended["cameras are named as c1 or c1s2 (camera, sequence): read as the number behind the c"] += bool(named)
+    return read.person_number(number, "camera", Counter())
 
 
 # ---- a folder

@@ -57,9 +57,9 @@ def numbers(values: Any, name: str) -> npt.NDArray[Any]:
 
 
 def to_numpy(values: Any) -> npt.NDArray[Any]:
-    """An array or tensor of any device and dtype (bfloat16 included) as a NumPy array."""
+    """An array or tensor of any device and dtype (bfloat16 included) as a NumPy array; it stays masked if it is."""
     if not isinstance(values, torch.Tensor):
-        return np.asarray(values)
+        return values if np.ma.is_masked(values) else np.asarray(values)
     values = values.detach().cpu()
     return np.asarray((values.float() if values.dtype == torch.bfloat16 else values).numpy())
 
@@ -69,6 +69,8 @@ def checked_ids(
 ) -> npt.NDArray[Any]:
     """(length,) identities of one of the `kinds` as an array. Raises ValueError for another shape or kind."""
     array = to_numpy(ids)
+    if np.ma.is_masked(array):
+        raise ArgumentError(f"{name} must be {expected} without a mask: leave the masked rows out, or fill them")
     if array.shape != (length,):
         raise ValueError(f"{name} must have the shape ({length},), one per row, not {array.shape}")
     if array.dtype.kind == "O":  # a column of pandas
@@ -88,7 +90,7 @@ def checked_numbers(ids: Ids, name: str, length: int) -> Ints:
 
 
 def _known(value: Any) -> int | None:
-    if value is None or type(value).__name__ == "NAType" or value != value:  # pandas' missing values, or NaN
+    if value is None or value is np.ma.masked or type(value).__name__ == "NAType" or value != value:  # pandas', or NaN
         return None
     number = operator.index(int(value) if isinstance(value, float) and value.is_integer() else value)
     if isinstance(value, bool) or not -(2**63) < number < 2**63:
