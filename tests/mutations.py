@@ -334,4 +334,25 @@ MUTATIONS = [
         'return {"picture": ""}',
         "demo/test_address.py::test_escape_goes_on_searching_with_a_picture",
     ),
+    Mutation(
+        "a stranger's link leads out of the folder",
+        "search/seal.py",
+        "if Path(whole).is_relative_to(os.path.realpath(root)):",
+        "if whole:",
+        "search/test_seal.py::test_a_stranger_s_names_open_nothing",
+    ),
+    Mutation(
+        "a picture that is searched with is not tested",
+        "search/likeness.py",
+        "if p is None or p > FALSE_ALARMS:",
+        "if p is None or p > 0:",
+        "search/test_likeness.py::test_a_picture_that_is_searched_with_is_tested",
+    ),
+    Mutation(
+        "own pictures are trained on as they are stored",
+        "data/cache.py",
+        "upright=turn != 1)",
+        "upright=False)",
+        "search/test_upright.py::test_cache_evaluation_and_gallery_see_the_same",
+    ),
 ]
