@@ -15,8 +15,15 @@ from tireid.runner.notebook import read_notebook
 from tireid.runner.parameters import read_parameters
 from tireid.runner.refresh import workspace
 
-SANITIZE = Path(__file__).parents[2] / "notebooks" / "sanitize.cfg"
+FOLDER = Path(__file__).parents[2] / "notebooks"
+SHORT = Path(__file__).parent / "short"
+SANITIZE = FOLDER / "sanitize.cfg"
 RUN_SECONDS = 480
+
+
+def compared(name: str) -> Path:
+    """Where the outputs of the CI profile are stored: in the notebook, or in a copy where that has a full run's."""
+    return SHORT / name if (SHORT / name).is_file() else FOLDER / name
 
 
 def run_copy(notebook: Path, folder: Path) -> RunResult:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.notebooks.nbval import differences, run_copy
-from tests.notebooks.test_conventions import FOLDER, NOTEBOOKS
+from tests.notebooks.nbval import compared, differences, run_copy
+from tests.notebooks.test_conventions import NOTEBOOKS
 from tireid.experiments import RunResult
 
 
@@ -39,5 +39,5 @@ def test_notebook_runs_and_measures_something(finished: RunResult) -> None:
 
 @pytest.mark.slow
 def test_outputs_are_up_to_date(finished: RunResult, request: pytest.FixtureRequest) -> None:
-    found = differences(FOLDER / finished.notebook.name, finished.notebook, request.session)
+    found = differences(compared(finished.notebook.name), finished.notebook, request.session)
     assert not found, "\n".join(found)

@@ -4,6 +4,9 @@ Committed notebooks have production defaults as their source and the outputs of 
 data. The profile's values are substituted in a copy, in the `parameters` cell itself, so that no cell is added and the
 outputs go back to the original one to one.
 
+Notebooks with a copy in `tests/notebooks/short` hold the outputs of their defaults instead (`--profile full`, minutes
+each). The profile's outputs, which nbval compares, then go to that copy, without pictures.
+
 Nothing is written to a notebook whose execution failed.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import re
 import shutil
 import sys
 import tempfile
@@ -30,6 +34,7 @@ with extra("notebooks"):
 CELL_KEYS = ("collapsed", "ExecuteTime", "execution", "heading_collapsed", "hidden", "scrolled", "papermill")
 EXTRA_KEYS = [f"metadata.{key}" for key in ("signature", "widgets", "papermill")]
 EXTRA_KEYS += [f"cell.metadata.{key}" for key in CELL_KEYS]
+PICTURE = re.compile(r"data:image/\w+;base64,[A-Za-z0-9+/=]+")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -63,10 +68,24 @@ def workspace(notebook: Path, values: Mapping[str, Any], folder: Path) -> Path:
     return target / notebook.name
 
 
-def refresh(notebook: str | Path, profile: str | Path = "ci", *, timeout: float | None = None) -> bool:
-    """Execute the notebook with the profile's values and put the outputs into the notebook; True if it changed.
+def without_pictures(nb: NotebookNode) -> NotebookNode:
+    """A copy for a comparison that leaves pictures out: their data are gone, the text that stands for them is kept."""
+    result = copy.deepcopy(nb)
+    for data in (output.data for cell in result.cells for output in cell.get("outputs", []) if "data" in output):
+        for kind in [kind for kind in data if kind.startswith("image/")]:
+            del data[kind]
+        if "text/html" in data:
+            data["text/html"] = PICTURE.sub("PICTURE", data["text/html"])
+    return result
 
-    Raises :class:`ParameterError` and :class:`NotebookError`; the notebook then is as it was.
+
+def refresh(
+    notebook: str | Path, profile: str | Path = "ci", *, into: Path | None = None, timeout: float | None = None
+) -> bool:
+    """Execute the notebook with the profile's values and store the outputs in it; True if something changed.
+
+    `into` takes the cells and the outputs instead, without pictures; the notebook stays as it is. Raises
+    :class:`ParameterError` and :class:`NotebookError`; nothing is written then.
     """
     notebook = Path(notebook).resolve()
     nb = read_notebook(notebook)
@@ -82,10 +101,11 @@ def refresh(notebook: str | Path, profile: str | Path = "ci", *, timeout: float 
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = done.outputs, done.execution_count
     result.metadata["language_info"] = executed.metadata.language_info
-    result = clean(result)
-    if result == nb:
+    result = clean(result) if into is None else without_pictures(clean(result))
+    target = notebook if into is None else into
+    if target.is_file() and result == read_notebook(target):
         return False
-    write_notebook(result, notebook)
+    write_notebook(result, target)
     return True
 
 
@@ -94,6 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tireid.runner.refresh", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="stems such as 00_quickstart (default: every notebook)")
     parser.add_argument("--folder", type=Path, default=Path("notebooks"))
+    parser.add_argument("--short", type=Path, default=Path("tests/notebooks/short"), help="copies that nbval compares")
     parser.add_argument("--profile", default="ci")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="limit for each notebook")
     args = parser.parse_args(arguments)
@@ -102,7 +123,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for path in paths:
         try:
             print(f"{path} ... ", end="", flush=True)
-            print("refreshed" if refresh(path, args.profile, timeout=args.timeout) else "as it was")
+            short = args.short / path.name
+            into = short if args.profile == "ci" and short.is_file() else None
+            changed = refresh(path, args.profile, into=into, timeout=args.timeout)
+            print("refreshed" if changed else "as it was")
         except (NotebookError, ParameterError, FileNotFoundError) as error:
             failed += 1
             print(f"failed, left as it was\nerror: {error}", file=sys.stderr)
