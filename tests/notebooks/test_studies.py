@@ -8,20 +8,32 @@ from pathlib import Path
 
 import pytest
 
+from tests.notebooks.nbval import run_copy
 from tests.notebooks.test_conventions import FOLDER
-from tireid.experiments import Study, run
+from tests.notebooks.test_execute import TRAINS_A_STUDY as REPORT
+from tests.notebooks.test_execute import test_notebook_runs_and_measures_something, test_outputs_are_up_to_date
+from tireid.experiments import RunResult, Study, run
 from tireid.runner.notebook import read_notebook
 from tireid.runner.parameters import load_profile, read_parameters
 
+__all__ = ["test_notebook_runs_and_measures_something", "test_outputs_are_up_to_date"]  # of `finished` below
 SMALL = ("10_ablation", "11_peers")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """The report's run, which trains the small study; the other notebooks find these trainings and keep the results."""
+    return run_copy(FOLDER / f"{REPORT}.ipynb", tmp_path_factory.mktemp(REPORT))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_study_notebooks_train_what_is_missing_and_report_it(tmp_path: Path) -> None:
-    folders = {"results": str(tmp_path / "results"), "runs": str(tmp_path / "runs")}
+def test_study_notebooks_train_what_is_missing_and_report_it(finished: RunResult, tmp_path: Path) -> None:
+    copy, runs = finished.output_dir.parent / FOLDER.name, finished.output_dir.parent / "runs/studies"
+    folders = {"results": str(tmp_path / "results"), "runs": str(runs)}
+    trained = {path: path.read_bytes() for path in runs.glob("*/provenance.json")}
     for name in SMALL:
-        done = run(FOLDER / f"{name}.ipynb", folders, profile="small", output_dir=tmp_path / name, log=False)
+        done = run(copy / f"{name}.ipynb", folders, profile="small", output_dir=tmp_path / name, log=False)
         differences = [value for key, row in done.metrics.items() if "," in key for value in row.values()]
         assert differences
         assert all(map(math.isfinite, differences))
@@ -29,6 +41,8 @@ def test_study_notebooks_train_what_is_missing_and_report_it(tmp_path: Path) -> 
     for task in (task for study in studies for task in study.tasks):
         metrics = json.loads((tmp_path / "results" / task.key / "metrics.json").read_text(encoding="utf-8"))
         assert metrics["steps"] > 0
+    assert len(trained) == len(studies[0].tasks)
+    assert all(path.read_bytes() == content for path, content in trained.items()), "what is there is not trained again"
 
 
 @pytest.mark.parametrize("name", SMALL)
