@@ -88,10 +88,10 @@ def execute(
         )
         if output is not None:
             write_ipynb(result, str(output))
+    except CellTimeoutError as error:  # an OSError as well
+        raise watch.error(f"stopped at the run's time limit of {timeout:g} s", TIME_LIMIT) from error
     except OSError as error:  # a full disk, or a cell that removed the folder
         raise watch.error(f"{output} cannot be written: {error}", FAILED) from error
-    except CellTimeoutError as error:
-        raise watch.error(f"stopped at the run's time limit of {timeout:g} s", TIME_LIMIT) from error
     except DeadKernelError as error:
         raise watch.error(_death(watch.kernel_status), KERNEL_DIED) from error
     except RuntimeError as error:
