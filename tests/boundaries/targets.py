@@ -36,12 +36,12 @@ GALLERY = Gallery(MODEL, MODEL.encode_texts(["red", "blue", "pink"]), ["a.jpg", 
 GALLERY.person_ids = np.array([3, 3, 4])
 
 STUDY = """notebook: notebooks/book.ipynb
-parameters: {epochs: 2, name: "x"}
+parameters: {epochs: 2}
 arms:
   one: {rate: 1e-3}
   two: {flip: false}
 grid: {sizes: [[1], [2, 3]]}
-zip: {output_dir: ["a", "b"]}
+zip: {name: ["a", "b"]}
 seeds: [1, 2]
 sources: ["04d60f6e25e9"]
 """
