@@ -251,7 +251,9 @@ def test_the_page_is_closed_to_those_without_the_token(address: tuple[str, float
 
 def kernels() -> list[psutil.Process]:
     """The kernels of the servers that this process started."""
-    return [child for child in psutil.Process().children(recursive=True) if "ipykernel_launcher" in child.cmdline()]
+    found = psutil.process_iter(["cmdline", "ppid"])  # an ended one has no command line, and raises nothing here
+    ours = {child.pid for child in psutil.Process().children(recursive=True)}
+    return [child for child in found if child.pid in ours and "ipykernel_launcher" in (child.info["cmdline"] or [])]
 
 
 def test_kernels_that_die_and_a_server_that_stops(browser: Any) -> None:
