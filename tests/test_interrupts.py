@@ -14,12 +14,17 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from tireid import Gallery
+from tireid.search.benchmark import Numbers
 
 
 @pytest.mark.parametrize("module", ["numpy.lib", "torch.nn", "transformers.models.clip.modeling_clip"])
 def test_an_interrupt_while_libraries_are_loaded_ends_the_command(module: str, tmp_path: Path) -> None:
     """PyTorch swallows one that comes while it imports NumPy, or aborts: later there would be a traceback or a dump."""
+    Gallery(Numbers(np.eye(2, dtype=np.float32)), np.eye(2, dtype=np.float32), ["a.jpg", "b.jpg"]).save(tmp_path)
     script = f"""
 import os, signal, sys
 
