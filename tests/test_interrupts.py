@@ -14,17 +14,17 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tireid import Gallery
-from tireid.search.benchmark import Numbers
+
+def heed_interrupts() -> None:
+    """Started in the background, a shell's children ignore Ctrl+C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("module", ["numpy.lib", "torch.nn", "transformers.models.clip.modeling_clip"])
 def test_an_interrupt_while_libraries_are_loaded_ends_the_command(module: str, tmp_path: Path) -> None:
     """PyTorch swallows one that comes while it imports NumPy, or aborts: later there would be a traceback or a dump."""
-    Gallery(Numbers(np.eye(2, dtype=np.float32)), np.eye(2, dtype=np.float32), ["a.jpg", "b.jpg"]).save(tmp_path)
     script = f"""
 import os, signal, sys
 
@@ -38,7 +38,9 @@ from tireid.cli import main
 sys.meta_path.insert(0, Interrupt())
 sys.exit(main(["search", {str(tmp_path)!r}, "a woman", "--model", "tiny"]))
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, preexec_fn=heed_interrupts
+    )
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
@@ -54,8 +56,7 @@ def test_an_interrupt_at_any_moment_of_a_start_ends_the_demo(tmp_path: Path) -> 
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # Started in the background, a shell's children ignore Ctrl+C.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=heed_interrupts,
         )
         assert demo.stdout is not None
         demo.stdout.readline()  # the address: from here on a user may change her mind
