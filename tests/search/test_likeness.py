@@ -16,7 +16,7 @@ from tireid.domain import Domain, Held, Presence, Words
 from tireid.search import Gallery
 from tireid.search.database import Database
 from tireid.search.hits import Hits
-from tireid.search.likeness import Likeness
+from tireid.search.likeness import Among, Likeness
 
 NAMES = ["a.jpg", "<b>.jpg", "c.jpg", "d.jpg"]
 
@@ -39,6 +39,15 @@ def model() -> ColourModel:
 @pytest.fixture
 def gallery(model: ColourModel) -> Gallery:
     return Gallery(model, model.encode_texts(["red", "blue", "red", "blue"]), NAMES)
+
+
+def test_people_are_counted_only_where_somebody_may_be_missing(monkeypatch):
+    """In a large gallery it takes longer than the search."""
+    model = ColourModel()
+    gallery = Gallery(model, model.encode_texts(["red", "blue", "red", "blue"]), NAMES, person_ids=[1, 2, 3, 3])
+    assert Among.of(gallery, np.array([True, False, True, True])).counts.tolist() == [1, 2]
+    monkeypatch.setattr(Among, "counts", property(lambda self: pytest.fail("counted")))
+    assert len(gallery.search("red")) == 4
 
 
 def test_what_is_known_needs_no_note(gallery):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -115,8 +116,15 @@ class Among:
     total: int
     marked: int = 0
     """How many are unlike what the model was trained on, as far as that is known."""
-    counts: npt.NDArray[np.int64] | None = None
-    """(P,) numbers of pictures of each person; None where nobody knows."""
+    person_ids: Ints | None = None
+    """(N,) whom they show; None where nobody knows."""
+
+    @cached_property
+    def counts(self) -> npt.NDArray[np.int64] | None:
+        """(P,) numbers of pictures of each person, counted when asked for: in a large gallery that takes time."""
+        if self.person_ids is None:
+            return None
+        return np.unique(self.person_ids, return_counts=True)[1].astype(np.int64)
 
     @classmethod
     def of(cls, gallery: Searched, allowed: Mask | None = None) -> Among:
@@ -126,7 +134,7 @@ class Among:
         return cls(
             len(gallery) if allowed is None else int(allowed.sum()),
             0 if likeness is None else int((likeness <= FALSE_ALARMS).sum()),
-            None if ids is None else np.unique(ids, return_counts=True)[1].astype(np.int64),
+            ids,
         )
 
 
