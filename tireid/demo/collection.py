@@ -137,14 +137,14 @@ def open_demo(gallery: str, model: str | None, drawn: bool, folder: str, root: s
 
 
 def known_spread(model: str | None) -> QuerySpread | None:
-    """How sure answers of a bundled model on drawn people are, as it was measured; None for another model."""
+    """How sure answers of the bundled model on drawn people are, as it was measured; None for another model."""
     from safetensors.numpy import load_file
 
     from tireid.explain.confidence import QuerySpread
 
-    if not (bundled := ASSETS / str(model) / SPREAD).is_file():
+    if model != MODEL:  # a folder of weights may hold a file of that name too
         return None
-    kept: dict[str, Any] = load_file(bundled)
+    kept: dict[str, Any] = load_file(ASSETS / MODEL / SPREAD)
     return QuerySpread(**{name: values if values.ndim else values.item() for name, values in kept.items()})
 
 
