@@ -129,13 +129,11 @@ class Among:
     @classmethod
     def of(cls, gallery: Searched, allowed: Mask | None = None) -> Among:
         """Those of a gallery that are `allowed` (N,)."""
-        own = (gallery.likeness, gallery.person_ids)
-        likeness, ids = (part if part is None or allowed is None else part[allowed] for part in own)
-        return cls(
-            len(gallery) if allowed is None else int(allowed.sum()),
-            0 if likeness is None else int((likeness <= FALSE_ALARMS).sum()),
-            ids,
-        )
+        likeness, ids, total = gallery.likeness, gallery.person_ids, len(gallery)
+        if allowed is not None:
+            likeness = None if likeness is None else likeness[allowed]
+            ids, total = None if ids is None else ids[allowed], int(allowed.sum())
+        return cls(total, 0 if likeness is None else int((likeness <= FALSE_ALARMS).sum()), ids)
 
 
 @dataclass(frozen=True)
