@@ -28,6 +28,14 @@ def test_the_method_stands_atop_each_chapter_with_its_part_lit(path: Path) -> No
     assert f"![{alt(number)}](images/method_{number:02}.svg)" in read_notebook(path).cells[0].source
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS[1:], ids=lambda path: path.stem)
+def test_each_notebook_ends_a_section_with_what_was_learned(path: Path) -> None:
+    prose = "\n\n".join(cell.source for cell in read_notebook(path).cells if cell.cell_type == "markdown")
+    said = re.findall(r"^> \*\*What we just learned\.\*\* .*\n(?:> .*\n)*(.*\n.*)", prose, re.MULTILINE)
+    assert said
+    assert all(then.startswith("\n## ") for then in said)
+
+
 @pytest.mark.parametrize("number", range(len(PARTS) + 1))
 def test_the_committed_drawings_are_the_generators(number: int) -> None:
     name = f"method_{number:02}.svg" if number else "method.svg"
