@@ -23,6 +23,7 @@ MAX_BYTES, MAX_CELLS, MAX_LINES, COMPARED_SHARE = 500_000, 25, 40, 0.6
 NOT_COMPARED = {"image/png", "image/jpeg", "application/vnd.jupyter.widget-view+json"}
 MEANINGLESS = re.compile(r"^<(Figure size .*|[\w.]+ at 0x[0-9a-f]+)>$")
 ABSOLUTE = re.compile(r"(?<![\w.:/\-])/(home|root|work|tmp|Users)\b|\b[C-Z]:\\")
+UNFOLDED = {"10_ablation", "11_peers"}  # whose checks also show what is read next
 DATA_URI = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]+")
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)|(?:src|href)=[\"']([^\"']+)")
 
@@ -61,7 +62,7 @@ def parameters_are_read(nb: NotebookNode, path: Path) -> list[str]:
         node.id
         for cell in later
         if cell.cell_type == "code"
-        for node in ast.walk(ast.parse(TransformerManager().transform_cell(cell.source)))
+        for node in _nodes(cell)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }
     return [f"parameter '{name}' is read by no later cell" for name in declared if name not in used]
@@ -117,6 +118,18 @@ def code_size(nb: NotebookNode, path: Path) -> list[str]:
     return problems + [f"{where}: {length} lines, more than {MAX_LINES}" for where, length in lengths if length > 40]
 
 
+def folded_checks(nb: NotebookNode, path: Path) -> list[str]:
+    """What a reader sees are numbers: a cell that asserts is folded in JupyterLab and on the documentation's site."""
+    if path.stem in UNFOLDED:
+        return []
+    asserting = [(at, cell.metadata) for at, cell in _code(nb) if any(isinstance(n, ast.Assert) for n in _nodes(cell))]
+    return [
+        f"{where}: asserts, so fold it: tag 'hide-input', and jupyter.source_hidden"
+        for where, of in asserting
+        if "hide-input" not in of.get("tags", []) or not of.get("jupyter", {}).get("source_hidden")
+    ]
+
+
 def links(nb: NotebookNode, path: Path) -> list[str]:
     problems = []
     for number, cell in enumerate(nb.cells, start=1):
@@ -157,6 +170,7 @@ LINTS: tuple[Lint, ...] = (
     no_absolute_paths,
     alt_text,
     code_size,
+    folded_checks,
     links,
     ids,
     cleaned,
@@ -167,6 +181,10 @@ def _code(nb: NotebookNode) -> Iterator[tuple[str, NotebookNode]]:
     for number, cell in enumerate(nb.cells, start=1):
         if cell.cell_type == "code":
             yield f"cell {number}", cell
+
+
+def _nodes(cell: NotebookNode) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(TransformerManager().transform_cell(cell.source)))
 
 
 def _outputs(nb: NotebookNode) -> Iterator[tuple[str, NotebookNode, NotebookNode]]:

@@ -29,6 +29,7 @@ def good_notebook() -> NotebookNode:
         code("table", table, count=3),
         code("%matplotlib inline\ntable.value", printed, count=4),
         code("figure", picture, count=5),
+        code("assert table", printed, count=6, jupyter={"source_hidden": True}, tags=["hide-input"]),
     ]
     return v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
 
@@ -139,6 +140,18 @@ def many_cells(nb: NotebookNode) -> None:
     nb.cells += [v4.new_code_cell("1", execution_count=1) for _ in range(25)]
 
 
+def open_check(nb: NotebookNode) -> None:
+    nb.cells[2].source += "\nif epochs:\n    assert table"
+
+
+def check_folded_in_lab_alone(nb: NotebookNode) -> None:
+    nb.cells[6].metadata["tags"] = []
+
+
+def check_folded_on_the_site_alone(nb: NotebookNode) -> None:
+    del nb.cells[6].metadata["jupyter"]
+
+
 def broken_link(nb: NotebookNode) -> None:
     nb.cells[0].source += "[next](01_next.ipynb)"
 
@@ -193,6 +206,9 @@ BAD: list[tuple[lints.Lint, Callable[[NotebookNode], None]]] = [
     (lints.alt_text, no_alt_in_prose),
     (lints.code_size, long_cell),
     (lints.code_size, many_cells),
+    (lints.folded_checks, open_check),
+    (lints.folded_checks, check_folded_in_lab_alone),
+    (lints.folded_checks, check_folded_on_the_site_alone),
     (lints.links, broken_link),
     (lints.ids, no_id),
     (lints.ids, repeated_id),
