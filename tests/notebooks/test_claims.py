@@ -54,6 +54,9 @@ CLAIMS = [
         R1,
         "whole method from the circle loss alone is {} R@1",
     ),
+    Claim("docs/studies.md", "circle_forms", "separate optima", "circle", MAP, "Separate optima change mAP by {},"),
+    Claim("docs/studies.md", "circle_forms", "on classes", "circle", MAP, "on classes beside it by {}."),
+    Claim("docs/studies.md", "circle_forms", "late", "circle", MAP, "that comes in late changes mAP by {}."),
     Claim("docs/studies.md", "converged", "circle + batch", "circle", MAP, "Batch-level noise changes mAP by {}."),
     Claim(
         "docs/studies.md",
