@@ -193,6 +193,12 @@ def test_a_kill_between_the_renames_loses_nothing(tmp_path: Path, monkeypatch: p
     assert content(target) == ("newer", "newer")
 
 
+def test_a_previous_one_that_vanishes_while_it_is_looked_for_is_none(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Path, "glob", lambda folder, _: iter([folder / ".best.old-gone"]))
+    recover_directory(tmp_path / "best")
+    assert not (tmp_path / "best").exists()
+
+
 def test_of_many_writers_one_stays_whole(tmp_path: Path) -> None:
     target = tmp_path / "best"
     failures: list[BaseException] = []

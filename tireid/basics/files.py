@@ -285,9 +285,9 @@ def recover_directory(target: str | Path) -> None:
     target = Path(target)
     if target.exists():
         return
-    previous = sorted(target.parent.glob(f".{target.name}.old-*"), key=lambda path: path.stat().st_mtime)
-    if previous:
-        with suppress(OSError):  # another process has just done it
+    with suppress(OSError):  # another process has just done it, or its writer has removed what it replaced
+        previous = sorted(target.parent.glob(f".{target.name}.old-*"), key=lambda path: path.stat().st_mtime)
+        if previous:
             previous[-1].rename(target)
 
 
