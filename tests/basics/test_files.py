@@ -199,6 +199,22 @@ def test_a_previous_one_that_vanishes_while_it_is_looked_for_is_none(tmp_path: P
     assert not (tmp_path / "best").exists()
 
 
+def test_a_directory_that_comes_and_goes_between_two_looks_is_no_error(tmp_path: Path, monkeypatch) -> None:
+    """Another writer's stood there at the rename, and a third one has moved it away before it is looked for."""
+    target, rename = tmp_path / "best", Path.rename
+    taken = [OSError(errno.ENOTEMPTY, "Directory not empty")]
+
+    def renamed(path: Path, other: Path) -> Path:
+        if other == target and taken:
+            raise taken.pop()
+        return rename(path, other)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    replace_directory(target, lambda folder: two_halves("new", folder))
+    assert not taken
+    assert content(target) == ("new", "new")
+
+
 def test_of_many_writers_one_stays_whole(tmp_path: Path) -> None:
     target = tmp_path / "best"
     failures: list[BaseException] = []

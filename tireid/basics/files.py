@@ -29,6 +29,8 @@ except ImportError:  # not on Windows: there, what is older than a day counts as
 _SUFFIX = ".part"
 DEEPEST = 100
 """New folders in each other. Python makes them by a function that calls itself, which ends at a thousand."""
+TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
+"""A directory cannot be renamed to one that has content."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """No space left on the disk, or of what the user may have."""
 
@@ -272,10 +274,10 @@ def swap_directory(fresh: Path, target: Path) -> Path | None:
                 target.rename(old)
         try:
             fresh.rename(target)
-        except OSError:
-            if not target.is_dir():
+        except OSError as error:
+            if error.errno not in TAKEN and not target.is_dir():
                 raise
-            continue  # another writer's has come in between: it is the previous one now
+            continue  # another writer's has come in between: it is the previous one now, or has been replaced already
         flush(target.parent)
         return old
 
