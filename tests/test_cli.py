@@ -204,7 +204,7 @@ def test_the_home_folder_is_expanded_in_every_path(monkeypatch: pytest.MonkeyPat
     assert found > 20
 
 
-ABLATION = str(Path(__file__).parents[1] / "notebooks/studies/ablation.yaml")
+CONVERGED = str(Path(__file__).parents[1] / "notebooks/studies/converged.yaml")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ ABLATION = str(Path(__file__).parents[1] / "notebooks/studies/ablation.yaml")
         ["search", "nowhere", "a man"],
         ["search", "nowhere"],
         ["sweep", "nowhere.yaml"],
-        *(["sweep", ABLATION, "--jobs", jobs, "--list"] for jobs in ("0", "99", "-1")),
+        *(["sweep", CONVERGED, "--jobs", jobs, "--list"] for jobs in ("0", "99", "-1")),
         *(["demo", "nowhere", "--port", port] for port in ("99999", "-1", "0", "x", "9" * 99)),
         ["report", "nowhere.yaml"],
         ["run", "a\nb\x1b[2J.ipynb"],

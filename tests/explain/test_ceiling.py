@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.notebooks.test_claims import prose
+from tests.notebooks.test_claims import ABLATION, ROOT, prose
 from tireid.data import load_dataset
 from tireid.explain.ceiling import stated_likelihood, text_ceiling
 from tireid.pedestrians import attributes, describe, sample_person, write_dataset
 from tireid.pedestrians.phrases import HABITS
 from tireid.pedestrians.words import TYPES
+from tireid.runner.notebook import read_notebook
+from tireid.runner.parameters import read_parameters
+from tireid.studies.statistics import estimate
 
 
 @pytest.mark.parametrize("style", ["studio", "street", "night"])
@@ -79,6 +82,8 @@ def test_data_without_ground_truth_has_no_ceiling(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_ceiling_of_the_default_test_people_is_what_notebook_10_says() -> None:
-    assert f"would reach {text_ceiling(load_dataset('synthetic').folder)['hit'].mean():.2f}% R@1" in prose(
-        "notebooks/10_ablation.ipynb"
-    )
+    found = text_ceiling(load_dataset("synthetic").folder)
+    expected = estimate(found[["hit"]].T, found["person"])
+    assert f"would reach {expected.mean:.2f}% R@1 ({expected.low:.1f} to {expected.high:.0f};" in prose(ABLATION)
+    figures = [round(expected.mean, 2), round(expected.low, 1), round(expected.high, 1)]
+    assert read_parameters(read_notebook(ROOT / ABLATION))["ceiling"].default == figures

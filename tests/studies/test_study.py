@@ -254,11 +254,11 @@ def test_studies_are_yaml_that_names_a_notebook_of_the_repository() -> None:
 def test_the_tuned_peers_are_their_presets_on_the_bundled_model() -> None:
     from tireid import Config
 
-    peers = Study.read(next(path for path in STUDIES if path.stem == "peers")).select(seeds=[1])
-    tuned = {task.parameters["preset"]: task for task in peers.tasks if task.arm.endswith(", tuned")}
-    as_they_were = tuned["tal"].parameters["overrides"][:11]
-    assert as_they_were[-1] == "optimizer.groups=part"
-    shared = [*as_they_were, "training.evaluate_every=2", "training.precision=bf16"]
-    for preset in ("irra", "clip", "tal"):
-        asked = Config.preset(preset).override(tuned[preset].parameters["overrides"])
-        assert asked == Config.preset(preset).override(shared)
+    equal, converged = (
+        Study.read(next(path for path in STUDIES if path.stem == name)).select([arm], [1]).tasks[0].parameters
+        for name, arm in (("equal", "tal, tuned"), ("converged", "InfoNCE, tuned, P x K"))
+    )
+    shared = ["training.evaluate_every=2", "training.precision=fp32", "training.log_every=50", "sampler.kind=pk"]
+    for asked, own in ((equal, ["optimizer.lr=5e-4"]), (converged, [])):
+        preset = Config.preset(asked["preset"])
+        assert preset.override(asked["overrides"]) == preset.override(shared + own)

@@ -72,8 +72,8 @@ class UncertaintyConfig(Section):
     """Share of the batch-level variance in the mix (inferred)."""
     alpha: float = Field(1.0, ge=0)
     """Scale of the noise (inferred). It bounds the similarity of a perfect pair's samples: notebook 03 measures where
-    that falls under the circle loss's target 1 - margin, which is before 1. The presets `paper` and `paper-strong` take
-    0.5, which notebook 10 found better than 1."""
+    that falls under the circle loss's target 1 - margin, which is before 1. So the presets `paper` and `paper-strong`
+    take 0.5."""
     alpha_warmup: float = Field(0.0, ge=0, le=1)
     """Fraction of the training over which alpha rises from 0."""
     probability: float = Field(1.0, ge=0, le=1)

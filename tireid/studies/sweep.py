@@ -85,9 +85,9 @@ def sweep(
         StudyError: before anything runs. A task that fails does not raise: see :attr:`Sweep.failed`.
         ValueError: likewise, for more jobs than this machine has processors, or no time at all.
 
-    >>> done = sweep("notebooks/studies/ablation.yaml", jobs=2)   # doctest: +SKIP
+    >>> done = sweep("notebooks/studies/converged.yaml", jobs=2)  # doctest: +SKIP
     >>> print(done)                                                # doctest: +SKIP
-    ablation: 45 done, 0 skipped, 0 failed
+    converged: 65 done, 0 skipped, 0 failed
     """
     study = Study.of(study)
     runs = Path(runs).resolve()
@@ -123,8 +123,8 @@ def collect(
     Tasks that failed twice are warned of and left out; print the results to see what is there. Raises
     FileNotFoundError when no task has a result.
 
-    >>> print(collect("notebooks/studies/ablation.yaml", results="notebooks/results", train=False))  # doctest: +SKIP
-    ablation: 55 of 55 runs are there
+    >>> print(collect("notebooks/studies/converged.yaml", results="notebooks/results", train=False))  # doctest: +SKIP
+    converged: 65 of 65 runs are there
     """
     study, store = Study.of(study), results or Path(runs) / "results"
     if train:
