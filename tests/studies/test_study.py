@@ -258,7 +258,7 @@ def test_the_tuned_peers_are_their_presets_on_the_bundled_model() -> None:
         Study.read(next(path for path in STUDIES if path.stem == name)).select([arm], [1]).tasks[0].parameters
         for name, arm in (("equal", "tal, tuned"), ("converged", "InfoNCE, tuned, P x K"))
     )
-    shared = ["training.evaluate_every=2", "training.precision=fp32", "training.log_every=50", "sampler.kind=pk"]
+    shared = ["training.evaluate_every=3", "training.precision=fp32", "training.log_every=50", "sampler.kind=pk"]
     for asked, own in ((equal, ["optimizer.lr=5e-4"]), (converged, [])):
         preset = Config.preset(asked["preset"])
         assert preset.override(asked["overrides"]) == preset.override(shared + own)
