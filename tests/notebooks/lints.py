@@ -23,7 +23,6 @@ MAX_BYTES, MAX_CELLS, MAX_LINES, COMPARED_SHARE = 500_000, 25, 40, 0.6
 NOT_COMPARED = {"image/png", "image/jpeg", "application/vnd.jupyter.widget-view+json"}
 MEANINGLESS = re.compile(r"^<(Figure size .*|[\w.]+ at 0x[0-9a-f]+)>$")
 ABSOLUTE = re.compile(r"(?<![\w.:/\-])/(home|root|work|tmp|Users)\b|\b[C-Z]:\\")
-UNFOLDED = {"10_ablation", "11_peers"}  # whose checks also show what is read next
 DATA_URI = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]+")
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)|(?:src|href)=[\"']([^\"']+)")
 
@@ -120,8 +119,6 @@ def code_size(nb: NotebookNode, path: Path) -> list[str]:
 
 def folded_checks(nb: NotebookNode, path: Path) -> list[str]:
     """What a reader sees are numbers: a cell that asserts is folded in JupyterLab and on the documentation's site."""
-    if path.stem in UNFOLDED:
-        return []
     asserting = [(at, cell.metadata) for at, cell in _code(nb) if any(isinstance(n, ast.Assert) for n in _nodes(cell))]
     return [
         f"{where}: asserts, so fold it: tag 'hide-input', and jupyter.source_hidden"
