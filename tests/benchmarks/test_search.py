@@ -25,6 +25,25 @@ def show(capsys: pytest.CaptureFixture[str], *rows: benchmark.Row) -> None:
             print("\n" + "  ".join(f"{key} {value}" for key, value in row.items()), end="")
 
 
+def test_share_is_the_least_time_of_the_machine_over_ours() -> None:
+    limits = benchmark.Limits(operations=10.0, bytes=5.0)
+    assert (limits.least(100, 10), limits.least(10, 10)) == (10, 2)  # products take longer, then the memory does
+    assert benchmark.row("work", 3.0, 4.0, limits.least(20)) == {
+        "what": "work", "reference_s": 3.0, "tireid_s": 4.0, "ratio": 4 / 3, "share": 0.5
+    }  # fmt: skip
+    assert benchmark.row("work", None, 4.0)["share"] is None
+
+
+@pytest.mark.slow
+def test_nothing_is_faster_than_the_machine(gallery: benchmark.Gallery, capsys: pytest.CaptureFixture[str]) -> None:
+    limits = benchmark.Limits.measure()
+    rows = [benchmark.metrics(4000, WIDTH, limits), *benchmark.exact_search(gallery, limits=limits)]
+    rows += [*benchmark.exact_search(gallery.half(), limits=limits), benchmark.photographs()]
+    show(capsys, *rows)
+    for row in rows:
+        assert 0.01 < row["share"] < 1.3, row  # the limits are measured at another moment of a noisy machine
+
+
 @pytest.mark.slow
 def test_metrics_cost_little_more_than_their_product(capsys: pytest.CaptureFixture[str]) -> None:
     row = benchmark.metrics(8000, WIDTH)

@@ -1,6 +1,7 @@
 """How fast search and metrics are, each beside a plain reference in the same run.
 
-Each function returns one row: what was measured, seconds of the reference and of ours, and their ratio.
+Each function returns one row: what was measured, seconds of the reference and of ours, and their ratio. Given the
+limits of the machine, also `share`: the least time in which it could do what must be done, over ours.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,36 @@ from tireid.search.ranking import rank_relevant
 Row = dict[str, Any]
 Clock = Callable[[], float]
 Float32s = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What this machine does at best in a second, with all of its threads, as :meth:`measure` finds it.
+
+    >>> Limits(operations=1e12, bytes=1e10).least(operations=2e12, bytes=1e10)
+    2.0
+    """
+
+    operations: float
+    """Floating-point operations of a product, in the faster of float32 and bfloat16."""
+    bytes: float
+    """That are read or written."""
+
+    @classmethod
+    def measure(cls, side: int = 2048, size: int = 2**26, times: int = 5) -> Limits:
+        """From square products of so many rows, and a copy of so many float32 numbers; the best of some runs each."""
+        square, source = torch.randn(side, side), torch.randn(size)
+        target = torch.empty_like(source)
+
+        def best(work: Callable[[], Any]) -> float:
+            return min(seconds(work) for _ in range(times + 1))  # the first one warms up
+
+        products = (best(partial(torch.mm, x, x)) for x in (square, square.bfloat16()))
+        return cls(2 * side**3 / min(products), 2 * source.nbytes / best(lambda: target.copy_(source)))
+
+    def least(self, operations: float, bytes: float = 0.0) -> float:
+        """Seconds of work with so many operations and so many bytes from memory: of whichever takes longer."""
+        return max(operations / self.operations, bytes / self.bytes)
 
 
 def clustered(items: int, width: int = 512, per_cluster: int = 20, noise: float = 0.7, seed: int = 0) -> Float32s:
@@ -74,7 +107,7 @@ class Numbers:
         return self.queries[: len(images)]
 
 
-def metrics(items: int = 19_848, width: int = 512) -> Row:
+def metrics(items: int = 19_848, width: int = 512, limits: Limits | None = None) -> Row:
     """Ranks of items x items beside the float32 product alone; three items a person."""
     ids = np.arange(items) // 3
     queries, gallery = (clustered(items, width, 3, 2.2, seed) + clustered(items, width, 3, 0.0) for seed in (1, 2))
@@ -85,10 +118,13 @@ def metrics(items: int = 19_848, width: int = 512) -> Row:
 
     reference = seconds(product)
     ours = seconds(lambda: rank_relevant(queries, gallery, ids, ids))
-    return row(f"metrics, {items} x {items} x {width}", reference, ours)
+    least = None if limits is None else limits.least(2 * items**2 * width)
+    return row(f"metrics, {items} x {items} x {width}", reference, ours, least)
 
 
-def exact_search(gallery: Gallery, queries: int = 20, clock: Clock = time.perf_counter) -> list[Row]:
+def exact_search(
+    gallery: Gallery, queries: int = 20, clock: Clock = time.perf_counter, limits: Limits | None = None
+) -> list[Row]:
     """One query, and 64 at a time, beside NumPy's product of the float32 features with one vector, and with 64."""
     model, features = gallery.model, gallery.features
     assert isinstance(model, Numbers)
@@ -96,10 +132,13 @@ def exact_search(gallery: Gallery, queries: int = 20, clock: Clock = time.perf_c
     ours = median(lambda i: gallery.search(str(i)), queries, clock)
     batch = [str(i) for i in range(64)]
     many = seconds(lambda: features @ model.queries[:64].T, clock)
-    size = f"{len(gallery)} x {features.shape[1]} {str(gallery.index.parts[0].dtype).removeprefix('torch.')}"
+    stored = gallery.index.parts[0].dtype
+    size = f"{len(gallery)} x {features.shape[1]} {str(stored).removeprefix('torch.')}"
+    read, multiply = stored.itemsize * features.size, 2 * features.size
+    least = [None if limits is None else limits.least(count * multiply, read) for count in (1, 64)]
     return [
-        row(f"exact search, {size}, one query", one, ours),
-        row(f"exact search, {size}, 64 queries", many, seconds(lambda: gallery.search_many(batch), clock)),
+        row(f"exact search, {size}, one query", one, ours, least[0]),
+        row(f"exact search, {size}, 64 queries", many, seconds(lambda: gallery.search_many(batch), clock), least[1]),
     ]
 
 
@@ -138,7 +177,15 @@ def photographs(count: int = 8, size: tuple[int, int] = (384, 128)) -> Row:
             shutil.copy(paths[0], path)
         plain = seconds(lambda: [Image.open(path).convert("RGB").resize(size[::-1]) for path in paths])
         ours = seconds(lambda: [batch.images.shape for batch in read_batches(paths, 4, size)])
-    return row(f"read {count} photographs of 24 megapixels", plain, ours)
+        least = count * min(seconds(lambda: drafted(paths[0], size)) for _ in range(3)) / (os.cpu_count() or 1)
+    return row(f"read {count} photographs of 24 megapixels", plain, ours, least)
+
+
+def drafted(path: Path, size: tuple[int, int]) -> None:
+    """Decode a JPEG file at the smallest scale that covers `size` (height, width): less cannot be read of it."""
+    with Image.open(path) as image:
+        image.draft("RGB", size[::-1])
+        image.load()
 
 
 def loading(gallery: Gallery) -> Row:
@@ -175,14 +222,16 @@ def median(work: Callable[[int], Any], times: int, clock: Clock = time.perf_coun
     return float(np.median([seconds(lambda i=i: work(i), clock) for i in range(times)]))  # type: ignore[misc]
 
 
-def row(what: str, reference: float | None, ours: float) -> Row:
-    """One line of the table."""
-    return {"what": what, "reference_s": reference, "tireid_s": ours, "ratio": reference and ours / reference}
+def row(what: str, reference: float | None, ours: float, least: float | None = None) -> Row:
+    """One line of the table; `least` is what the work takes at the limits of the machine."""
+    ratio, share = reference and ours / reference, least and least / ours
+    return {"what": what, "reference_s": reference, "tireid_s": ours, "ratio": ratio, "share": share}
 
 
 def run(items: int = 1_000_000, width: int = 512, pictures: int = 19_848) -> list[Row]:
     """All of it: photographs, metrics of `pictures`, a gallery of `items`, and its graph where usearch is there."""
-    rows = [photographs(), metrics(pictures, width)]
+    limits = Limits.measure()
+    rows = [photographs(), metrics(pictures, width, limits)]
     features = clustered(items, width)
     model = Numbers(near(features, 256))
     names = [f"camera{i % 15}/{i:07d}.jpg" for i in range(items)]
@@ -190,7 +239,7 @@ def run(items: int = 1_000_000, width: int = 512, pictures: int = 19_848) -> lis
     gallery = Gallery(model, features, names, root="")
     rows += [row(f"construct {items}", None, time.perf_counter() - began), loading(gallery)]
     for held in (gallery, gallery.half()):
-        rows += [*exact_search(held), sharded_search(held)]
+        rows += [*exact_search(held, limits=limits), sharded_search(held)]
     with suppress(ImportError):  # usearch is not installed
         rows += approximate_search(gallery.half())
     return rows
@@ -205,5 +254,5 @@ def machine() -> str:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as text, seconds and ratios to three digits."""
+    """The rows as text, seconds, ratios and shares to three digits."""
     return pd.DataFrame(rows).to_string(index=False, na_rep="", float_format=lambda value: f"{value:.3g}")
