@@ -355,4 +355,11 @@ MUTATIONS = [
         "upright=False)",
         "search/test_upright.py::test_cache_evaluation_and_gallery_see_the_same",
     ),
+    Mutation(
+        "published pictures are shown turned, which is not how they are encoded",
+        "search/gallery.py",
+        "cameras, upright=split.upright)",
+        "cameras)",
+        "demo/test_upright.py::test_hits_show_what_was_encoded",
+    ),
 ]

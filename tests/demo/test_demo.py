@@ -606,7 +606,7 @@ def test_large_pictures_do_not_hold_up_the_ranking(tmp_path: Path) -> None:
         Image.new("RGB", (10, 30)).save(path)
     demo = RetrievalDemo(gallery)
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        patch.setattr(cards, "thumbnail", lambda path: release.wait(20) and slow(path))
+        patch.setattr(cards, "thumbnail", lambda path, **how: release.wait(20) and slow(path, **how))
         demo.bar.text.value = "red"
         assert len(demo.results) == 2
         assert "<img" not in "".join(demo.grid.pictures)

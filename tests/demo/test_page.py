@@ -106,7 +106,8 @@ def test_the_bundled_first_view_is_what_the_demo_writes_now(monkeypatch: pytest.
     """Where a card looks otherwise: `python -m tireid.demo.bundled`."""
     kept = (collection.ASSETS / MODEL / PREVIEW).read_text(encoding="utf-8")
     shown = re.findall(r'alt="rank (\d+), score ([\d.]+), person (\d+), (.*?)" src="(.*?)"', kept)
-    monkeypatch.setattr("tireid.show.cards.thumbnail", {Path(name): address for *_, name, address in shown}.get)
+    addresses = {Path(name): address for *_, name, address in shown}
+    monkeypatch.setattr("tireid.show.cards.thumbnail", lambda path, **_: addresses[path])
     cards = [Card(int(rank), Path(name), name, float(score), int(person)) for rank, score, person, name, _ in shown]
     grid = ResultGrid(lambda *_: None, Thumbnails())
     grid.draw(Answer("pictures", cards, np.arange(len(cards))))

@@ -25,6 +25,7 @@ from tireid.demo.parts import (
 from tireid.demo.source import Source
 from tireid.demo.state import Store, View
 from tireid.demo.style import STYLE
+from tireid.search.hits import Hit
 from tireid.show.cards import Card, html_page, safe
 
 
@@ -49,8 +50,7 @@ class Basket(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def table(self) -> pd.DataFrame:
         """A row per kept picture: name, person_id and camera (missing where unknown), path, query and state (JSON)."""
         view = self._store.view
-        homes = filter(None, map(self._source.home, view.basket))
-        hits = [home.gallery.hit(rank, home.row, None) for rank, home in enumerate(homes, start=1)]
+        hits = self._hits()
         table = pd.DataFrame({"name": [hit.name for hit in hits]}, dtype="object")
         table["person_id"] = pd.array([hit.person_id for hit in hits], "Int64")
         table["camera"] = pd.array([hit.camera for hit in hits], "Int64")
@@ -83,11 +83,15 @@ class Basket(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         write_atomically(page, html_page(number, body))
         return table, page
 
+    def _hits(self) -> list[Hit]:
+        homes = filter(None, map(self._source.home, self._store.view.basket))
+        return [home.gallery.hit(rank, home.row, None) for rank, home in enumerate(homes, start=1)]
+
     def _cards(self) -> list[str]:
-        table, made = self.table, []
-        for number, (name, path) in enumerate(zip(table["name"], map(Path, table["path"]), strict=True), start=1):
-            picture = thumbnail_html(self._source.thumbnails.one(path), name, name)
-            made.append(picture_card(Card(number, path, name), picture))
+        made = []
+        for hit in self._hits():
+            picture = thumbnail_html(self._source.thumbnails.one(hit), hit.name, hit.name)
+            made.append(picture_card(Card(hit.rank, hit.path, hit.name), picture))
         return made
 
     def _export(self) -> str:

@@ -58,9 +58,9 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 '<p class="tireid-hint">Click a result to see it larger, beside what was searched with.</p>'
             )
             return
-        first = self._query(view) + large(home.path, home.name)
+        first = self._query(view) + large(home, home.name)
         # The same picture, faded, in the room of its regions: what stands below does not move when they come.
-        self._show(first + large(home.path, "", f"… {OF_WORD if word else MEANING}", 'class="waiting"'))
+        self._show(first + large(home, "", f"… {OF_WORD if word else MEANING}", 'class="waiting"'))
         self._later.ask(lambda: self._regions(view, home, word), lambda made: self._show(first + made))
 
     def finish(self) -> None:
@@ -70,14 +70,14 @@ class Closer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _query(self, view: View) -> str:
         said = _figure(f"<blockquote>{safe(view.description)}</blockquote>", "searched with") if view.worded else ""
         home = self._source.home(view.pictured)
-        return said + ("" if home is None else large(home.path, f"searched with {view.picture}"))
+        return said + ("" if home is None else large(home, f"searched with {view.picture}"))
 
     def _regions(self, view: View, home: Place, word: int) -> str:
         model = home.gallery.model
         try:
             if not isinstance(model, TIReID):
                 raise ValueError(f"{type(model).__name__} has no patches that could be hidden")
-            picture = open_image(home.path, model.backbone.image_size, upright=True)  # as galleries encode it
+            picture = open_image(home.path, model.backbone.image_size, upright=home.upright)
             if word:
                 return regions_html(home, hiding_heat(model, picture, view.description, word - 1), OF_WORD)
             pixels = normalize(load_image(picture, model.backbone.image_size)[None])[0]
@@ -96,13 +96,14 @@ def regions_html(home: Place, lost: Floats, meaning: str) -> str:
     down, across = np.unravel_index(int(heat.argmax()), heat.shape)
     where = f"row {down + 1} of {heat.shape[0]} from above, column {across + 1} of {heat.shape[1]}"
     told = f"Regions of {home.name}: the score owes {heat.max():.3f} to {where}, its strongest"
-    overlay = _overlay(open_image(home.path, upright=True), heat)
+    overlay = _overlay(open_image(home.path, upright=home.upright), heat)
     return _figure(f'<img alt="{safe(told)}" src="{overlay}">', meaning)
 
 
-def large(path: Any, name: str, caption: str = "", look: str = "") -> str:
+def large(home: Place, name: str, caption: str = "", look: str = "") -> str:
     """The picture as large as the page has room for, with its name or a `caption`; `look` are attributes."""
-    return _figure(picture_html(thumbnail(path, LARGE), name, f"picture cannot be read: {name}", look), caption or name)
+    address = thumbnail(home.path, LARGE, upright=home.upright)
+    return _figure(picture_html(address, name, f"picture cannot be read: {name}", look), caption or name)
 
 
 def _figure(content: str, caption: str) -> str:

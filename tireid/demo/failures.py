@@ -12,7 +12,7 @@ from tireid.basics.files import write_table
 from tireid.data.split import Split
 from tireid.demo.answer import Answer
 from tireid.demo.parts import bind, block, button, html, labelled, row, say_written, widgets
-from tireid.demo.source import Source
+from tireid.demo.source import Place, Source
 from tireid.demo.state import BY_TEXT, SORTS, Store, View
 from tireid.explain.failures import failures
 from tireid.search.evaluation import evaluate_features
@@ -126,8 +126,7 @@ class FailureBrowser(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         return f'<div class="failure">{first}{right}{said}</div>'
 
     def _picture(self, name: str, told: str) -> str:
-        gallery = self._source.gallery
-        address = self._source.thumbnails.one(gallery.paths[self._source.row_of[name]])
+        address = self._source.thumbnails.one(Place(self._source.gallery, self._source.row_of[name]))
         picture = picture_html(address, f"{told}, {name}", f"cannot be read: {name}", "")
         return f"<figure>{picture}<figcaption>{safe(told)}</figcaption></figure>"
 

@@ -98,7 +98,7 @@ class ResultGrid(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if (shown := self._shown) is None:
             return
         answer, picked = shown
-        made = self._thumbnails.now([card.path for card in answer.cards if card.path is not None], later)
+        made = self._thumbnails.now(answer.cards, later)
         notes = answer.notes or [""] * len(answer.cards)
         drawn = [_drawn(card, note, made, picked) for card, note in zip(answer.cards, notes, strict=True)]
         with self._writing:

@@ -9,7 +9,7 @@ import numpy as np
 from tireid.demo.answer import Answer
 from tireid.demo.grid import ResultGrid
 from tireid.demo.parts import bind, block, button, html, labelled, row, widgets
-from tireid.demo.source import Source
+from tireid.demo.source import Place, Source
 from tireid.demo.state import PLANES, Store, View
 from tireid.demo.touch_map import TouchMap
 from tireid.show.cards import safe
@@ -91,8 +91,8 @@ class MapPanel(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return self._maps[key]
 
     def _look(self, place: int) -> tuple[str | None, str]:
-        gallery = self._source.searched(self._store.view)
-        return self._source.thumbnails.one(gallery.paths[place]), gallery.names[place]
+        shown = Place(self._source.searched(self._store.view), place)
+        return self._source.thumbnails.one(shown), shown.name
 
     def _pick(self, place: int) -> None:
         self._store.look(self._source.searched(self._store.view).names[place])

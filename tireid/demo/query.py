@@ -135,7 +135,7 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.weight.layout.display = "" if self.together.value else "none"
         home = self._source.home(view.pictured)
         if home is not None:
-            address = self._source.thumbnails.one(home.path)
+            address = self._source.thumbnails.one(home)
             picture = picture_html(address, "the picture searched with", "cannot be read", 'style="height:64px"')
             self.queried.value = block(f'<span class="queried">{picture} like {safe(view.picture)}</span>')
 

@@ -47,6 +47,11 @@ class Place(NamedTuple):
         return self.gallery.paths[self.row]
 
     @property
+    def upright(self) -> bool:
+        """Whether it is turned as its EXIF orientation says."""
+        return self.gallery.upright
+
+    @property
     def person(self) -> int | None:
         """Whom it shows, where that is known."""
         return None if self.gallery.person_ids is None else int(self.gallery.person_ids[self.row])

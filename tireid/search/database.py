@@ -137,7 +137,7 @@ class Database:
         if not found:
             raise ValueError("no picture is left: the filters exclude all of them")
         domain = describe(self.model) if hasattr(self.model, "domain") else ""
-        hits, among = _best(found, query.vector, k, person_id), self._among(where)
+        hits, among = _best(found, query.vector, k, person_id, self._header.upright), self._among(where)
         unlike = {row["name"] for row in found if row.get("likeness", 1.0) <= FALSE_ALARMS}
         marked = [hit.name for hit in hits if hit.name in unlike]
         notes = Likeness.told(self.model, query, among, marked, len(hits), hits[0].score).notes
@@ -191,7 +191,7 @@ def _batches(gallery: Saved, schema: Any) -> Iterator[Any]:
         )
 
 
-def _best(found: list[dict[str, Any]], vector: Floats, k: int, person_id: int | None) -> tuple[Hit, ...]:
+def _best(found: list[dict[str, Any]], vector: Floats, k: int, person_id: int | None, upright: bool) -> tuple[Hit, ...]:
     """The k best of what was found, scored in float64, equal scores by name."""
     index = Index(np.array([row["vector"] for row in found], np.float32), [row["name"] for row in found])
     hits = []
@@ -199,5 +199,6 @@ def _best(found: list[dict[str, Any]], vector: Floats, k: int, person_id: int | 
         row = found[int(place)]
         person = row.get("person_id")
         right = None if person is None or person_id is None else person == person_id
-        hits.append(Hit(rank, row["path"], row["name"], float(score), person, right, camera=row.get("camera")))
+        camera = row.get("camera")
+        hits.append(Hit(rank, row["path"], row["name"], float(score), person, right, camera, upright=upright))
     return tuple(hits)

@@ -39,6 +39,7 @@ class Gallery(Saved):
         person_ids: (N,) integers, or None where unknown.
         cameras: (N,) integers, single ones None where unknown; or None.
         root: folder that names are relative to; the deepest that holds all pictures where absent.
+        upright: whether the pictures were encoded turned as their EXIF orientation says; they are shown likewise.
 
     Raises:
         ValueError: lengths that do not fit, an empty gallery, NaN, infinite or zero features.
@@ -60,11 +61,12 @@ class Gallery(Saved):
         cameras: Sequence[int | None] | None = None,
         *,
         root: str | Path | None = None,
+        upright: bool = True,
     ) -> None:
         if len(paths) == 0:
             raise ValueError("the gallery is empty: it needs at least one picture")
         pictures = [Path(PATH(f"paths[{row}]", path)) for row, path in enumerate(paths)]
-        self.root = Path(root) if root is not None else common_folder(pictures)
+        self.root, self.upright = Path(root) if root is not None else common_folder(pictures), upright
         names = Packed.of(relative_names(pictures, self.root))
         rows, people = unit_rows(features), None if person_ids is None else to_numpy(person_ids)
         for name, values in (("features", rows), ("person_ids", people), ("cameras", cameras)):
@@ -85,7 +87,7 @@ class Gallery(Saved):
         batch_size: int = 64,
         on_progress: OnProgress | None = None,
     ) -> Self:
-        """The pictures of a split, with person ids and, where the data has them, cameras.
+        """The pictures of a split, with person ids and, where the data has them, cameras; turned as the split says.
 
         `images` may be the split's pictures already decoded, as in :func:`tireid.evaluate`.
 
@@ -97,7 +99,7 @@ class Gallery(Saved):
             raise ValueError(f"{len(pictures)} pictures for the {split.num_images} of split {split.name!r}")
         features, likeness = encode_pictures(model, pictures, batch_size, on_progress)
         cameras = [record.camera for record in split.records]
-        gallery = cls(model, features, split.image_paths, split.image_person_ids, cameras)
+        gallery = cls(model, features, split.image_paths, split.image_person_ids, cameras, upright=split.upright)
         gallery.likeness = likeness
         return gallery
 

@@ -96,6 +96,7 @@ class Saved(Searchable):
         root = None if self.root is None else str(Path(os.path.abspath(self.root)))  # noqa: PTH100 (keeps links)
         mark = seal(root, names) if self._own else None
         known: dict[str, Any] = {"model": model or "", "source": source, "root": root, "digest": digest, "seal": mark}
+        known["upright"] = self.upright
         return storage.Header(format=storage.FORMAT, **known)
 
     def _stored(self) -> Iterator[Stored]:
@@ -133,7 +134,7 @@ class Saved(Searchable):
         gallery = cls.__new__(cls)
         own = all(is_sealed(part.header.seal, part.header.root, part.names) for part in parts.values())
         place = header.root if root is None and own else root
-        gallery.root = None if place is None else Path(place)
+        gallery.root, gallery.upright = None if place is None else Path(place), header.upright
         people, cameras, stamps, likeness = (storage.joined(parts.values(), name) for name in storage.OPTIONAL)
         known = None if cameras is None else [None if c == UNKNOWN else c for c in cameras.tolist()]
         features, names = ([getattr(part, name) for part in parts.values()] for name in ("features", "names"))

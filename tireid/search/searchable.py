@@ -45,6 +45,8 @@ class Searchable(ABC):
     names: Sequence[str]
     """Per picture its path relative to `root`, with forward slashes."""
     paths: Paths
+    upright: bool
+    """Whether pictures are encoded, and shown, turned as their EXIF orientation says; see :attr:`Split.upright`."""
     person_ids: Ints | None
     """(N,) int64, or None where unknown"""
     cameras: list[int | None] | None
@@ -187,6 +189,7 @@ class Searchable(ABC):
             None if shown is None or person_id is None else shown == person_id,
             camera=None if self.cameras is None else self.cameras[row],
             row=int(row),
+            upright=self.upright,
         )
 
     def allowed(self, **filters: Unpack[Filters]) -> Mask | None:

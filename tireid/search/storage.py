@@ -65,6 +65,8 @@ class Header(BaseModel):
     """Of features and names, 32 hexadecimal digits."""
     seal: str | None = None
     """Of root and names, see :mod:`tireid.search.seal`; None in what earlier versions wrote."""
+    upright: bool = True
+    """See :attr:`Gallery.upright`; earlier versions wrote nothing, and showed every picture turned upright."""
 
 
 class Manifest(BaseModel):
@@ -154,7 +156,7 @@ def read_parts(directory: Path) -> dict[str, Stored]:
 
     Raises:
         FileNotFoundError: no gallery there.
-        GalleryError: it is damaged, lacks a part, or its parts are of different models or folders.
+        GalleryError: it is damaged, lacks a part, or its parts are of different models, folders or orientations.
     """
     places = places_of(directory)
     try:
@@ -168,8 +170,9 @@ def read_parts(directory: Path) -> dict[str, Stored]:
     first, *others = places
     for place in others:
         one, other = parts[first], parts[place]
-        if any(getattr(one.header, name) != getattr(other.header, name) for name in ("model", "root")):
-            raise GalleryError(f"{directory}: {place} is of another model or folder than {first}: index again")
+        if any(getattr(one.header, name) != getattr(other.header, name) for name in ("model", "root", "upright")):
+            other_kind = f"is of another model or folder than {first}, or its pictures are turned otherwise"
+            raise GalleryError(f"{directory}: {place} {other_kind}: index again")
     return parts
 
 

@@ -10,10 +10,10 @@ import base64
 import io
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -33,6 +33,18 @@ PRINT = Path(__file__).with_name("print.css").read_text(encoding="utf-8")
 """How every page of the package is printed: files of searches, reports, and the documentation."""
 
 
+class Shown(Protocol):
+    """A picture that is shown as it is encoded."""
+
+    @property
+    def path(self) -> Path | None:
+        """Of its file."""
+
+    @property
+    def upright(self) -> bool:
+        """Whether it is turned as its EXIF orientation says."""
+
+
 @dataclass(frozen=True)
 class Card:
     """One item of a ranked list: a picture, or a caption, which has no path."""
@@ -47,6 +59,8 @@ class Card:
     person_id: int | None = None
     correct: bool | None = None
     """Whether it shows the person that was searched for; None where that is not known."""
+    upright: bool = field(default=True, kw_only=True, repr=False)
+    """Whether its picture is turned as its EXIF orientation says; see :attr:`Split.upright`."""
 
     @property
     def mark(self) -> str:
@@ -135,16 +149,16 @@ def listing(title: str, cards: Sequence[Card], notes: Iterable[str] = ()) -> str
     return "\n".join(lines)
 
 
-def thumbnail(source: Any, size: tuple[int, int] = (160, 320)) -> str | None:
+def thumbnail(source: Any, size: tuple[int, int] = (160, 320), *, upright: bool = True) -> str | None:
     """A data address of a JPEG of at most `size` (width, height), which browsers show; None if it cannot be read.
 
-    `source` is a path or a PIL picture.
+    `source` is a path, whose picture is turned as its EXIF orientation says where `upright`, or a PIL picture.
 
     >>> thumbnail(Image.new("RGB", (300, 900)))[:23]
     'data:image/jpeg;base64,'
     """
     try:
-        picture = source.convert("RGB") if isinstance(source, Image.Image) else open_image(source, upright=True)
+        picture = source.convert("RGB") if isinstance(source, Image.Image) else open_image(source, upright=upright)
     except ImageError:
         return None
     picture.thumbnail(size)
@@ -191,16 +205,17 @@ def grid_html(title: str, cards: Iterable[Card], *, query: Any = None, columns: 
     """A grid of thumbnails in rank order under `title` and the picture `query` that was searched for."""
     _check_layout(columns, width)
 
-    def drawn(source: Any, alt: str) -> str:
+    def drawn(source: Any, alt: str, upright: bool = True) -> str:
         box = f"box-sizing:border-box;width:{width}px;height:{3 * width}px;margin:auto"
         style = f'width="{width}" style="display:block;margin:auto"'
-        address = thumbnail(source, (2 * width, 6 * width))
+        address = thumbnail(source, (2 * width, 6 * width), upright=upright)
         return picture_html(address, alt, f"picture missing: {source}", style, box)
 
     made = []
     for card in cards:
         foot = f'<br><span title="{safe(card.name)}">{safe(card.name)}</span>'
-        made.append(card_html(card, drawn(card.path, card.alt), attributes='role="listitem"', foot=foot))
+        picture = drawn(card.path, card.alt, card.upright)
+        made.append(card_html(card, picture, attributes='role="listitem"', foot=foot))
     asked = "" if query is None else drawn(query, "the picture searched for")
     items = "\n".join(made)
     grid = f"display:grid;grid-template-columns:repeat({columns},{width + 14}px);gap:8px;align-items:start"
@@ -236,7 +251,7 @@ def figure(title: str, cards: Sequence[Card], *, columns: int = 5, width: float 
 
 def _draw_card(axis: Any, card: Card) -> None:
     try:
-        axis.imshow(np.asarray(open_image(str(card.path), upright=True)), interpolation="bilinear")
+        axis.imshow(np.asarray(open_image(str(card.path), upright=card.upright)), interpolation="bilinear")
     except ImageError:
         axis.set_box_aspect(3)
         axis.text(0.5, 0.5, "picture\nmissing", ha="center", va="center", transform=axis.transAxes, fontsize=7)
