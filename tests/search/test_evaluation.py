@@ -104,13 +104,16 @@ def test_decoded_pictures_replace_the_paths(model, crops, tmp_path):
         evaluate(model, crops.split, images=tensor[:3])
 
 
-def test_missing_pictures_are_told_before_anything_is_encoded(crops, tmp_path, capsys):
-    for path in crops.split.image_paths[-2:]:
+def test_missing_pictures_are_told_before_anything_is_encoded(model, crops, tmp_path, capsys):
+    gone, count = crops.split.image_paths[-4:], crops.split.num_images
+    for path in gone:
         path.unlink()
-    name, count = crops.split.image_paths[-2].name, crops.split.num_images
-    says = rf"{name}: no such picture; 2 of {count} of the split .* are missing\. Fix: bring them back"
-    with pytest.raises(ImageError, match=says):
-        whole(crops.split)
+    first = ", .*".join(path.name for path in gone[:3])
+    says = rf"{first}: no such picture; 4 of {count} of the split .* are missing\. Fix: bring them back"
+    for ask in (whole, lambda split: evaluate(model, split)):
+        with pytest.raises(ImageError, match=says):
+            ask(crops.split)
+    assert not model.calls
     (tmp_path / "my.csv").write_text("path,caption\nnone.png,a man\n")
     assert main(["evaluate", "--dataset", str(tmp_path / "my.csv"), "--model", str(tmp_path / "none")]) == 2
     assert "none.png: no such picture; 1 of 1 of the split 'test' are missing" in capsys.readouterr().err

@@ -96,7 +96,7 @@ def evaluate(
         on_progress: called with (encoded, pictures + captions) after every batch.
 
     Raises:
-        ValueError: an empty split, `images` of another length, or a picture that cannot be read (see :func:`whole`).
+        ValueError: an empty split, `images` of another length, or a picture that is missing or cannot be read.
         PartError: one of `metrics` that cannot be used, or has the name of another column.
 
     >>> from tireid.data import Record
@@ -107,7 +107,7 @@ def evaluate(
     """
     if not split.num_images or not split.num_captions:
         raise ValueError(f"split {split.name!r} has {split.num_images} pictures and {split.num_captions} captions")
-    pictures = split.pictures(model) if images is None else images
+    pictures = _found(split).pictures(model) if images is None else images
     if len(pictures) != split.num_images:
         raise ValueError(f"images has {len(pictures)} pictures, split {split.name!r} has {split.num_images}")
     total = split.num_images + split.num_captions
@@ -123,11 +123,19 @@ def evaluate(
     return evaluate_features(image_features, text_features, split, ks=ks, metrics=metrics)
 
 
+def _found(split: Split) -> Split:
+    """The same, unless only some of its pictures are there.
+
+    Without the first one a model that reads pictures ends at once, and one that goes by their names needs none.
+    """
+    return whole(split) if os.path.exists(split.image_paths[0]) else split  # noqa: PTH110 (Path's may raise)
+
+
 def whole(split: Split) -> Split:
     """The same, if all of its pictures are there: to be asked before hours are spent on those that come first.
 
     Raises:
-        MissingImageError: one is missing; all are counted.
+        MissingImageError: some are missing; the first three are named, all are counted.
 
     >>> whole(Split("test", ())).num_images
     0
@@ -135,8 +143,8 @@ def whole(split: Split) -> Split:
     missing = [path for path in split.image_paths if not os.path.exists(path)]  # noqa: PTH110 (Path's may raise)
     if missing:
         raise MissingImageError(
-            f"{printable(missing[0])}: no such picture; {len(missing)} of {split.num_images} of the split "
-            f"{split.name!r} are missing. Fix: bring them back; `tireid check-data` names them"
+            f"{', '.join(map(printable, missing[:3]))}: no such picture; {len(missing)} of {split.num_images} of the "
+            f"split {split.name!r} are missing. Fix: bring them back; `tireid check-data` names them"
         )
     return split
 
