@@ -190,6 +190,10 @@ def test_results_of_before_the_digests_are_read(kept: tuple[Path, list[Task]]) -
     assert set(tree.pop("files")) == {"config.json", "history.csv", "metrics.json", "per_query.csv", "provenance.json"}
     file.write_text(json.dumps(tree))
     assert Store(folder)[tasks[0]].task == tree
+    for name in ("provenance.json", "metrics.json"):
+        (file.parent / name).unlink()
+        with pytest.raises(ValueError, match=f"{tasks[0].key}.{name} is damaged: .* missing"):
+            Store(folder)[tasks[0]]
 
 
 @pytest.mark.parametrize("end", [0, 10, 400, -30])

@@ -24,6 +24,7 @@ TRAINING = "files/training"
 """Where a notebook that trains puts its run, seen from the folder of the task."""
 TASK = "task.json"
 FILES = ("config.json", "history.csv", "metrics.json", "per_query.csv", "provenance.json")
+ALWAYS = ("metrics.json", "provenance.json")
 SHARED = ("direction", "query", "person_id")
 UNITS = {"first_rank": 1, "AP": 10_000}
 """How many of the stored whole numbers make 1."""
@@ -113,11 +114,12 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _check_files(folder: Path, written: object) -> None:
-    """Each is as it was written; of older results nobody knows."""
+    """Each is as it was written; of older results it is known only which are always there."""
     known = written if isinstance(written, dict) else {}
-    found = _digests(folder) if written is not None else {}
+    found = _digests(folder)
     for name in FILES:
-        if found.get(name) != known.get(name):
+        missing = name in ALWAYS and name not in found
+        if missing or (written is not None and found.get(name) != known.get(name)):
             raise ValueError(
                 f"{folder / name} is damaged: changed since the run left it, of another run, or missing. Bring "
                 f"it back from a copy, or delete {folder} and sweep again"
