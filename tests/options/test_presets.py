@@ -49,7 +49,7 @@ def test_a_bad_file_is_named(text: str, message: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match=message) as caught:
         Config.preset(path)
-    assert "p.yaml" in str(caught.value) or "gama" in text or "ircra" in text
+    assert "p.yaml" in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

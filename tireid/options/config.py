@@ -120,7 +120,12 @@ class Config(Section):
         tree: dict[str, Any] = {"name": preset.name, "backbone": backbone}
         for layer in ({"loss": {}, "recovery": {}}, recipe["options"], *preset.options(is_tiny(backbone)), options):
             tree = lay(tree, layer, recipe["kinds"])
-        return cls.from_dict(tree)
+        try:
+            return cls.from_dict(tree)
+        except ConfigError as error:
+            if not preset.files:
+                raise
+            raise ConfigError(f"preset {preset.files[0]}, with the options given: {error}") from None
 
     @classmethod
     @checked()

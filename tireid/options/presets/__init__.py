@@ -55,7 +55,9 @@ def read_preset(name: str | Path, above: tuple[Path, ...] = ()) -> Preset:
     path, files = Path(name), [Path(name)]
     if path.suffix not in (".yaml", ".yml"):
         if str(name) not in PRESETS:
-            raise ConfigError(f"unknown preset {str(name)!r}; {nearest(name, PRESETS)}, or the path of a .yaml file")
+            where = f"preset {above[-1]} extends an " if above else ""
+            known = nearest(name, PRESETS)
+            raise ConfigError(f"{where}unknown preset {str(name)!r}; {known}, or the path of a .yaml file")
         path, files = FOLDER / f"{name}.yaml", []
     if path.resolve() in above:
         raise ConfigError(f"preset {path} extends itself")
