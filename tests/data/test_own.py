@@ -348,3 +348,11 @@ def test_folders_may_call_their_splits_as_tables_do_and_hidden_files_are_left_ou
     data = load_dataset(tmp_path)
     assert data.val is not None
     assert [split.captions for split in data.splits] == [["training/1"], ["valid/2"], ["4", "Test/3"]]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "b/" * 3000])
+def test_a_path_too_long_for_any_file_is_a_problem_of_its_picture(name: str, tmp_path: Path) -> None:
+    (tmp_path / "my.csv").write_text(f"path,caption\n/{name}.jpg,a man\n")
+    data = load_dataset(tmp_path / "my.csv")
+    assert data.test.num_images == 1
+    assert data.check().table.loc["test", ["missing", "unreadable"]].sum() == 1

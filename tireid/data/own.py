@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -124,7 +125,9 @@ def _below(folder: Path, path: str) -> str:
 
 def _is_elsewhere(folder: Path, path: str) -> bool:
     """Whether a whole path leads to a file, and without its slash, from `folder`, to none."""
-    return path.startswith("/") and Path(path).is_file() and not (folder / path.lstrip("/")).exists()
+    # Path's own raise for a name that is too long.
+    below = os.path.join(folder, path.lstrip("/"))  # noqa: PTH118
+    return path.startswith("/") and os.path.isfile(path) and not os.path.exists(below)  # noqa: PTH110, PTH113
 
 
 def _rows(file: Path) -> list[list[str]]:
