@@ -147,9 +147,10 @@ def test_formats_are_read_alike(tmp_path: Path, name: str) -> None:
 
 def test_cameras_have_several_digits_or_none(tmp_path: Path) -> None:
     content = rows("RSTPReid")
-    content[0]["img_path"], content[1]["img_path"] = "0000_c14_0031.jpg", "portrait.jpg"
+    for row, path in zip(content, ("0000_c14_0031.jpg", "portrait.jpg", f"0_c{5000 * '9'}_1.jpg"), strict=False):
+        row["img_path"] = path
     write_annotation(tmp_path, content, "RSTPReid")
-    assert [record.camera for record in read_annotations("RSTPReid", tmp_path)[:2]] == [14, None]
+    assert [record.camera for record in read_annotations("RSTPReid", tmp_path)[:3]] == [14, None, None]
 
 
 def test_icfg_goes_by_either_name_and_has_no_val(tmp_path: Path) -> None:

@@ -123,7 +123,13 @@ def _changed(change):
         _changed(lambda record, tensors: tensors.pop("pictures.statistics.rows")),
         _changed(lambda record, tensors: tensors.update({"pictures.features.rows": np.zeros(3, np.float32)})),
         _changed(lambda record, tensors: tensors.update({"presence.present": np.zeros((2, 3), np.float32)})),
-        _changed(lambda record, tensors: tensors.update({"words.held_out": np.full(4, np.nan, np.float32)})),
+        *(
+            _changed(lambda record, tensors, name=name, value=value: tensors[name].flat.__setitem__(0, value))
+            for name, value in (
+                *(("words.held_out", np.nan), ("presence.present", np.inf), ("words.features.rows", np.nan)),
+                *(("presence.sizes", -2), ("presence.thresholds", 9)),
+            )
+        ),
     ],
 )
 def test_a_damaged_file_is_named(domain, folder, damage):

@@ -178,6 +178,14 @@ def test_any_text_is_cleaned_without_an_error(text: str) -> None:
     harmless_style(text)
 
 
+@pytest.mark.parametrize(
+    "css", [f"width: {'9' * 5000}", "a" + 5000 * "{", "a: " + 5000 * "("], ids=["digits", "{", "("]
+)
+def test_a_style_that_cannot_be_read_whole_is_left_out(css: str) -> None:
+    assert not harmless_style(css)
+    assert clean_html(f"<p style='{css}; background: url({HOST}/a.png)'>a</p>") == "<p>a</p>"
+
+
 def check_fragment(fragment: str) -> None:
     soup = BeautifulSoup(fragment, "html.parser")
     assert not soup.select(ACTS)

@@ -196,6 +196,15 @@ def test_results_of_before_the_digests_are_read(kept: tuple[Path, list[Task]]) -
             Store(folder)[tasks[0]]
 
 
+def test_text_that_no_table_can_hold_is_damage(kept: tuple[Path, list[Task]]) -> None:
+    folder, tasks = kept
+    file = folder / tasks[0].key / "task.json"
+    file.write_text(json.dumps({name: part for name, part in json.loads(file.read_text()).items() if name != "files"}))
+    (file.parent / "metrics.json").write_text('{"note": "\\ud800"}')
+    with pytest.raises(ValueError, match=f"{tasks[0].key} is damaged: .*surrogates"):
+        Store(folder)[tasks[0]]
+
+
 @pytest.mark.parametrize("end", [0, 10, 400, -30])
 def test_a_damaged_pack_is_named(kept: tuple[Path, list[Task]], end: int) -> None:
     folder, tasks = kept
@@ -217,6 +226,7 @@ def test_a_damaged_pack_is_named(kept: tuple[Path, list[Task]], end: int) -> Non
         {"history": {"arm": [1]}},
         {"per_query": [99, 0]},
         {"per_query": [0, 99]},
+        {"per_query": [0, 2**63]},
         {"per_query": "ab"},
         {"key": None},
         None,

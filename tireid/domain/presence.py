@@ -39,7 +39,7 @@ class Presence:
     M is the number of pictures of the person that are told apart, S of sizes, T of thresholds.
 
     Raises:
-        ValueError: tables of shapes that do not fit.
+        ValueError: tables of shapes that do not fit, or rows and columns that do not ascend, sizes from 0.
 
     >>> zeros = np.zeros((1, 2, 3), np.float32)
     >>> row = np.arange(3, dtype=np.float32)
@@ -64,6 +64,9 @@ class Presence:
         shape = (len(self.sizes), len(self.thresholds))
         if self.present.shape[1:] != shape or self.absent.shape != shape or not self.pictures_per_person >= 1:
             raise ValueError(f"tables must be (M, S, T) and (S, T), not {self.present.shape} and {self.absent.shape}")
+        for name, values, least in (("thresholds", self.thresholds, -np.inf), ("sizes", self.sizes, 0)):
+            if not (values[0] >= least and (np.diff(values) > 0).all()):
+                raise ValueError(f"{name} must ascend, sizes from 0, not {values[:3]}")
 
     @classmethod
     def fit(cls, texts: tuple[Float32s, Ints], images: tuple[Float32s, Ints]) -> Self | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,18 @@ ALWAYS = ("metrics.json", "provenance.json")
 SHARED = ("direction", "query", "person_id")
 UNITS = {"first_rank": 1, "AP": 10_000}
 """How many of the stored whole numbers make 1."""
+DAMAGE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    OSError,
+    EOFError,
+    BadZipFile,
+    zlib.error,
+)
+"""What reading a stranger's file may raise."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,8 @@ class Record:
     def __post_init__(self) -> None:
         if not (isinstance(self.task.get("notebook"), str) and isinstance(self.task.get("parameters"), dict)):
             raise ValueError("its task has no notebook and parameters")
+        # An escape in JSON may stand for what UTF-8 cannot write, and no table could hold.
+        json.dumps([self.task, self.metrics, self.provenance, self.config], ensure_ascii=False).encode()
         for name, needed in (("history", set[str]()), ("per_query", {*SHARED, *UNITS})):
             table = getattr(self, name)
             if table is not None and (not needed <= set(table.columns) or {"arm", "seed"} & set(table.columns)):
@@ -105,7 +120,7 @@ def naming(path: Path) -> Iterator[None]:
         yield
     except ValidationError as error:
         raise ValueError(f"{path} is damaged: {explain(error)}") from error
-    except (ValueError, LookupError, TypeError, AttributeError, OSError, EOFError, BadZipFile, zlib.error) as error:
+    except DAMAGE as error:
         raise ValueError(f"{path} is damaged: {error}") from error
 
 
