@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -44,6 +45,12 @@ def test_the_features_are_spread_as_peers_report() -> None:
     assert cosines[wrong][together[wrong]].median() < 0.1
 
 
+def pulls(study: str) -> Any:
+    """The means of sigma(Z) that the runs of a committed study noted, by arm and seed, in the order of their steps."""
+    found = collect(ROOT / f"notebooks/studies/{study}.yaml", results=ROOT / "notebooks/results", train=False)
+    return found.history.dropna(subset="pull").groupby(["arm", "seed"])["pull"]
+
+
 def test_what_notebook_04_says_of_the_pace_is_what_is_computed_and_was_measured() -> None:
     text = prose("notebooks/04_circle_loss.ipynb")
     paper = CircleLoss(margin=0.4, gamma=64.0)
@@ -60,12 +67,14 @@ def test_what_notebook_04_says_of_the_pace_is_what_is_computed_and_was_measured(
     mean = pace(CircleLoss(margin=0.4, gamma=16.0, pooling="mean"), 64, 0.5)
     assert "{:.2f}, {:.2f} and {:.2f} for the easiest tenth".format(*mean.values()) in text
     assert all(pace(CircleLoss(margin=0.25, gamma=gamma))["easiest tenth"] > 0.995 for gamma in (16.0, 64.0, 128.0))
-    history = collect(
-        ROOT / "notebooks/studies/converged.yaml", results=ROOT / "notebooks/results", train=False
-    ).history
-    last = history.dropna(subset="pull").groupby(["arm", "seed"])["pull"].last().groupby("arm").mean()
+    last = pulls("converged").last().groupby("arm").mean()
     for arm in ("circle", "circle, gamma 64", "circle, gamma 64, log-mean-exp"):
         assert f"{last[arm]:.3f}" in text
+    forms, wrong = (pulls(study) for study in ("circle_forms", "wrong"))
+    ends = "{separate optima:.3f} (separate optima), {on classes:.3f} (on classes) and {late:.3f} (late)"
+    assert ends.format_map(forms.last().groupby("arm").mean()) in text
+    begins, ends = (each.groupby("arm").mean()["paper-strong, bounded"] for each in (wrong.first(), wrong.last()))
+    assert f"begins at {begins:.3f} and ends at {ends:.3f}, in the runs" in text
     short = pd.read_csv(ROOT / "notebooks/data/pull.csv").groupby("form")["pull"].last()
     for value in short.drop("gamma 16, bound 0.5"):
         assert f"{value:.3f}" in text
