@@ -45,6 +45,16 @@ def test_what_is_no_notebook_is_named(tmp_path: Path, content: bytes) -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_only_the_error_says_what_is_wrong(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A log would have the words of the file, with whatever controls a terminal."""
+    path = tmp_path / "stranger.ipynb"
+    cell = {"cell_type": "code", "source": "\x1b[2J", "metadata": {}}
+    path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    with pytest.raises(ValueError, match="is not a notebook"):
+        read_notebook(path)
+    assert not caplog.records
+
+
 def test_what_is_not_there_is_an_oserror(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="none"):
         read_notebook(tmp_path / "none.ipynb")

@@ -19,7 +19,8 @@ def read_notebook(path: Path) -> NotebookNode:
     nbformat = require("nbformat", "notebooks")
     text = utf8_json(read_regular(path))
     try:
-        nb: NotebookNode = nbformat.reads(text.decode(), as_version=4)
+        # Not nbformat.reads, which also logs what is wrong, in the words of the file.
+        nb: NotebookNode = nbformat.convert(nbformat.reader.reads(text.decode()), 4)
         nbformat.validate(nb, relax_add_props=True)
         json.dumps(nb, ensure_ascii=False).encode()  # an escape in JSON may stand for what UTF-8 cannot write
     except Exception as error:  # nbformat raises many kinds for what is JSON but no notebook
