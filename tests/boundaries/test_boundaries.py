@@ -27,7 +27,7 @@ def run(target: Target, count: int, seed: int) -> float:
         try:
             passed += target.passes(content)
         except BaseException as error:
-            raise AssertionError(f"{type(error).__name__}: {error}\n{content[:2000]!r}") from error
+            raise AssertionError(f"{type(error).__name__}: {str(error)!a}\n{content[:2000]!r}") from None
     return passed / count
 
 
