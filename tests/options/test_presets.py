@@ -42,6 +42,8 @@ def test_a_file_of_ones_own_extends_another_and_brings_values_for_the_bundled_si
         ("extends: p.yaml", "extends itself"),
         ("extends: ircra", "did you mean 'irra'"),
         ("options: {loss: {gama: 1}}", "loss.gama"),
+        ("extends: paper\noptions: {loss: 0.98}\ntiny: {loss: {gamma: 8}}", "loss is a section of options.* got 0.98"),
+        ("extends: paper\noptions: {optimizer: [1]}\ntiny: {optimizer: {lr: 1}}", "optimizer is a section of options"),
     ],
 )
 def test_a_bad_file_is_named(text: str, message: str, tmp_path: Path) -> None:

@@ -118,9 +118,9 @@ class Config(Section):
         recipe = tiny_recipe() if is_tiny(backbone) else {"options": {}, "kinds": {}}
         # The empty sections choose the default kinds, with their numbers for this backbone.
         tree: dict[str, Any] = {"name": preset.name, "backbone": backbone}
-        for layer in ({"loss": {}, "recovery": {}}, recipe["options"], *preset.options(is_tiny(backbone)), options):
-            tree = lay(tree, layer, recipe["kinds"])
         try:
+            for layer in ({"loss": {}, "recovery": {}}, recipe["options"], *preset.options(is_tiny(backbone)), options):
+                tree = lay(tree, layer, recipe["kinds"])
             return cls.from_dict(tree)
         except ConfigError as error:
             if not preset.files:

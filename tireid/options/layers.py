@@ -27,14 +27,17 @@ def lay(tree: Tree, top: Tree, tuned: Tree) -> dict[str, Any]:
     """`top` over `tree`, section by section.
 
     A section that becomes another kind keeps what all kinds have in common and starts from its own defaults, or from
-    its numbers in `tuned` (section, kind, options).
+    its numbers in `tuned` (section, kind, options). Raises :class:`ConfigError` for a section that is no mapping, which
+    a later layer would hide.
     """
     merged = dict(tree)
     for key, value in top.items():
         if isinstance(value, BaseModel):
             value = value.model_dump(mode="json")
+        if key in merged and isinstance(merged[key], Mapping) and not isinstance(value, Mapping):
+            raise ConfigError(f"{key} is a section of options, expected a mapping of them, got {value!r}")
         if key in VARIANTS and isinstance(value, Mapping):
-            value = _another_kind(key, merged.get(key, {}), value, tuned.get(key, {})) | dict(value)
+            value = _another_kind(key, _mapping(merged.get(key)), value, tuned.get(key, {})) | dict(value)
         elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
             value = {**merged[key], **value}
         merged[key] = value
