@@ -205,6 +205,16 @@ def test_text_that_no_table_can_hold_is_damage(kept: tuple[Path, list[Task]]) ->
         Store(folder)[tasks[0]]
 
 
+def test_a_pack_of_a_version_of_zip_that_is_not_known_is_named(kept: tuple[Path, list[Task]]) -> None:
+    folder, tasks = kept
+    Store(folder).pack(tasks)
+    whole = bytearray((folder / PACK).read_bytes())
+    whole[whole.index(b"PK\x01\x02") + 6] = 195
+    (folder / PACK).write_bytes(whole)
+    with pytest.raises(ValueError, match=rf"{PACK} is damaged: zip file version 19\.5"):
+        Store(folder)[tasks[0]]
+
+
 @pytest.mark.parametrize("end", [0, 10, 400, -30])
 def test_a_damaged_pack_is_named(kept: tuple[Path, list[Task]], end: int) -> None:
     folder, tasks = kept

@@ -35,6 +35,7 @@ DAMAGE = (
     TypeError,
     ArithmeticError,
     AttributeError,
+    RuntimeError,
     OSError,
     EOFError,
     BadZipFile,
