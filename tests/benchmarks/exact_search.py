@@ -23,9 +23,8 @@ def measure(items: int) -> str:
     names = [f"camera{i % 15}/{i:07d}.jpg" for i in range(items)]
     gallery = benchmark.Gallery(benchmark.Numbers(benchmark.near(features, 256)), features, names, root="")
     loading = benchmark.loading(gallery)
-    return benchmark.table(
-        [loading, *benchmark.exact_search(gallery.half(), 10, time.process_time, benchmark.Limits.measure())]
-    )
+    limits = benchmark.Limits.measure(time.process_time)
+    return benchmark.table([loading, *benchmark.exact_search(gallery.half(), 10, time.process_time, limits)])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from tests.benchmarks.step_costs import batch, ours, plain
+from tireid.search.benchmark import product_rate
 
 KINDS = {
     "attention's kernel": ("_scaled_dot_product", "_softmax"),
@@ -50,17 +51,6 @@ class Costs(TorchDispatchMode):
         return out
 
 
-def best_rate(dtype: torch.dtype, size: int = 2048) -> float:
-    """Floating-point operations a CPU second of a square product, the best of five."""
-    a, b = torch.randn(2, size, size).to(dtype)
-    times = []
-    for _ in range(5):
-        began = time.process_time()
-        a @ b
-        times.append(time.process_time() - began)
-    return 2 * size**3 / min(times)
-
-
 def measure(kind: str) -> str:
     """The table of :mod:`tests.benchmarks.step_profile`."""
     torch.set_num_threads(1)
@@ -79,7 +69,7 @@ def measure(kind: str) -> str:
     kinds = table.groupby(kind_of).sum().sort_values("seconds", ascending=False)
     kinds.loc["between operations"] = (total - kinds["seconds"].sum(), 0)
     kinds = kinds.assign(share=kinds["seconds"] / total, rate=kinds["Gflop"] / kinds["seconds"])
-    rate = best_rate(torch.bfloat16 if kind == "bf16" else torch.float32) / 1e9
+    rate = product_rate(torch.bfloat16 if kind == "bf16" else torch.float32, time.process_time) / 1e9
     least = kinds["Gflop"].sum() / rate
     detail = table.sort_values("seconds", ascending=False).head(12)
     return (

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +47,33 @@ class Limits:
     """That are read or written."""
 
     @classmethod
-    def measure(cls, side: int = 2048, size: int = 2**26, times: int = 5) -> Limits:
-        """From square products of so many rows, and a copy of so many float32 numbers; the best of some runs each."""
-        square, source = torch.randn(side, side), torch.randn(size)
+    def measure(cls, clock: Clock = time.perf_counter) -> Limits:
+        """From square products, and a copy of 256 MB."""
+        source = torch.randn(2**26)
         target = torch.empty_like(source)
-
-        def best(work: Callable[[], Any]) -> float:
-            return min(seconds(work) for _ in range(times + 1))  # the first one warms up
-
-        products = (best(partial(torch.mm, x, x)) for x in (square, square.bfloat16()))
-        return cls(2 * side**3 / min(products), 2 * source.nbytes / best(lambda: target.copy_(source)))
+        copied = best(lambda: target.copy_(source), clock)
+        return cls(
+            max(product_rate(dtype, clock) for dtype in (torch.float32, torch.bfloat16)), 2 * source.nbytes / copied
+        )
 
     def least(self, operations: float, bytes: float = 0.0) -> float:
         """Seconds of work with so many operations and so many bytes from memory: of whichever takes longer."""
         return max(operations / self.operations, bytes / self.bytes)
+
+
+def product_rate(dtype: torch.dtype, clock: Clock = time.perf_counter, side: int = 2048) -> float:
+    """Floating-point operations a second of a square product of so many rows.
+
+    >>> product_rate(torch.float32, side=8) > 0
+    True
+    """
+    square = torch.randn(side, side).to(dtype)
+    return 2 * side**3 / best(lambda: square @ square, clock)
+
+
+def best(work: Callable[[], Any], clock: Clock, times: int = 6) -> float:
+    """Seconds of the fastest of some runs; the first one warms up."""
+    return min(seconds(work, clock) for _ in range(times))
 
 
 def clustered(items: int, width: int = 512, per_cluster: int = 20, noise: float = 0.7, seed: int = 0) -> Float32s:
