@@ -70,7 +70,7 @@ def test_what_notebook_04_says_of_the_pace_is_what_is_computed_and_was_measured(
     last = pulls("converged").last().groupby("arm").mean()
     for arm in ("circle", "circle, gamma 64", "circle, gamma 64, log-mean-exp"):
         assert f"{last[arm]:.3f}" in text
-    forms, wrong = (pulls(study) for study in ("circle_forms", "wrong"))
+    forms, wrong = (pulls(study) for study in ("circle_forms", "wrong_bound"))
     ends = "{separate optima:.3f} (separate optima), {on classes:.3f} (on classes) and {late:.3f} (late)"
     assert ends.format_map(forms.last().groupby("arm").mean()) in text
     begins, ends = (each.groupby("arm").mean()["paper-strong, bounded"] for each in (wrong.first(), wrong.last()))
