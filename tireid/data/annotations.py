@@ -7,14 +7,13 @@ see :meth:`tireid.data.Dataset.check`.
 
 from __future__ import annotations
 
-import gc
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tireid.basics.collector import collector_paused
 from tireid.basics.formats import LAYOUTS, Layout
 from tireid.data import rows as read
 from tireid.data.rows import AnnotationError, Fault, Mended, Record, describe, findable
@@ -41,7 +40,7 @@ def read_annotations(name: str, root: str | Path, mended: Mended | None = None) 
         raise ValueError(f"unknown layout {name!r}; known: {', '.join(LAYOUTS)}")
     layout = LAYOUTS[name]
     file = annotation_file(layout, findable(Path(root)))
-    with _collector_paused():
+    with collector_paused():
         rows = _read_list(file, layout)
         records = _records(rows, file, layout, Counter() if mended is None else mended)
     if layout.name == "RSTPReid":
@@ -70,18 +69,6 @@ def annotation_file(layout: Layout, root: Path) -> Path:
     if not (folder / "imgs").is_dir():
         raise AnnotationError("the folder of images is missing", file=folder / "imgs", fix="unpack the images there")
     return found[0]
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """A hundred thousand small objects that all stay make the garbage collector look for cycles again and again."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
 
 
 def _read_list(file: Path, layout: Layout) -> list[Any]:

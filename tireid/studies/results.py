@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from tireid.options import Config, ConfigError
 from tireid.runner.metrics import flat
 from tireid.studies.record import Record
 from tireid.studies.store import Store
@@ -75,6 +74,8 @@ def load(study: Study | str | Path, store: Store | str | Path) -> Results:
 
 def _check_configurations(store: Store, found: Found) -> None:
     """A task's key names its parameters; what they leave to the library's defaults is in its configuration only."""
+    from tireid.options import Config, ConfigError  # loads the losses, and with them PyTorch
+
     first: dict[str, tuple[Task, dict[str, Any]]] = {}
     for task, record in found:
         if record.config is None:

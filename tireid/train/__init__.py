@@ -4,10 +4,13 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from tireid.train.launching import train_in_processes
-from tireid.train.loop import train
-from tireid.train.recipe import build_sampler, build_schedule, gradient_norms
-from tireid.train.run import TrainingError, TrainingRun
+from tireid.basics.collector import collector_paused
+
+with collector_paused():
+    from tireid.train.launching import train_in_processes
+    from tireid.train.loop import train
+    from tireid.train.recipe import build_sampler, build_schedule, gradient_norms
+    from tireid.train.run import TrainingError, TrainingRun
 
 __all__ = [
     "TrainingError",
