@@ -13,21 +13,25 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tireid.basics.processor import computes_in_bfloat16
 from tireid.search.features import Floats, Ints
 
 Float32s = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-MARGIN = {torch.float32: 1e-4, torch.float16: 1.5e-3}
+MARGIN = {torch.float32: 1e-4, torch.float16: 1.5e-3, torch.bfloat16: 8e-3}
 """How far the scores of the first pass may be off, generously, for unit vectors of D <= 1024.
 
 Sums in float32 err by at most D * 2^-24 < 6.2e-5. In float16 the query is rounded too, by 2^-11 of each entry, which
 changes a score by at most 2^-11 * sum |q_i x_i| <= 4.9e-4, and the result is rounded by 2^-12; entries too small for
-float16's relative precision add 2^-25 * sqrt(D) < 1e-6 twice. Together below 8e-4."""
+float16's relative precision add 2^-25 * sqrt(D) < 1e-6 twice. Together below 8e-4. In bfloat16 query and rows are
+rounded by 2^-9 of each entry, the result and what it is compared with by 2^-9, together below 8e-3."""
 BLOCK = 1 << 16
 """Rows that are compared with many queries at a time."""
 CACHED = 1 << 11
-"""Of these, how many a cache holds in float32."""
+"""Of these, how many a cache holds when they are converted."""
+FEW = 1 / 16
+"""Share of rows up to which bfloat16 may leave them undecided: each of them is scored again in float64."""
 
 
 class Index:
@@ -50,37 +54,41 @@ class Index:
 
     def search(self, query: Floats, k: int, allowed: Mask | None = None) -> tuple[Ints, Floats]:
         """Rows and float64 scores of the k best (all, where there are fewer) among the `allowed`, best first."""
+        margin = self._margin(*(part.dtype for part in self.parts))
         found: list[Ints] = []
         values: list[Float32s] = []
         for begin, part in zip(self._begins, self.parts, strict=False):
             scores = _product(part, query)
             rows = None if allowed is None else np.flatnonzero(allowed[begin : begin + len(part)])
             own = scores if rows is None else scores[rows]
-            near = _near_best(own, k, self._margin)
+            near = _near_best(own, k, margin)
             found.append(begin + (near if rows is None else rows[near]))
             values.append(own[near])
-        return self.best(query, k, np.concatenate(found)[_near_best(np.concatenate(values), k, self._margin)])
+        return self.best(query, k, np.concatenate(found)[_near_best(np.concatenate(values), k, margin)])
 
     def search_many(self, queries: Floats, k: int, allowed: Mask | None = None) -> list[tuple[Ints, Floats]]:
         """:meth:`search` for each of the queries (Q, D), which reads the features once for all of them."""
         wanted = torch.from_numpy(queries.astype(np.float32))
+        wanted = wanted.to(self._precision(wanted, k))
+        margin = self._margin(wanted.dtype)
         forbidden = None if allowed is None else torch.from_numpy(~allowed)
-        parts: list[tuple[Tensor, Tensor, Tensor]] = []  # query, row and score of what may be among the k best
-        least = torch.full((len(wanted),), -torch.inf)
+        parts: list[tuple[Ints, Ints, Float32s]] = []  # query, row and score of what may be among the k best
+        least = torch.full((len(wanted),), -torch.inf, dtype=wanted.dtype)
         for begin, block in self.blocks():
             scores = _products(wanted, block)
             if forbidden is not None:
                 scores[:, forbidden[begin : begin + len(block)]] = -torch.inf
             if k < scores.shape[1] and least.isinf().any():
                 least = scores.topk(k, dim=1).values[:, -1]  # the k-th best of all is at least that of a part
-            asked, near = (scores >= least[:, None] - 2 * MARGIN[torch.float32]).nonzero(as_tuple=True)
-            parts.append((asked, begin + near, scores[asked, near]))
-        whose, rows, values = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
+            near = np.flatnonzero((scores >= least[:, None] - 2 * margin).numpy())
+            asked, row = np.divmod(near, len(block))
+            parts.append((asked, begin + row, scores.flatten()[torch.from_numpy(near)].float().numpy()))
+        whose, rows, values = map(np.concatenate, zip(*parts, strict=True))
         order = np.argsort(whose, kind="stable")
         ends = np.searchsorted(whose[order], np.arange(1, len(queries)))
         answers = []
         for query, own in zip(queries, np.split(order, ends), strict=True):
-            kept = rows[own[_near_best(values[own], k, MARGIN[torch.float32])]]
+            kept = rows[own[_near_best(values[own], k, margin)]]
             answers.append(self.best(query, k, kept if allowed is None else kept[allowed[kept]]))
         return answers
 
@@ -128,9 +136,18 @@ class Index:
             found[whose == part] = self.parts[part][torch.from_numpy(rows[whose == part] - self._begins[part])].numpy()
         return found
 
-    @property
-    def _margin(self) -> float:
-        return max(MARGIN[part.dtype] for part in self.parts) * max(1, self.width / 1024)
+    def _precision(self, queries: Tensor, k: int) -> torch.dtype:
+        """bfloat16 where the processor computes in it and it tells most rows from the k best, else float32."""
+        rows = self.parts[0][:CACHED]
+        if computes_in_bfloat16() and k < FEW * len(rows):
+            scores = _products(queries.bfloat16(), rows)
+            least = scores.topk(k, dim=1).values[:, -1:] - 2 * self._margin(torch.bfloat16)
+            if (scores >= least).float().mean() < FEW:
+                return torch.bfloat16
+        return torch.float32
+
+    def _margin(self, *dtypes: torch.dtype) -> float:
+        return max(MARGIN[dtype] for dtype in dtypes) * max(1, self.width / 1024)
 
     def _exact(self, rows: Ints, query: Floats) -> Floats:
         # NumPy sums each row by itself: the same for equal rows, unlike a product of matrices.
@@ -145,10 +162,10 @@ def _product(features: Tensor, query: Floats) -> Float32s:
 
 
 def _products(queries: Tensor, block: Tensor) -> Tensor:
-    """(Q, n) cosines in float32 of queries (Q, D) with rows (n, D), of which a cache holds so many."""
-    scores = torch.empty(len(queries), len(block))
+    """(Q, n) cosines of queries (Q, D) with rows (n, D), in the precision of the queries."""
+    scores = torch.empty(len(queries), len(block), dtype=queries.dtype)
     for columns, rows in zip(torch.split(scores, CACHED, dim=1), torch.split(block, CACHED), strict=True):
-        columns[:] = queries @ rows.float().T
+        columns[:] = queries @ rows.float().to(queries.dtype).T  # from float16 at once it takes four times as long
     return scores
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 
+from tireid.basics import processor
 from tireid.data import PKBatchSampler, RandomBatchSampler, Split
 from tireid.options import Config
 
@@ -60,11 +61,10 @@ def build_schedule(optimizer: torch.optim.Optimizer, config: Config, steps_per_e
 
 
 def computes_in_bfloat16() -> bool:
-    """Whether the accelerator, or without one the processor, has instructions for bfloat16 (AVX512-BF16 or AMX)."""
+    """Whether the accelerator, or without one the processor, has instructions for bfloat16."""
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported())
-    known = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return bool(known) and not torch.accelerator.is_available()
+    return processor.computes_in_bfloat16() and not torch.accelerator.is_available()
 
 
 def gradient_norms(losses: dict[str, torch.Tensor], module: torch.nn.Module) -> dict[str, float]:
