@@ -1,28 +1,32 @@
-"""Sliders over any figure: a function draws it, the picture follows the values."""
+"""Sliders over any figure: a function draws it, the picture follows the values; two of them may be a point on it."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from tireid.basics.extras import require
 from tireid.basics.hints import nearest
 from tireid.demo.parts import HINT, follow, widgets
+from tireid.demo.point_picture import PointPicture
 from tireid.show.plots import describe_axes, plot_style, png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Values = dict[str, float | int]
+# JupyterLab may tell the kernel of two moves in two threads, and matplotlib's settings are those of the whole process.
+_ONE_AT_A_TIME = RLock()
 
 
-def still_html(setting: str, picture: bytes, alt: str, table: str = "") -> str:
+def still_html(setting: str, picture: bytes, alt: str, table: str = "", to_move: str = "the sliders") -> str:
     """The present view where widgets cannot be shown: its setting, a `table` (HTML), and the picture (PNG)."""
     data = base64.b64encode(picture).decode()
     return (
-        f"<div><p>{escape(setting)}.{HINT.format('move the sliders')}</p>{table}"
+        f"<div><p>{escape(setting)}.{HINT.format('move ' + to_move)}</p>{table}"
         f'<img alt="{escape(alt)}" style="max-width:100%" src="data:image/png;base64,{data}"></div>'
     )
 
@@ -35,7 +39,7 @@ class SliderBox(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         super().__init__([*sliders.values(), *shown])
         for slider in sliders.values():
             follow(slider, lambda _: self._moved())
-        self._update()
+        self._moved()
 
     @property
     def state(self) -> Values:
@@ -54,7 +58,7 @@ class SliderBox(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 self._sliders[name].value = value
         finally:
             self._quiet = False
-        self._update()
+        self._moved()
 
     def _checked_value(self, name: str, value: Any) -> float | int:
         if name not in self._sliders:
@@ -69,7 +73,8 @@ class SliderBox(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _moved(self) -> None:
         if not self._quiet:
-            self._update()
+            with _ONE_AT_A_TIME:
+                self._update()
 
 
 class FigureSliders(SliderBox):
@@ -78,11 +83,17 @@ class FigureSliders(SliderBox):
     Args:
         draw: takes the sliders' values by name and returns a matplotlib figure.
         alt: what the figure shows, in words.
+        point: two sliders that are also a point on the figure's first axes, whose scales are linear: a click or a drag
+            puts it somewhere, the arrow keys move it by a step, with Shift by ten.
+        tell: takes the sliders' values as `draw` does and returns what is said under the figure.
         sliders: for each name the first value, the lowest, the highest and the step; a slider of four integers
             gives integers.
 
     :attr:`state` holds the values and takes them back. Where widgets cannot be shown (an export, GitHub) the present
     view is a picture.
+
+    Raises:
+        ValueError: `point` does not name two of the sliders.
 
     >>> import matplotlib.pyplot as plt
     >>> sliders = FigureSliders(lambda n: plt.figure(figsize=(n, 1)), "an empty figure", n=(2, 1, 4, 1))
@@ -91,22 +102,63 @@ class FigureSliders(SliderBox):
     {'n': 3}
     """
 
-    def __init__(self, draw: Callable[..., Figure], alt: str, **sliders: tuple[float, float, float, float]) -> None:
-        self._draw, self._alt, self._described = draw, alt, ""
-        self._picture = widgets.Image(format="png")
-        super().__init__({name: _slider(name, *of) for name, of in sliders.items()}, [self._picture], self._follow)
+    def __init__(
+        self,
+        draw: Callable[..., Figure],
+        alt: str,
+        *,
+        point: tuple[str, str] | None = None,
+        tell: Callable[..., str] | None = None,
+        **sliders: tuple[float, float, float, float],
+    ) -> None:
+        if point is not None and not (len(set(point)) == 2 and set(point) <= set(sliders)):
+            raise ValueError(f"point must name two of the sliders {', '.join(sliders)}, got {point!r}")
+        self._draw, self._alt, self._described, self._point, self._tell = draw, alt, "", point, tell
+        self._words = widgets.HTML()
+        self._picture = PointPicture(alt=alt) if point else widgets.Image(format="png")
+        shown = [self._picture, self._words] if tell else [self._picture]
+        super().__init__({name: _slider(name, *of) for name, of in sliders.items()}, shown, self._follow)
+        if point:
+            self._picture.observe(lambda change: self._moved_to(change["new"]), names="point")
 
     def _follow(self) -> None:
-        with plot_style():
-            figure = self._draw(**self.state)
+        state = self.state
+        # Before the figure, which takes longer.
+        if self._point:
+            self._picture.point = [state[name] for name in self._point]
+        if self._tell:
+            self._words.value = f'<p aria-live="polite">{escape(self._tell(**state))}</p>'
+        # A picture that is cut to what it shows changes its size while a point moves on it.
+        with plot_style(), require("matplotlib", "notebooks").rc_context({"savefig.bbox": None} if self._point else {}):
+            figure = self._draw(**state)
             self._picture.value = png(figure)
+        if self._point:
+            self._picture.axes = self._axes(figure, self._point)
         self._described = "\n".join(map(describe_axes, figure.axes))
         require("matplotlib.pyplot", "notebooks").close(figure)
 
+    def _axes(self, figure: Figure, point: tuple[str, str]) -> list[dict[str, Any]]:
+        """What :class:`PointPicture` wants to know of the two axes of the figure that has been drawn."""
+        across, up = (self._sliders[name] for name in point)
+        corners = figure.axes[0].transData.transform([(across.min, up.min), (across.max, up.max)])
+        (left, bottom), (right, top) = figure.transFigure.inverted().transform(corners).round(4).tolist()
+        return [
+            {"name": name, "low": of.min, "high": of.max, "step": of.step, "first": first, "last": last}
+            for name, of, first, last in zip(point, (across, up), (left, 1 - bottom), (right, 1 - top), strict=True)
+        ]
+
+    def _moved_to(self, point: Sequence[float]) -> None:
+        state = self.state
+        moved = {name: type(state[name])(value) for name, value in zip(self._point or (), point, strict=True)}
+        if state | moved != state:
+            self.state = moved
+
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         setting = ", ".join(f"{name} {value:g}" for name, value in self.state.items())
-        plain = f"{self._alt}\nat {setting}\n{self._described}"
-        still = still_html(setting, self._picture.value, self._alt)
+        told = self._tell(**self.state) if self._tell else ""
+        plain = "\n".join(filter(None, [self._alt, f"at {setting}", told, self._described]))
+        to_move = "the point or the sliders" if self._point else "the sliders"
+        still = still_html(setting, self._picture.value, self._alt, f"<p>{escape(told)}</p>" if told else "", to_move)
         return (super()._repr_mimebundle_(**kwargs) or {}) | {"text/plain": plain, "text/html": still}
 
 

@@ -1,0 +1,26 @@
+"""A picture with a point on it that is moved with the mouse, a finger, or the arrow keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tireid.basics.extras import extra
+
+with extra("notebooks"):
+    import anywidget
+    import traitlets
+
+
+class PointPicture(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no types
+    """The picture `value` (PNG), described by `alt`, and a `point` on it: its values across and up.
+
+    `axes` has for each of the two its `name`, the values that the point may take (`low`, `high`, `step`), and where on
+    the picture the lowest and the highest lie (`first`, `last`), as shares from its upper left corner.
+    """
+
+    _esm = Path(__file__).with_suffix(".js")
+    _css = Path(__file__).with_suffix(".css")
+    value = traitlets.Bytes().tag(sync=True)
+    alt = traitlets.Unicode().tag(sync=True)
+    axes = traitlets.List(traitlets.Dict()).tag(sync=True)
+    point = traitlets.List(traitlets.Float()).tag(sync=True)
