@@ -90,3 +90,16 @@ def test_concentration_counts_equal_pairs() -> None:
     assert found["effective negatives"] == pytest.approx(7)
     assert found["effective positives"] == pytest.approx(3)
     assert found["saturated anchors (%)"] == 100
+
+
+@pytest.mark.parametrize("place", [(0.9, 0.1, 8.0, 62), (0.3, 0.6, 2.0, 1), (1.0, 0.0, 40.0, 7)])
+def test_numbers_of_the_plane_are_the_equations(place: tuple[float, float, float, int]) -> None:
+    s_p, s_n, gamma, negatives = place
+    m, row, positives = 0.25, [s_p] + [s_n] * negatives, [True] + [False] * negatives
+    loss = oracle.circle([row], [positives], m, gamma)
+    on = 1 - math.exp(-loss)  # softplus(Z) = -log(1 - sigma(Z))
+    a_p, a_n = 1 + m - s_p, s_n + m
+    found = load_definition(NOTEBOOK, "at_point")(*place)
+    equations = {"sigma(Z)": on, "a_p": a_p, "a_n": a_n, "loss": loss}
+    equations |= {"gradient by s_p": -gamma * a_p * on, "gradient by s_n": gamma * a_n * on}
+    assert found == pytest.approx(equations, rel=1e-4)
