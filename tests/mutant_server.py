@@ -6,6 +6,7 @@ every job, so that a mutant costs a second and none sees another one's modules. 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -28,6 +29,8 @@ LIBRARIES = (
     "sklearn.metrics",
     "pytorch_metric_learning.losses",
     "nbval.plugin",  # pytest's own, and half of its start
+    "ftfy",
+    "anywidget",
 )
 """Loaded before the fork; another one that a test needs is loaded by every child, which costs time only."""
 
@@ -67,6 +70,7 @@ def serve() -> None:
     """Answer jobs `{"folder": ..., "tests": [...]}` until the input ends."""
     for name in LIBRARIES:
         importlib.import_module(name)
+    gc.freeze()  # else every child looks through what it shares with its parent, and so copies it
     for line in sys.stdin:
         job = json.loads(line)
         child = os.fork()
