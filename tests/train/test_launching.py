@@ -15,7 +15,7 @@ import torch
 
 from tireid.data import Dataset, load_dataset
 from tireid.options import Config
-from tireid.train import TrainingError, launching, train, train_in_processes
+from tireid.train import TrainingError, TrainingRun, launching, train, train_in_processes
 
 SMALL = ["sampler.batch_size=8", "training.log_every=1", "optimizer.warmup_epochs=1", "loss.identity=1"]
 SMALL += ["image.flip=0", "image.erase=0", "image.pad=0", "training.precision=fp32"]
@@ -27,16 +27,21 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return load_dataset("synthetic", tmp_path_factory.mktemp("people"), **PEOPLE)
 
 
+@pytest.fixture(scope="module")
+def one(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
+    """What a single process trains."""
+    return train(Config.preset("paper", epochs=2).override(SMALL), tmp_path_factory.mktemp("one"), data=data)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, 4])
-def test_processes_train_like_one(processes: int, data: Dataset, tmp_path: Path) -> None:
+def test_processes_train_like_one(processes: int, data: Dataset, one: TrainingRun, tmp_path: Path) -> None:
     """Same batches, masks and noise, no augmentation: curves agree although each process holds a part of every batch.
 
     And so do the learning rates: the schedule counts steps and the batch is the global one, whatever its processes.
     """
     config = Config.preset("paper", epochs=2).override(SMALL)
-    one = train(config, tmp_path / "one", data=data)
-    many = train_in_processes(config, tmp_path / "many", processes, data=data)
+    many = train_in_processes(config, tmp_path, processes, data=data)
     for column, tolerance in {"loss": 1e-3, "loss/mlm": 1e-3, "lr": 1e-9}.items():
         np.testing.assert_allclose(many.history[column].dropna(), one.history[column].dropna(), rtol=tolerance)
     assert many.metrics["steps"] == one.metrics["steps"] == 2 * 3  # of 24 pairs, not of the default people
@@ -51,7 +56,7 @@ def test_the_error_of_a_process_is_told(data: Dataset, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_no_process_outlives_its_launcher(data: Dataset, tmp_path: Path) -> None:
     """And what they trained goes on in another's hands."""
-    config = Config.preset("paper", epochs=12).override(SMALL)
+    config = Config.preset("paper", epochs=6).override(SMALL)
     config.save(tmp_path / "config.json")
     script = (
         "import sys; from tireid import Config, load_dataset; from tireid.train import train_in_processes\n"
@@ -61,12 +66,12 @@ def test_no_process_outlives_its_launcher(data: Dataset, tmp_path: Path) -> None
     launcher = psutil.Process(subprocess.Popen([sys.executable, "-c", script]).pid)
     until = time.monotonic() + 120
     while not list((tmp_path / "run").glob("state-*")) and time.monotonic() < until:
-        time.sleep(0.2)
+        time.sleep(0.05)
     workers = launcher.children(recursive=True)
     launcher.kill()
     assert len(workers) >= 3  # torchrun and the two that it started
     assert not psutil.wait_procs(workers, timeout=60)[1]
-    assert train_in_processes(config, tmp_path / "run", 2, data=data).metrics["steps"] == 12 * 3
+    assert train_in_processes(config, tmp_path / "run", 2, data=data).metrics["steps"] == 6 * 3
 
 
 @pytest.mark.parametrize(
