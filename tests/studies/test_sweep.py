@@ -131,7 +131,7 @@ def test_two_sweeps_at_once_run_each_task_once(folder: Path) -> None:
 
 TRAIN = """import tireid
 from tireid.experiments import show_metrics
-data = tireid.load_dataset("synthetic", people=(12, 4, 8))
+data = tireid.load_dataset("synthetic", people=(8, 2, 4))
 options = ["sampler.batch_size=16", "training.log_every=1"]
 config = tireid.Config.preset("paper", epochs=6, seed=seed).override(options + overrides)
 run = tireid.train(config, f"{output_dir}/training", data=data)
