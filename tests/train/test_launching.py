@@ -71,6 +71,7 @@ def test_no_process_outlives_its_launcher(data: Dataset, tmp_path: Path) -> None
     launcher.kill()
     assert len(workers) >= 3  # torchrun and the two that it started
     assert not psutil.wait_procs(workers, timeout=60)[1]
+    assert not (tmp_path / "run/metrics.json").exists(), "they trained to the end"
     assert train_in_processes(config, tmp_path / "run", 2, data=data).metrics["steps"] == 6 * 3
 
 
