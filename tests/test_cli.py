@@ -147,6 +147,13 @@ def test_help_loads_nothing_heavy() -> None:
     assert not HEAVY & set(loaded)
 
 
+def test_a_task_of_a_sweep_leaves_pytorch_to_its_kernel() -> None:
+    code = "import sys, tireid.studies.sweep, tireid.runner.execution; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "papermill" in loaded
+    assert "torch" not in loaded
+
+
 def test_help_takes_a_moment_longer_than_python_itself() -> None:
     def seconds(*arguments: str) -> float:
         started = time.perf_counter()
