@@ -104,7 +104,7 @@ def test_the_point_lies_where_the_axes_have_its_values(pointed: FigureSliders) -
 
 
 def test_point_and_sliders_follow_each_other(pointed: FigureSliders) -> None:
-    pointed._picture.point = [2.0, 1.5]
+    pointed._picture._heard({"point": [2, 1.5]})
     assert pointed.state == {"up": 1.5, "across": 2, "other": 0.0}
     assert "sum &lt;3.5&gt;" in pointed._words.value
     pointed.state = {"across": 4, "other": 0.5}

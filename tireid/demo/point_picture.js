@@ -7,6 +7,7 @@ function render({ model, el }) {
   el.innerHTML = `<img draggable="false" alt="">
     <div role="slider" tabindex="0" aria-roledescription="slider of two values"></div>`;
   const [picture, handle] = el.children;
+  let point = model.get("point"), next = null, busy = false;
 
   function draw() {
     URL.revokeObjectURL(picture.src);
@@ -14,7 +15,8 @@ function render({ model, el }) {
     picture.alt = model.get("alt");
   }
   function mark() {
-    const axes = model.get("axes"), point = model.get("point");
+    const axes = model.get("axes");
+    if (!busy) point = model.get("point");
     if (axes.length < 2 || point.length < 2) return; // nothing drawn yet
     const [left, top] = axes.map(({ low, high, first, last }, i) =>
       `${100 * (first + ((last - first) * (point[i] - low)) / (high - low))}%`);
@@ -23,14 +25,19 @@ function render({ model, el }) {
     handle.ariaValueText = axes.map(({ name }, i) => `${name} ${point[i]}`).join(", ");
     [handle.ariaValueMin, handle.ariaValueMax, handle.ariaValueNow] = [axes[0].low, axes[0].high, point[0]];
   }
-  // ipywidgets holds a point back until the kernel has answered the last one, and then sends the newest.
+  // A point is sent when the kernel is done with the last one, and then the newest.
+  function ask() {
+    busy = next !== null;
+    if (busy) model.send({ point: next });
+    next = null;
+    mark();
+  }
   function put(values) {
-    const point = model.get("axes").map(({ low, high, step }, i) => {
+    point = next = model.get("axes").map(({ low, high, step }, i) => {
       const inside = Math.min(high, Math.max(low, values[i]));
       return Number((low + step * Math.round((inside - low) / step)).toFixed(10));
     });
-    model.set("point", point);
-    model.save_changes();
+    busy ? mark() : ask();
   }
   function values(event) {
     const box = picture.getBoundingClientRect();
@@ -51,11 +58,12 @@ function render({ model, el }) {
     const way = ARROWS[event.key];
     if (!way || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
-    const steps = event.shiftKey ? 10 : 1, point = model.get("point");
+    const steps = event.shiftKey ? 10 : 1;
     put(model.get("axes").map(({ step }, i) => point[i] + steps * step * way[i]));
   };
   model.on("change:value change:alt", draw);
   model.on("change:point change:axes", mark);
+  model.on("msg:custom", ask);
   draw();
   mark();
   return () => URL.revokeObjectURL(picture.src);

@@ -115,11 +115,9 @@ class FigureSliders(SliderBox):
             raise ValueError(f"point must name two of the sliders {', '.join(sliders)}, got {point!r}")
         self._draw, self._alt, self._described, self._point, self._tell = draw, alt, "", point, tell
         self._words = widgets.HTML()
-        self._picture = PointPicture(alt=alt) if point else widgets.Image(format="png")
+        self._picture = PointPicture(alt, self._moved_to) if point else widgets.Image(format="png")
         shown = [self._picture, self._words] if tell else [self._picture]
         super().__init__({name: _slider(name, *of) for name, of in sliders.items()}, shown, self._follow)
-        if point:
-            self._picture.observe(lambda change: self._moved_to(change["new"]), names="point")
 
     def _follow(self) -> None:
         state = self.state
@@ -148,10 +146,8 @@ class FigureSliders(SliderBox):
         ]
 
     def _moved_to(self, point: Sequence[float]) -> None:
-        state = self.state
-        moved = {name: type(state[name])(value) for name, value in zip(self._point or (), point, strict=True)}
-        if state | moved != state:
-            self.state = moved
+        moved = zip(self._point or (), point, strict=True)
+        self.state = {name: type(self._sliders[name].value)(value) for name, value in moved}
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         setting = ", ".join(f"{name} {value:g}" for name, value in self.state.items())
