@@ -127,7 +127,8 @@ def test_the_mouse_and_the_keys_move_the_point(theme: str, tmp_path: Path) -> No
 
 
 def the_mouse_drags_and_clicks(plane: Plane) -> None:
-    mouse, goal, other, beside = plane.page.mouse, plane.place(0.3, 0.6), plane.place(0.75, 0.25), plane.place(1.3, 0.5)
+    mouse, places = plane.page.mouse, ((0.3, 0.6), (0.75, 0.25), (1.3, 0.5), (1.4, -0.3))
+    goal, other, beside, off = (plane.place(*place) for place in places)  # an arrow may cross the plane later
     mouse.move(*plane.centre())
     mouse.down()
     mouse.move(*goal, steps=12)
@@ -143,7 +144,7 @@ def the_mouse_drags_and_clicks(plane: Plane) -> None:
     assert plane.point() == pytest.approx((0.75, 0.25), abs=0.015)
     mouse.move(*plane.centre())
     mouse.down()
-    mouse.move(*plane.place(1.4, -0.3), steps=5)  # it stays on the plane
+    mouse.move(*off, steps=5)  # it stays on the plane
     mouse.up()
     plane.follows(1.0, 0.0)
 
