@@ -22,7 +22,9 @@ from tests.search.fakes import ColourModel
 from tireid.data.dataset import Record, Split
 from tireid.demo.closer import large
 from tireid.demo.source import Place
+from tireid.explain.where import hiding_heat
 from tireid.interactive import RetrievalDemo
+from tireid.model import TIReID
 from tireid.search import Gallery, GalleryError
 from tireid.search.storage import FILE, KEY, MANIFEST
 
@@ -178,3 +180,26 @@ def test_a_folder_is_one_s_own(tmp_path: Path) -> None:
     split(tmp_path, upright=False)
     gallery = Gallery.from_folder(ColourModel(), tmp_path)
     assert sizes(gallery.update().search("a man").show().html) == {TURNED}
+
+
+def test_galleries_turned_otherwise_are_not_compared(tmp_path: Path) -> None:
+    stored, turned = (Gallery.from_split(ColourModel(), split(tmp_path, upright)) for upright in (False, True))
+    for gallery, other, words in (
+        (stored, turned, "compare was encoded with pictures turned .*, the gallery with pictures as they are stored"),
+        (turned, stored, "the gallery was encoded with pictures turned .*, compare with pictures as they are stored"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            RetrievalDemo(gallery, compare=other)
+    assert RetrievalDemo(turned, compare=turned)
+
+
+def test_a_map_is_of_the_picture_turned_as_asked(tmp_path: Path) -> None:
+    path, exif = tmp_path / "man.png", Image.Exif()
+    exif[0x0112] = 6
+    pixels = np.random.default_rng(0).integers(0, 256, (96, 32, 3), np.uint8)
+    Image.fromarray(pixels).save(path, exif=exif)
+    model = TIReID.from_pretrained("tiny")
+    stored, turned = (hiding_heat(model, path, "a man in red", 3, upright=upright) for upright in (False, True))
+    np.testing.assert_array_equal(stored, hiding_heat(model, pixels, "a man in red", 3))
+    np.testing.assert_array_equal(turned, hiding_heat(model, np.rot90(pixels, -1).copy(), "a man in red", 3))
+    assert not np.allclose(stored, turned)

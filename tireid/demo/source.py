@@ -62,6 +62,19 @@ class Place(NamedTuple):
         return np.asarray(normalised_rows(self.gallery.features[self.row][None], "the picture's feature")[0])
 
 
+def _check_same(gallery: Gallery, compare: Gallery) -> None:
+    """Raises ValueError if the two do not hold the same pictures, turned alike."""
+    if compare.names != gallery.names:
+        told = f"{len(compare)} pictures, the gallery has {len(gallery)}"
+        raise ValueError(f"compare must hold the same pictures in the same order: {told}")
+    if compare.upright != gallery.upright:
+        turned, kept = ("compare", "the gallery")[:: 1 if compare.upright else -1]
+        raise ValueError(
+            f"{turned} was encoded with pictures turned as their EXIF orientation says, "
+            f"{kept} with pictures as they are stored: encode both in one way (upright=)"
+        )
+
+
 class Source:
     """A gallery with what is known about it, and the answers to what is asked.
 
@@ -73,7 +86,7 @@ class Source:
         spread: how much descriptions of one person differ; that of drawn people where absent.
         attributes: per person what is known of it, to say how two people differ.
 
-    Raises ValueError if `compare` has other pictures.
+    Raises ValueError if `compare` has other pictures, or has them turned otherwise.
     """
 
     def __init__(
@@ -86,9 +99,7 @@ class Source:
         spread: QuerySpread | None = None,
         attributes: Mapping[int, Mapping[str, str]] | None = None,
     ) -> None:
-        if compare is not None and compare.names != gallery.names:
-            told = "compare must hold the same pictures in the same order"
-            raise ValueError(f"{told}: {len(compare)} pictures, the gallery has {len(gallery)}")
+        _check_same(gallery, compare or gallery)
         self.gallery, self.other, self.names, self.attributes = gallery, compare, names, attributes
         self.splits = () if split is None else (split,) if isinstance(split, Split) else tuple(split)
         self.captions: list[str] = [caption for part in self.splits for caption in part.captions]

@@ -60,7 +60,7 @@ def hidden_features(model: TIReID, pixels: Tensor) -> Tensor:
     return F.normalize(features, dim=1)
 
 
-def hiding_heat(model: TIReID, image: Any, text: str, word_index: int) -> Floats:
+def hiding_heat(model: TIReID, image: Any, text: str, word_index: int, *, upright: bool = False) -> Floats:
     """(h, w): what the score of `text` loses without the region around each patch, that a word had added to it.
 
     The loss of the cosine with `text`, minus the loss of the cosine with `text` without the word and the two before it.
@@ -71,6 +71,7 @@ def hiding_heat(model: TIReID, image: Any, text: str, word_index: int) -> Floats
         image: a path, a PIL picture or an array uint8 (H, W, 3).
         text: the description.
         word_index: the word, counted from 0, where `text` is split at white space.
+        upright: turn a picture as its EXIF orientation says; :attr:`tireid.Gallery.upright` tells what was encoded.
 
     Raises:
         ValueError: a word that is not there.
@@ -78,7 +79,7 @@ def hiding_heat(model: TIReID, image: Any, text: str, word_index: int) -> Floats
     words = text.split()
     if not 0 <= word_index < len(words):
         raise ValueError(f"word_index is {word_index}; the text has {len(words)} words, counted from 0")
-    pixels = normalize(load_image(image, model.backbone.image_size)[None])[0]
+    pixels = normalize(load_image(image, model.backbone.image_size, upright=upright)[None])[0]
     both = model.encode_texts([" ".join(words), _without(words, word_index)])
     heat: Floats = torch.unflatten(_owed(hidden_features(model, pixels), both), 0, model.backbone.grid).numpy()
     return heat
@@ -133,7 +134,8 @@ def garment_shares(model: TIReID, split: Split) -> pd.DataFrame:
     words, inside = _garment_words(model, split)
     words["chance"] = inside.mean(dim=1).numpy()
     ids, tokens = model.tokenizer(split.captions, trim=True), picture_tokens(model, split)
-    pictures = {at: load_image(split.image_paths[at], model.backbone.image_size) for at in words["image"].unique()}
+    size, paths = model.backbone.image_size, split.image_paths
+    pictures = {at: load_image(paths[at], size, upright=split.upright) for at in words["image"].unique()}
     hidden = {at: hidden_features(model, normalize(pixels[None])[0]) for at, pixels in pictures.items()}
     spelt, rows = [split_words(caption) for caption in split.captions], []
     for part in torch.split(torch.arange(len(words)), BATCH):
