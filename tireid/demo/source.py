@@ -99,7 +99,7 @@ class Source:
         spread: QuerySpread | None = None,
         attributes: Mapping[int, Mapping[str, str]] | None = None,
     ) -> None:
-        _check_same(gallery, compare or gallery)
+        _check_same(gallery, gallery if compare is None else compare)
         self.gallery, self.other, self.names, self.attributes = gallery, compare, names, attributes
         self.splits = () if split is None else (split,) if isinstance(split, Split) else tuple(split)
         self.captions: list[str] = [caption for part in self.splits for caption in part.captions]
