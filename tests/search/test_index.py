@@ -62,7 +62,14 @@ def test_rows_that_bfloat16_cannot_tell_apart_are_compared_in_float32(monkeypatc
     rng = np.random.default_rng(1)
     spread = torch.from_numpy(units(rng.normal(size=(3_000, 32)))).float()
     alike = torch.from_numpy(units(np.ones(32) + 0.02 * rng.normal(size=(3_000, 32)))).float()
-    for features, last in ((spread, torch.bfloat16), (alike, torch.float32), (spread[:20], torch.float32)):
-        queries = features[:3].double().numpy()
+    sorted_ones = torch.cat([spread, alike, alike])
+    few = spread[:20]
+    for features, last in (
+        (spread, torch.bfloat16),
+        (alike, torch.float32),
+        (sorted_ones, torch.float32),
+        (few, torch.float32),
+    ):
+        queries = features[-3:].double().numpy()
         assert searched(features, queries) == [brute(features, query) for query in queries]
         assert taken[-1] == last

@@ -138,7 +138,8 @@ class Index:
 
     def _precision(self, queries: Tensor, k: int) -> torch.dtype:
         """bfloat16 where the processor computes in it and it tells most rows from the k best, else float32."""
-        rows = self.parts[0][:CACHED]
+        part = self.parts[0]
+        rows = part[:: 1 + len(part) // CACHED]  # all over it: neighbours may be of one camera
         if computes_in_bfloat16() and k < FEW * len(rows):
             scores = _products(queries.bfloat16(), rows)
             least = scores.topk(k, dim=1).values[:, -1:] - 2 * self._margin(torch.bfloat16)
