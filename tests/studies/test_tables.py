@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -164,6 +165,8 @@ def test_p_values_as_text(value: float, text: str) -> None:
         (lambda r: tables.comparisons(r, {}, [R1]), "nothing to compare"),
         (lambda r: tables.comparisons(_other_queries(r), "plain", [R1]), "tested on different queries"),
         (lambda r: tables.comparisons(_other_seeds(r), "plain", [R1]), "no finished seed in common"),
+        (lambda r: tables.agreement(_other_queries(r)), "tested on different queries"),
+        (lambda r: tables.agreement(r, MAP), "expected an R@k"),
         (lambda r: tables.scores(_one_seed_differs(r), "plain", R1), "not tested on the same queries"),
         (lambda r: tables.readable_comparisons(tables.comparisons(r, "plain", [R1, MAP])), "one metric"),
     ],
@@ -185,6 +188,26 @@ def _other_seeds(results: Results) -> Results:
 
 def _one_seed_differs(results: Results) -> Results:
     return replace(results, per_query=results.per_query.iloc[1:])
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_agreement_is_counted_query_by_query_over_pairs_of_different_seeds(results: Results, k: int) -> None:
+    found = tables.agreement(results, f"test/best/t2i/R@{k}")
+    rows = results.per_query[results.per_query["direction"] == "t2i"].sample(frac=1, random_state=0)
+    ranks = {(r["arm"], r["seed"], r["query"]): r["first_rank"] for r in rows.to_dict("records")}
+    queries = sorted({query for *_, query in ranks})
+    for arm, other in product(ARMS, ARMS):
+        shares = []
+        for one, two in product(range(1, 5), range(1, 5)):
+            if one != two:
+                same = [(ranks[arm, one, q] <= k) == (ranks[other, two, q] <= k) for q in queries]
+                shares.append(sum(same) / len(same))
+        assert found.loc[arm, other] == pytest.approx(100 * sum(shares) / 12)
+    assert found.loc["plain", "better"] < found.loc["plain", "plain"]
+
+
+def test_one_seed_has_nothing_to_agree_with() -> None:
+    assert tables.agreement(made_up(("plain", "better"), seeds=1)).isna().all(axis=None)
 
 
 def test_validation_is_the_best_of_each_run_and_the_mean_of_the_seeds(results: Results) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tireid.studies.indexing import index
     from tireid.studies.report import curves_figure, differences_figure, write_report
     from tireid.studies.tables import (
+        agreement,
         comparisons,
         cost,
         label,
@@ -30,6 +31,7 @@ __all__ = [
     "Study",
     "StudyError",
     "Sweep",
+    "agreement",
     "collect",
     "comparisons",
     "convergence",

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -98,13 +99,48 @@ def comparisons(results: Results, baseline: str | Mapping[str, str], metrics: Se
     return table
 
 
+def agreement(results: Results, metric: str = METRICS[0]) -> pd.DataFrame:
+    """Of how many queries, in percent, two runs say the same: both find the person, or neither does.
+
+    Arms by arms: the mean over all pairs of a seed of the one and another seed of the other. On the diagonal both are
+    of the same arm, so it has what seeds alone change; NaN for an arm of one seed. Objectives that find other people
+    agree less with each other than each with itself.
+
+    Raises:
+        ValueError: as :func:`scores`; `metric` is no R@k; two arms were tested on other queries.
+
+    >>> from tireid.studies import Results, Study
+    >>> table = pd.DataFrame({"query": [0, 1] * 2, "person_id": 7, "first_rank": [1, 2, 1, 1], "seed": [1, 1, 2, 2]})
+    >>> runs = pd.DataFrame(index=pd.MultiIndex.from_product([["circle"], [1, 2]], names=["arm", "seed"]))
+    >>> none, queries = pd.DataFrame(), table.assign(arm="circle", direction="t2i", AP=1.0)
+    >>> print(agreement(Results(Study("seeds", "a.ipynb", ()), runs, queries, none, none)).loc["circle", "circle"])
+    50.0
+    """
+    found = PER_QUERY.fullmatch(metric)
+    if not found or not found["k"]:
+        raise ValueError(f"metric: expected an R@k, of which a run has a hit or none per query, got {metric!r}")
+    arms = list(dict.fromkeys(results.runs.index.get_level_values("arm")))
+    hits, table = {arm: scores(results, arm, metric) for arm in arms}, pd.DataFrame(math.nan, arms, arms)
+    for arm, other in product(arms, arms):
+        one, two = hits[arm], hits[other]
+        _check_queries(one, two, arm, other)
+        same = (one.to_numpy()[:, None] == two.to_numpy()).mean(axis=2)  # seeds by seeds
+        others = one.index.to_numpy()[:, None] != two.index.to_numpy()
+        table.loc[arm, other] = 100 * same[others].mean() if others.any() else math.nan
+    return table
+
+
 def _paired(one: pd.DataFrame, two: pd.DataFrame, arm: str, other: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    if not one.columns.equals(two.columns):
-        raise ValueError(f"the arms {arm!r} and {other!r} were tested on different queries: they cannot be paired")
+    _check_queries(one, two, arm, other)
     seeds = one.index.intersection(two.index)
     if seeds.empty:
         raise ValueError(f"the arms {arm!r} and {other!r} have no finished seed in common")
     return one.loc[seeds], two.loc[seeds]
+
+
+def _check_queries(one: pd.DataFrame, two: pd.DataFrame, arm: str, other: str) -> None:
+    if not one.columns.equals(two.columns):
+        raise ValueError(f"the arms {arm!r} and {other!r} were tested on different queries: they cannot be paired")
 
 
 def _indexed(rows: Mapping[tuple[str, str], Mapping[str, object]]) -> pd.DataFrame:
