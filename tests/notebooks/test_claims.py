@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from tireid.runner.notebook import read_notebook
 from tireid.runner.parameters import read_parameters
 from tireid.studies.convergence import convergence
 from tireid.studies.results import Results, load
-from tireid.studies.tables import comparisons, readable_comparisons, validation
+from tireid.studies.tables import agreement, comparisons, readable_comparisons, validation
 
 ROOT = Path(__file__).parents[2]
 FIGURE = re.compile(r"[+−]\d+\.\d \([+−]\d+\.\d to [+−]\d+\.\d\)")
@@ -313,6 +314,39 @@ def test_the_tuned_objectives_are_those_of_the_prose() -> None:
     assert set(rising.index) == {"irra, tuned", STRONG}
     words = f"`irra` gained {gain['irra, tuned']:.1f} points in that quarter and `paper-strong` {gain[STRONG]:.1f},"
     assert words in prose(PEERS)
+
+
+def test_the_losses_find_the_same_people_as_the_prose_says() -> None:
+    equal, three = committed("equal"), ("irra, tuned", "tal, tuned", STRONG)
+    queries = equal.per_query[(equal.per_query["direction"] == "t2i") & equal.per_query["arm"].isin(three)]
+    hits = {
+        run: (rows.sort_values("query")["first_rank"] == 1).tolist() for run, rows in queries.groupby(["arm", "seed"])
+    }
+    assert len(hits) == 15
+    pairs_of: dict[frozenset[str], list[float]] = {}
+    for (arm, seed), (other, another) in itertools.combinations(hits, 2):
+        if seed != another:
+            same = [one == two for one, two in zip(hits[arm, seed], hits[other, another], strict=True)]
+            pairs_of.setdefault(frozenset({arm, other}), []).append(100 * sum(same) / len(same))
+    found = {arms: sum(shares) / len(shares) for arms, shares in pairs_of.items()}
+    alone = [found.pop(frozenset({arm})) for arm in three]
+    text = prose(PEERS)
+    spans = [number for shares in (found.values(), alone) for number in (min(shares), max(shares))]
+    assert "agree on {:.0f} to {:.0f}% of the queries, two seeds of one on {:.0f} to {:.0f}%.".format(*spans) in text
+    words = (
+        "agree on {:.1f}% of the queries. Two seeds of `irra` agree on {:.1f}%, and two of `paper-strong` on {:.1f}%."
+    )
+    assert words.format(found[frozenset({"irra, tuned", STRONG})], alone[0], alone[2]) in text
+    right = [sum(column) for column in zip(*hits.values(), strict=True)]
+    rate = sum(right) / len(right) / 15
+    assert f"By chance it would be {100 * (rate**2 + (1 - rate) ** 2):.0f}%." in text
+    assert f"All 15 runs of the three miss the same {100 * right.count(0) / len(right):.0f}% of the queries." in text
+    with_infonce = agreement(equal).loc["irra, tuned", "InfoNCE, tuned"]
+    assert f"agrees less: on {with_infonce:.1f}% with `irra`." in text
+    sizes = [committed(f"regime_{people}").runs.loc[f"{people}, circle"][R1].mean() for people in (100, 300)]
+    sizes.append(committed("converged").runs.loc["circle"][R1].mean())
+    words = "has {:.1f} test R@1 with 100 training people, {:.1f} with 300 and {:.1f} with 1,000,"
+    assert words.format(*sizes) in text
 
 
 def test_the_trials_are_those_of_the_prose() -> None:
