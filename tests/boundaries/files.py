@@ -225,10 +225,13 @@ def _folder() -> bytes:
     return json.dumps(trees | {name: table.to_csv(index=False) for name, table in tables.items()}).encode()
 
 
+FILES = _folder()
+
+
 def _result(content: bytes) -> object:
     """Its files, or in place of its metrics what is no such tree."""
     folder = FOLDER / "results" / TASK.key
-    files = json.loads(_folder())
+    files = json.loads(FILES)
     try:
         files = {"task.json": files["task.json"]} | {n: tree for n, tree in json.loads(content).items() if n in files}
     except NO_TREE:
@@ -277,7 +280,7 @@ TARGETS = {
     "profile": Target(PROFILE.encode(), _profile, ParameterError),
     "checkpoint": Target((ASSETS / "tiny" / own.CONFIG).read_bytes(), _checkpoint, CheckpointError, own.CONFIG),
     "domain": Target(_learned(), _domain, ValueError, DOMAIN),
-    "result": Target(_folder(), _result, ValueError, TASK.key),
+    "result": Target(FILES, _result, ValueError, TASK.key),
     "packed result": Target(_rows(), _repacked, ValueError, PACK),
     "pack": Target(_packed(), _pack, ValueError, PACK),
 }  # fmt: skip
