@@ -126,6 +126,26 @@ def test_several_models_and_data_sets_make_a_table(
     assert table.loc[("tiny", "CUHK-PEDES", "text→image"), "mAP"] == pytest.approx(one.loc["text→image", "mAP"])
 
 
+@pytest.mark.parametrize("limit", ["0", "-1"])
+def test_a_trial_on_nobody_is_refused(
+    root: Path, tmp_path: Path, limit: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = ["--preset", "clip", "--backbone", "tiny", "--set", "training.max_steps=1", "--set", "sampler.batch_size=4"]
+    data = ["--dataset", "CUHK-PEDES", "--root", str(root), "--output-dir", str(tmp_path / "run")]
+    assert main(["train", *few, *data, "--limit", limit]) == 2
+    assert f"got {limit}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["gallery coat -k 3", "gallery -k 3 coat", "-k 3 gallery coat", "gallery -k 3 -- coat"],
+)
+def test_options_stand_anywhere(typed: str) -> None:
+    options = COMMANDS.parser.parse_args(["search", *typed.split()])
+    assert (str(options.gallery), options.text, options.k) == ("gallery", "coat", 3)
+    assert COMMANDS.parser.parse_args(["search", "gallery", "--image", "a.jpg"]).text is None
+
+
 def test_mistyped_option_names_the_nearest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--set", "loss.gama=3", "--output-dir", str(tmp_path / "run")]) == 2
     assert "did you mean 'loss.gamma'" in capsys.readouterr().err

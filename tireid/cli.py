@@ -98,7 +98,7 @@ def _train(options: Options) -> None:
     names = ("dataset", "root", "backbone", "tokenizer", "epochs", "seed")
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
     config = Config.load(options.config) if options.config else Config.preset(options.preset, **given)
-    data = load_dataset(config.dataset, config.root).head(options.limit) if options.limit else None
+    data = load_dataset(config.dataset, config.root).head(options.limit) if options.limit is not None else None
     run = train(config.override(options.set), options.output_dir, data=data, tensorboard=options.tensorboard)
     if os.environ.get("RANK", "0") != "0":  # of several processes one speaks
         return

@@ -108,11 +108,23 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Takes `-1e-4` for a number, as `-1` is, and reports in one line."""
+    """Takes `-1e-4` for a number, as `-1` is, takes options anywhere, and reports in one line."""
+
+    _between = False
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, formatter_class=_Defaults)
         self._negative_number_matcher = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|-(inf|nan)$", re.ASCII)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Also with options between two positional arguments, where argparse does not find an optional second one."""
+        if self._between or self._subparsers:
+            return super().parse_known_args(args, namespace)
+        self._between = True  # argparse comes back here for each kind
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._between = False
 
     def error(self, message: str) -> NoReturn:
         raise ValueError(f"{message}; see `{self.prog} --help`")
