@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from tests.search.fakes import ColourModel, Crops
-from tireid.data import Tokenizer
-from tireid.demo.source import Place, Source, unread
+from tireid.demo.source import Place, Source
 from tireid.demo.state import View
 from tireid.search import Gallery
 from tireid.search.index import Index
@@ -162,10 +159,3 @@ def test_words_are_what_white_space_separates() -> None:
     assert View(text=text).description == text
     assert View(text=text, off=[0, 3]).description == "man, in"
     assert View(text=text).words == ["a", "man,", "in", "blue."]
-
-
-def test_what_the_model_does_not_read_is_named() -> None:
-    model = SimpleNamespace(tokenizer=Tokenizer.train(["a red hat"], vocab_size=600, context_length=6))
-    assert unread(model, "a red hat a") == ""
-    assert 'follows "… a red hat a" does not' in unread(model, "a red hat a red")
-    assert unread(object(), "a red hat a red") == ""

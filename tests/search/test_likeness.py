@@ -11,12 +11,14 @@ from sklearn.datasets import load_sample_image
 
 from tests.search.fakes import ColourModel
 from tireid import TIReID
+from tireid.data import Tokenizer
 from tireid.data.images import load_image
 from tireid.domain import Domain, Held, Presence, Words
 from tireid.search import Gallery
 from tireid.search.database import Database
 from tireid.search.hits import Hits
 from tireid.search.likeness import Among, Likeness
+from tireid.search.query import unread
 
 NAMES = ["a.jpg", "<b>.jpg", "c.jpg", "d.jpg"]
 
@@ -75,6 +77,24 @@ def test_marked_pictures_are_named_and_counted(gallery):
     assert "&lt;b&gt;.jpg" in gallery.search("blue").show()._repr_mimebundle_()["text/html"]
     gallery.likeness[:] = 0.01
     assert gallery.search("blue").notes[0].startswith("4 of 4 pictures of the gallery")
+
+
+def test_in_a_mixed_gallery_the_marked_results_are_named_too(gallery):
+    gallery = Gallery(gallery.model, gallery.model.encode_texts(["red", "blue"] * 50), [f"{i}.jpg" for i in range(100)])
+    gallery.likeness = np.where(np.arange(100) % 2, 0.01, 0.5).astype(np.float32)  # the blue ones
+    assert [note[:9] for note in gallery.search("red", k=3).notes] == ["50 of 100"]
+    shown = "Unlike the pictures that the model was trained on: 1.jpg, 11.jpg, 13.jpg (3 of the 3 shown)."
+    assert gallery.search("blue", k=3).notes[1:] == (shown,)
+
+
+def test_what_the_model_does_not_read_is_told(gallery):
+    gallery.model.tokenizer = Tokenizer.train(["a red hat"], vocab_size=600, context_length=6)
+    told = 'The description is longer than the model reads: what follows "… a red hat a" does not count.'
+    long = "a red hat a red"
+    assert told in gallery.search(long).notes
+    assert told in gallery.search_many([long])[0].notes
+    assert told not in gallery.search("a red hat a").notes
+    assert unread(object(), long) == []
 
 
 def test_filters_leave_out_what_is_marked(gallery):

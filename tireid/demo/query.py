@@ -12,10 +12,11 @@ from tireid.demo.drawer import Controls
 from tireid.demo.listeners import Photograph
 from tireid.demo.page import summary
 from tireid.demo.parts import bind, block, button, follow, html, joined, labelled, numbers_in, row, shortened, widgets
-from tireid.demo.source import Source, notes_on, unread
+from tireid.demo.source import Source, notes_on
 from tireid.demo.state import ALL, BY_BOTH, BY_PICTURE, BY_TEXT, CAPTIONS, GIVEN, MOST, UPLOADED, Store, View
 from tireid.explain.phrases import BANK, add_phrase, label
 from tireid.search.evaluation import relative_names
+from tireid.search.query import unread
 from tireid.show.cards import picture_html, safe
 
 CHOICES, LABEL, NOTHING, RECENT = 200, 90, -1, 8
@@ -85,8 +86,8 @@ class QueryBar(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         shown = f"<b>✗ {safe(complaint)}</b>" if complaint and not waiting else safe(self.message)
         kind = ' class="complaint"' if complaint and not waiting else ""
         told = f'<p{kind}><span role="status" aria-live="polite">{shown}</span></p>'
-        cut = unread(self._source.gallery.model, view.description) if view.worded else ""
-        notes = [*([cut] if cut else []), *notes_on(self._source, view, answer)]
+        cut = unread(self._source.gallery.model, view.description) if view.worded else []
+        notes = [*cut, *notes_on(self._source, view, answer)]
         self.status.value = block("".join([told, *(f'<p role="note" class="complaint">{safe(n)}</p>' for n in notes)]))
 
     def offer_uploads(self) -> None:

@@ -26,9 +26,6 @@ from tireid.search.query import encode_query
 from tireid.search.seal import withheld_note
 from tireid.show.cards import Card
 
-LAST = 60
-"""Characters of what was read last of a description that is too long."""
-
 
 class Place(NamedTuple):
     """Where a picture is: its gallery, and its row there."""
@@ -307,14 +304,3 @@ def notes_on(source: Source, view: View, answer: Answer) -> tuple[str, ...]:
     if answer.kind == "pictures":
         found, marked = Among.of(gallery, source.allowed(view, gallery)), marked_names(gallery, answer.rows)
     return (*Likeness.told(gallery.model, query, found, marked, len(answer.rows), None).notes, *withheld)
-
-
-def unread(model: object, text: str) -> str:
-    """Up to where a model reads a description that is too long for it; '' where it reads all of it."""
-    if (tokenizer := getattr(model, "tokenizer", None)) is None:
-        return ""
-    limit = tokenizer.context_length
-    if tokenizer([text], limit + 1, trim=True).shape[1] <= limit:
-        return ""
-    last = " ".join(tokenizer.decode(tokenizer([text])[0]).split()[-4:])[-LAST:]
-    return f'The description is longer than the model reads: what follows "… {last}" does not count.'

@@ -23,7 +23,7 @@ from tireid.search.features import CAMERA, Floats
 from tireid.search.hits import Hit, Hits
 from tireid.search.index import Index
 from tireid.search.likeness import Among, Likeness
-from tireid.search.query import encoded, parse
+from tireid.search.query import encoded, parse, unread
 from tireid.search.saved import Saved, check_model, named_model
 from tireid.search.seal import is_sealed, opened, withheld_note
 from tireid.search.searchable import Filters, check_names, names_of
@@ -141,7 +141,7 @@ class Database:
         unlike = {row["name"] for row in found if row.get("likeness", 1.0) <= FALSE_ALARMS}
         marked = [hit.name for hit in hits if hit.name in unlike]
         notes = Likeness.told(self.model, query, among, marked, len(hits), hits[0].score).notes
-        notes = (*notes, *withheld_note(hit.path for hit in hits))
+        notes = (*unread(self.model, text), *notes, *withheld_note(hit.path for hit in hits))
         return Hits(hits, text, image, among=among.total, notes=notes, domain=domain)
 
     def _among(self, where: str | None) -> Among:

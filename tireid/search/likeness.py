@@ -216,9 +216,9 @@ def _of_words(domain: Any, query: Query) -> tuple[list[str], bool]:
 
 def _of_found(among: Among, marked: Sequence[str], shown: int) -> tuple[list[str], bool]:
     """Sentences on the pictures, and whether more are marked than false alarms explain, of all or of the shown ones."""
-    if notable(among.marked, among.total):
-        return [UNLIKE_GALLERY.format(count=among.marked, total=among.total)], True
-    if not marked:
-        return [], False
-    names = ", ".join(marked[:3]) + (", …" if len(marked) > 3 else "")
-    return [UNLIKE_SHOWN.format(count=len(marked), total=shown, names=names)], notable(len(marked), shown)
+    many = notable(among.marked, among.total)
+    told = [UNLIKE_GALLERY.format(count=among.marked, total=among.total)] if many else []
+    if marked and not (many and among.marked == among.total):
+        names = ", ".join(marked[:3]) + (", …" if len(marked) > 3 else "")
+        told.append(UNLIKE_SHOWN.format(count=len(marked), total=shown, names=names))
+    return told, many or notable(len(marked), shown)

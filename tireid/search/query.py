@@ -16,6 +16,9 @@ from tireid.search.encoder import Encoder, encode
 from tireid.search.features import Features, Floats, Ints, normalised_rows, to_numpy
 from tireid.search.likeness import Query, encode_pictures
 
+LAST = 60
+"""Characters of what was read last of a description that is too long."""
+
 
 def parse(query: Any = None, text: str | None = None, image: Any = None) -> tuple[str | None, Image.Image | None]:
     """(description or None, picture or None), at least one of them there.
@@ -44,7 +47,7 @@ def parse(query: Any = None, text: str | None = None, image: Any = None) -> tupl
     if text is not None and (not isinstance(text, str) or not text.strip()):
         raise ValueError(f"the description must be text that is not empty, not {text!r}")
     if text is not None and image is None and text.lower().endswith(EXTENSIONS) and Path(text).is_file():
-        raise ValueError(f"{text!r} is a picture's file, not a description: pass image= or a pathlib.Path")
+        raise ValueError(f"{text!r} is a picture's file, not a description: pass image= or a pathlib.Path (`--image`)")
     return text, None if image is None else as_picture(image, upright=True)
 
 
@@ -82,6 +85,17 @@ def encoded(
 def encode_query(model: Encoder, text: str | None = None, image: Any = None, text_weight: float = 0.5) -> Floats:
     """(D,) float64 of length one: the vector of :func:`encoded`, with its errors."""
     return encoded(model, text, image, text_weight).vector
+
+
+def unread(model: object, text: str | None) -> list[str]:
+    """Up to where a model reads a description that is too long for it, as a sentence; none where it reads all of it."""
+    if text is None or (tokenizer := getattr(model, "tokenizer", None)) is None:
+        return []
+    limit, said = tokenizer.context_length, readable(text)
+    if tokenizer([said], limit + 1, trim=True).shape[1] <= limit:
+        return []
+    last = " ".join(tokenizer.decode(tokenizer([said])[0]).split()[-4:])[-LAST:]
+    return [f'The description is longer than the model reads: what follows "… {last}" does not count.']
 
 
 def readable(text: str) -> str:

@@ -153,7 +153,9 @@ def named_model(header: storage.Header | None) -> Encoder:
     from tireid.model.io import BUNDLED
 
     if not Path(header.source).exists() and header.source not in BUNDLED:
-        raise GalleryError(f"the gallery's model {header.source!r} is not here: Gallery.load(directory, model)")
+        raise GalleryError(
+            f"the gallery's model {header.source!r} is not here: Gallery.load(directory, model), or `--model`"
+        )
     model = TIReID.from_pretrained(header.source)
     check_model(model, header, Path(header.source))
     return model
@@ -164,5 +166,5 @@ def check_model(model: Encoder, header: storage.Header, where: Path) -> None:
     if header.model != fingerprint(model):
         raise GalleryError(
             f"{where}: the gallery was indexed with another model, whose features cannot be compared with this one's; "
-            "load the model that made it, or index again with Gallery.from_folder or Gallery.from_split"
+            "load the model that made it (`--model`), or index again with Gallery.from_folder or Gallery.from_split"
         )

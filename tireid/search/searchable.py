@@ -22,7 +22,7 @@ from tireid.search.hits import Hit, Hits
 from tireid.search.index import Index, Mask
 from tireid.search.likeness import Among, Likeness, Query, marked_names
 from tireid.search.names import Paths
-from tireid.search.query import encoded, parse, readable
+from tireid.search.query import encoded, parse, readable, unread
 from tireid.search.seal import withheld_note
 
 
@@ -76,7 +76,9 @@ class Searchable(ABC):
         if self._graph is None and self._graph_files and all(file.is_file() for file in self._graph_files):
             self._graph = Graph.view(self._graph_files, self.index.width)
         if self._graph is None:
-            raise ValueError("this gallery has no graph yet: call build_graph(), and save() to keep it")
+            raise ValueError(
+                "this gallery has no graph yet: `tireid index --graph`, or build_graph() and save() to keep it"
+            )
         return self._graph
 
     @cached_property
@@ -158,7 +160,7 @@ class Searchable(ABC):
         marked = marked_names(self, np.array([hit.row for hit in found], np.int64))
         likeness = Likeness.told(self.model, query, among, marked, len(found), found[0].score)
         domain = describe(self.model) if hasattr(self.model, "domain") else ""
-        notes = (*likeness.notes, *withheld_note(hit.path for hit in found))
+        notes = (*unread(self.model, query.text), *likeness.notes, *withheld_note(hit.path for hit in found))
         return replace(found, text=query.text, notes=notes, domain=domain)
 
     def nearest(self, vector: Floats, k: int, allowed: Mask | None = None, person_id: int | None = None) -> Hits:
