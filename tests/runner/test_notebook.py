@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from nbformat import v4
+from nbformat import current_nbformat_minor, v4
 
 from tests.runner.books import book, code, parameters, save
 from tireid.runner.notebook import code_hash, read_notebook, source_hash
@@ -43,6 +43,17 @@ def test_what_is_no_notebook_is_named(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ValueError, match=r"x\.ipynb is not a notebook: \S") as refused:
         read_notebook(path)
     assert "\n" not in str(refused.value)
+
+
+def test_a_later_minor_version_is_held_to_the_latest_known(tmp_path: Path) -> None:
+    path, later = tmp_path / "x.ipynb", current_nbformat_minor + 1
+    nb = book(parameters(), code("1 + 1"))
+    path.write_text(json.dumps(nb | {"nbformat_minor": later}))
+    assert read_notebook(path).cells == nb.cells
+    nb.cells[1]["cell_type"] = ["code"]
+    path.write_text(json.dumps(nb | {"nbformat_minor": later}))
+    with pytest.raises(ValueError, match=r"x\.ipynb is not a notebook: \S"):
+        read_notebook(path)
 
 
 def test_only_the_error_says_what_is_wrong(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -21,6 +21,8 @@ def read_notebook(path: Path) -> NotebookNode:
     try:
         # Not nbformat.reads, which also logs what is wrong, in the words of the file.
         nb: NotebookNode = nbformat.convert(nbformat.reader.reads(text.decode()), 4)
+        # Of a later minor version nbformat checks nothing: such a file is read as of the latest that it knows.
+        nb.nbformat_minor = min(nb.nbformat_minor, nbformat.current_nbformat_minor)
         nbformat.validate(nb, relax_add_props=True)
         json.dumps(nb, ensure_ascii=False).encode()  # an escape in JSON may stand for what UTF-8 cannot write
     except Exception as error:  # nbformat raises many kinds for what is JSON but no notebook
