@@ -179,7 +179,9 @@ def test_any_text_is_cleaned_without_an_error(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "css", [f"width: {'9' * 5000}", "a" + 5000 * "{", "a: " + 5000 * "("], ids=["digits", "{", "("]
+    "css",
+    [f"width: {'9' * 5000}", "a" + 5000 * "{", "a: " + 5000 * "(", "width: 9URL(x)"],
+    ids=["digits", "{", "(", "url after a number"],
 )
 def test_a_style_that_cannot_be_read_whole_is_left_out(css: str) -> None:
     assert not harmless_style(css)
