@@ -30,7 +30,7 @@ from tireid.basics.files import remove_leftovers
 from tireid.data import load_dataset
 from tireid.data.cache import ImageCache
 from tireid.pedestrians import write_dataset
-from tireid.search import Gallery, evaluate
+from tireid.search import Gallery, encoded, evaluate
 from tireid.train import TrainingError, train
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
@@ -54,7 +54,8 @@ def evaluation(source: Path, folder: Path) -> None:
 
 
 def indexing(source: Path, folder: Path) -> None:
-    Gallery.of_folder(ColourModel(), crops(source).root, folder).save(folder)
+    encoded.EVERY = 0.0
+    Gallery.of_folder(ColourModel(), crops(source).root, folder, batch_size=4).save(folder)
 
 
 def caching(source: Path, folder: Path) -> None:

@@ -16,7 +16,7 @@ from tests.search.fakes import make_crops
 from tireid import TIReID
 from tireid.cli import main
 from tireid.search import Gallery, shards
-from tireid.search.storage import FILE
+from tireid.search.storage import FILE, PARTIAL, read_file
 from tireid.studies.indexing import index
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*unlike those")
@@ -117,6 +117,37 @@ def test_after_an_accident_only_its_shard_is_made_again(
     assert (tmp_path / "index" / "shard-0-of-4" / FILE).read_bytes() == stamp
     near(again, index_street(folder, tmp_path / "whole"))
     assert not list((tmp_path / "index").glob("shard-*-of-3"))
+
+
+ENCODE_OFTEN_PUT_DOWN = """
+import sys
+from tireid.cli import main
+from tireid.search import encoded
+encoded.EVERY = 0.0
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_killed_command_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, place = make_crops(tmp_path / "crops", per_person=100).root, tmp_path / "index"
+    (folder / "cam0" / "bad.png").write_bytes(b"no picture")
+    main(["index", str(folder), str(tmp_path / "alone")])
+    command = [sys.executable, "-c", ENCODE_OFTEN_PUT_DOWN, "index", str(folder), str(place)]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    end = time.monotonic() + 300
+    while len(list(place.glob(PARTIAL))) < 2:
+        assert time.monotonic() < end, "nothing was put down in time"
+        time.sleep(0.001)
+    kill_with_descendants([psutil.Process(first.pid)])
+    known = sum(len(read_file(file).names) for file in place.glob(PARTIAL))
+    assert known < 400, "it was killed while it worked"
+    assert main(["search", str(place), TEXT]) == 2, "half a gallery is none"
+    monkeypatch.setattr(TIReID, "encode_images", counted := Counted(TIReID.encode_images))
+    main(["index", str(folder), str(place)])
+    assert counted.pictures == 400 - known
+    assert (place / FILE).read_bytes() == (tmp_path / "alone" / FILE).read_bytes()
+    main(["clean", str(place)])
+    assert [path.name for path in place.iterdir()] == [FILE]
 
 
 class Counted:

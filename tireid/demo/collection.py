@@ -97,7 +97,7 @@ def index(found: Collection, say: Callable[[str], None] = lambda said: None) -> 
     from tireid.model import TIReID
     from tireid.search import Gallery
 
-    model = TIReID.from_pretrained(str(found.model))
+    model, kept = TIReID.from_pretrained(str(found.model)), found.gallery
     with Progress(0, "index pictures") as bar:
 
         def tell(done: int, total: int) -> None:
@@ -107,8 +107,7 @@ def index(found: Collection, say: Callable[[str], None] = lambda said: None) -> 
         if found.folder is None:
             gallery = Gallery.from_split(model, _drawn(say), on_progress=tell)
         else:
-            gallery = Gallery.from_folder(model, found.folder, on_progress=tell)
-    kept = found.gallery
+            gallery = Gallery.of_folder(model, found.folder, kept, on_progress=tell)
     (kept / STAMP).unlink(missing_ok=True)
     gallery.save(kept)
     write_json(kept / SKIPPED, {str(path): reason for path, reason in gallery.skipped})

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
-from tireid.search.encoder import Encoder, Float32s, OnProgress, fingerprint
+from tireid.search.encoded import Encoded, Partial
+from tireid.search.encoder import Encoder, OnProgress, fingerprint
 from tireid.search.evaluation import relative_names
 from tireid.search.likeness import encode_pictures, warn_if_unlike
-from tireid.search.pictures import read_batches, stamp_of
+from tireid.search.pictures import read_batches
 
 if TYPE_CHECKING:
     from tireid.search.searchable import Searchable
@@ -22,29 +21,6 @@ if TYPE_CHECKING:
 
 class UnreadableError(ValueError):
     """None of the pictures of a folder can be read."""
-
-
-@dataclass
-class Encoded:
-    """Pictures of a folder."""
-
-    paths: list[Path] = field(default_factory=list)
-    stamps: list[int] = field(default_factory=list)
-    """Per picture the state of its file."""
-    parts: list[Float32s] = field(default_factory=list)
-    """Features (n, D) of the pictures in their order, in parts."""
-    likeness: list[Float32s | None] = field(default_factory=list)
-    """Of each part, see :func:`~tireid.search.likeness.encode_pictures`."""
-    skipped: list[tuple[Path, str]] = field(default_factory=list)
-    """Pictures that cannot be read, with the reason."""
-
-    def sorted(self) -> Encoded:
-        """In the order of the paths, features in one part (N, D)."""
-        order = sorted(range(len(self.paths)), key=self.paths.__getitem__)
-        paths, stamps = [self.paths[row] for row in order], [self.stamps[row] for row in order]
-        known = [part for part in self.likeness if part is not None]
-        likeness = [np.concatenate(known)[order] if len(known) == len(self.parts) else None]
-        return Encoded(paths, stamps, [np.concatenate(self.parts)[order]], likeness, self.skipped)
 
 
 def encode_found(
@@ -56,6 +32,7 @@ def encode_found(
     strict: bool = False,
     batch_size: int = 64,
     on_progress: OnProgress | None = None,
+    partial: Partial | None = None,
 ) -> Encoded:
     """Features of the pictures `found` in `root`, those in `known` not encoded again; see :meth:`Gallery.from_folder`.
 
@@ -65,14 +42,16 @@ def encode_found(
     """
     size = getattr(getattr(model, "backbone", model), "image_size", None)
     fresh = sorted(set(found) - set(known.paths))
-    for batch in read_batches(fresh, batch_size, size, strict=strict):
+    before = Encoded() if partial is None else partial.known(fresh)
+    known.add(before)
+    for batch in read_batches(fresh, batch_size, size, strict=strict, known=set(before.paths)):
         known.skipped += batch.unreadable
         if batch.paths:
-            known.paths += batch.paths
-            known.stamps += batch.stamps
             features, likeness = encode_pictures(model, batch.images, batch_size)
-            known.parts.append(features)
-            known.likeness.append(likeness)
+            encoded = Encoded(batch.paths, batch.stamps, [features], [likeness])
+            known.add(encoded)
+            if partial is not None:
+                partial.add(encoded)
         if on_progress is not None:
             on_progress(len(known.paths) + len(known.skipped), len(found))
     if known.skipped:
@@ -84,9 +63,9 @@ def encode_found(
             f"gallery.skipped; the first is {path}: {reason}",
             stacklevel=4,
         )
-    encoded = known.sorted()
-    warn_if_unlike(encoded.likeness[0], str(root))
-    return encoded
+    whole = known.sorted()
+    warn_if_unlike(whole.likeness[0], str(root))
+    return whole
 
 
 def unchanged(
@@ -101,15 +80,5 @@ def unchanged(
         return Encoded()
     if model is not previous.model and fingerprint(model) != fingerprint(previous.model):
         raise ValueError("the previous gallery was made with another model: index the folder from the start")
-    known = dict(zip(previous.names, zip(stamps.tolist(), range(len(previous)), strict=True), strict=True))
-    same = []
-    for path, name in zip(found, relative_names(found, root), strict=True):
-        stamp, row = known.get(name, (0, -1))
-        if stamp and stamp == stamp_of(path):
-            same.append((path, stamp, row))
-    rows = np.array([row for *_, row in same], np.int64)
-    if not same:
-        return Encoded()
-    likeness = None if previous.likeness is None else previous.likeness[rows]
-    parts = [previous.index.rows(rows)]
-    return Encoded([path for path, *_ in same], [stamp for _, stamp, _ in same], parts, [likeness])
+    wanted = dict(zip(relative_names(found, root), found, strict=True))
+    return Encoded.unchanged(wanted, previous.index, stamps, previous.likeness)

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch
 
 from tireid.basics.arguments import COUNT, LIST, PATH, ROOT, checked
 from tireid.data.split import Split
+from tireid.search.encoded import Partial
 from tireid.search.encoder import Encoder, OnProgress
 from tireid.search.evaluation import common_folder, relative_names
 from tireid.search.features import CAMERA, Features, checked_numbers, to_numpy
@@ -114,6 +116,7 @@ class Gallery(Saved):
         batch_size: int = 64,
         previous: Gallery | None = None,
         on_progress: OnProgress | None = None,
+        partial: Partial | None = None,
         **which: Unpack[Which],
     ) -> Self:
         """Every picture of a folder, or :class:`some <tireid.search.pictures.Which>`.
@@ -121,6 +124,7 @@ class Gallery(Saved):
         Pictures that cannot be read are left out, listed in `skipped`, and counted in a warning; with `strict` the
         first one raises :class:`~tireid.data.images.ImageError`. Features of files that `previous`, of the same folder
         and model, knows and that did not change since are taken from it. `on_progress` is called with (read, found).
+        What is encoded is only kept in memory; :meth:`of_folder`, which passes `partial`, puts it down on the way.
 
         Raises:
             NotADirectoryError: no such folder.
@@ -131,7 +135,8 @@ class Gallery(Saved):
         root = Path(folder)
         found = find_pictures(root, **which)
         known = unchanged(found, root, model, previous, None if previous is None else previous._stamps)
-        encoded = encode_found(model, root, found, known, strict=strict, batch_size=batch_size, on_progress=on_progress)
+        how: dict[str, Any] = {"strict": strict, "batch_size": batch_size, "on_progress": on_progress}
+        encoded = encode_found(model, root, found, known, partial=partial, **how)
         gallery = cls(model, encoded.parts[0], encoded.paths, root=root)
         gallery._stamps = torch.tensor(encoded.stamps, dtype=torch.int64)
         gallery.skipped, gallery.likeness = encoded.skipped, encoded.likeness[0]
@@ -140,13 +145,20 @@ class Gallery(Saved):
     @classmethod
     @checked()
     def of_folder(cls, model: Encoder, folder: str | Path, saved: str | Path, **options: Any) -> Self:
-        """:meth:`from_folder`, or :meth:`update` where `saved` holds a gallery of that folder by the same model."""
+        """:meth:`from_folder`, or :meth:`update` where `saved` holds a gallery of that folder by the same model.
+
+        What is encoded is put down in `saved` every minute, and when an error or Ctrl+C ends the call, in files
+        ``partial-*.safetensors``. After any accident, :meth:`of_folder` goes on from there. The gallery that `saved`
+        holds stays as it is; :meth:`save` there replaces it, and removes those files.
+        """
+        previous = None
         with suppress(FileNotFoundError, GalleryError):
             known = cls.load(saved, model, root=folder)
             made_of = known._header and known._header.root
-            if made_of == str(Path(folder).absolute()) and known._stamps is not None:
-                return known.update(**options)
-        return cls.from_folder(model, folder, **options)
+            if made_of == os.path.abspath(folder) and known._stamps is not None:  # noqa: PTH100 (as it was written)
+                previous = known
+        with Partial(Path(saved), model, Path(folder)) as partial:
+            return cls.from_folder(model, folder, previous=previous, partial=partial, **options)
 
     def update(self, **options: Any) -> Self:
         """The gallery of its folder as it is now: what is new or changed is encoded, what is gone is forgotten.

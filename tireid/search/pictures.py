@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -121,26 +121,34 @@ class Batch:
 
 
 def read_batches(
-    paths: Sequence[Path], batch_size: int, size: tuple[int, int] | None = None, *, strict: bool = False
+    paths: Sequence[Path],
+    batch_size: int,
+    size: tuple[int, int] | None = None,
+    *,
+    strict: bool = False,
+    known: Set[Path] = frozenset(),
 ) -> Iterator[Batch]:
     """The pictures at `paths`, so many at a time; the next ones are read while the caller works on these.
 
     Each is brought to `size` (height, width) as soon as it is read, so that large photographs take no memory; without
-    it they are PIL pictures of their own size.
+    it they are PIL pictures of their own size. Those in `known` are left out of the batches that they would be in: what
+    a model makes of a picture depends, in the last digits, on the number of pictures in its batch.
 
     Raises:
         ImageError: a picture that cannot be read, where `strict`.
     """
+    whole = (paths[begin : begin + batch_size] for begin in range(0, len(paths), batch_size))
+    parts = [part for batch in whole if (part := [path for path in batch if path not in known])]
     with ThreadPoolExecutor(THREADS, thread_name_prefix="pictures") as threads:
 
-        def ask(begin: int) -> list[Future[tuple[Any, int]]]:
-            return [threads.submit(_read, path, size) for path in paths[begin : begin + batch_size]]
+        def ask(number: int) -> list[Future[tuple[Any, int]]]:
+            return [threads.submit(_read, path, size) for part in parts[number : number + 1] for path in part]
 
         coming = ask(0)
-        for begin in range(0, len(paths), batch_size):
-            asked, coming = coming, ask(begin + batch_size)
+        for following, part in enumerate(parts, start=1):
+            asked, coming = coming, ask(following)
             batch = Batch()
-            for path, answer in zip(paths[begin : begin + batch_size], asked, strict=True):
+            for path, answer in zip(part, asked, strict=True):
                 try:
                     picture, stamp = answer.result()
                 except ImageError as error:

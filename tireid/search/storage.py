@@ -30,6 +30,8 @@ from tireid.search.features import Features, normalised_rows, numbers
 from tireid.search.names import Packed
 
 FILE, KEY = "gallery.safetensors", "tireid.gallery"
+PARTIAL = "partial-*.safetensors"
+"""What indexings that were not finished have encoded, see :mod:`tireid.search.encoded`."""
 FORMAT: Final = 2
 OPTIONAL = ("person_ids", "cameras", "stamps", "likeness")
 MANIFEST, WHOLE, SHARD = "shards.json", ("",), r"^shard-\d+-of-\d+$"
@@ -96,14 +98,14 @@ class Stored:
     """(N,) float32, see :attr:`Gallery.likeness`"""
 
 
-def write(directory: Path, stored: Stored) -> None:
+def write(directory: Path, stored: Stored, name: str = FILE) -> None:
     """Write ``gallery.safetensors`` into `directory`; what was there stays until the new file is whole."""
     names = stored.names
     # safetensors takes the bytes in the order in which they lie in memory: contiguous() makes that the order of rows.
     tensors = {"features": stored.features.contiguous(), "text": names.text, "ends": names.ends}
     optional = {name: getattr(stored, name) for name in OPTIONAL}
     tensors |= {name: values for name, values in optional.items() if values is not None}
-    with atomic_path(directory / FILE) as temporary:
+    with atomic_path(directory / name) as temporary:
         save_file(tensors, temporary, metadata={KEY: stored.header.model_dump_json()})
 
 
@@ -120,7 +122,7 @@ def settle(directory: Path, places: Sequence[str], graphs: Sequence[Path]) -> No
     manifest = directory / MANIFEST
     if places != WHOLE:
         write_json(manifest, Manifest(format=FORMAT, shards=list(places)).model_dump())
-    gone = {path for name in (OLD_TABLE, OLD_FEATURES, "graph-*.usearch") for path in directory.glob(name)}
+    gone = {path for name in (OLD_TABLE, OLD_FEATURES, PARTIAL, "graph-*.usearch") for path in directory.glob(name)}
     gone |= {directory / FILE} if places != WHOLE else {manifest}
     for place in places:
         gone |= set((directory / place).glob("graph-*.usearch"))
@@ -192,15 +194,18 @@ def read(directory: Path) -> Stored:
         GalleryError: it is damaged.
     """
     file = directory / FILE
-    if not file.is_file():
-        return _read_old(directory)
+    return read_file(file) if file.is_file() else _read_old(directory)
+
+
+def read_file(file: Path) -> Stored:
+    """Map one file that :func:`write` wrote. Raises GalleryError where it is damaged or absent."""
     try:
         # safe_open opens by name twice: what was replaced in between is read again. A held file keeps its number.
         with file.open("rb") as held, safe_open(file, framework="pt") as opened:
             header = Header.model_validate_json((opened.metadata() or {})[KEY])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no dict)
             if not os.path.samestat(os.fstat(held.fileno()), file.stat()):
-                return read(directory)
+                return read_file(file)
         if header.format != FORMAT:
             raise GalleryError(f"{file} has the format {header.format}, this version reads {FORMAT}")
         names = Packed(tensors["text"], tensors["ends"])
