@@ -201,6 +201,31 @@ def test_what_lies_in_the_place_of_a_picture_is_told(read: Any, content: bytes, 
         read(tmp_path / "a.jpg")
 
 
+@pytest.mark.parametrize("threads", [1, 4])
+def test_all_pictures_that_cannot_be_read_are_told_at_once(threads: int, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number:02}.png" for number in range(60)]
+    for path in paths:
+        Image.new("RGB", (8, 8)).save(path)
+    bad = [paths[number] for number in (3, 20, 21, 45, 59)]
+    for path in bad[:2]:
+        path.write_bytes(b"no picture")
+    Image.fromarray(np.full((8, 8), -1, np.int32)).save(bad[2], format="TIFF")  # only a look at the values tells
+    bad[3].write_bytes(b"\x89PNG")
+    bad[4].write_bytes(b"")
+    first = r"; \S+".join(rf"{path.name}: not a readable picture \(.*\)" for path in bad[:3])
+    says = rf"^\S+{first}; 5 of 60 pictures cannot be read\. Fix: replace them; `tireid check-data` names"
+    with pytest.raises(ImageError, match=says):
+        ImageCache.build(paths, (8, 8), tmp_path / "cache", threads=threads)
+    assert list((tmp_path / "cache").iterdir()) == [], "nothing is left of it"
+    for path in bad[:4]:
+        Image.new("RGB", (8, 8)).save(path)
+    bad[4].unlink()
+    with pytest.raises(ImageError, match=r"^\S+59\.png: no such picture; 1 of 60 pictures cannot be read"):
+        ImageCache.build(paths, (8, 8), tmp_path / "cache", threads=threads)
+    Image.new("RGB", (8, 8)).save(bad[4])
+    assert len(ImageCache.build(paths, (8, 8), tmp_path / "cache", threads=threads)) == 60
+
+
 def test_cmyk_keeps_its_colours(tmp_path: Path) -> None:
     Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "red.jpg", quality=95)
     assert np.abs(np.asarray(open_image(tmp_path / "red.jpg")).astype(int) - (255, 0, 0)).max() <= 6

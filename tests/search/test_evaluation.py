@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tireid.data import ImageCache
 from tireid.data.annotations import Record
 from tireid.data.dataset import Split
 from tireid.data.images import ImageError, open_image
-from tireid.search import cross_evaluate, evaluate, evaluate_features
+from tireid.search import Gallery, cross_evaluate, evaluate, evaluate_features
 from tireid.search.evaluation import whole
 
 
@@ -138,6 +139,31 @@ def test_a_picture_that_goes_meanwhile_is_named(model, crops, harm, tmp_path):
     with pytest.raises(ImageError, match=rf"{last.name}: (no such|not a readable) picture"):
         cross_evaluate(models, {"a": crops.split}, table=tmp_path / "cross.csv", batch_size=2)
     assert set(pd.read_csv(tmp_path / "cross.csv")["model"]) == {"before"}
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_all_pictures_that_cannot_be_read_are_told_at_once(model, crops, upright):
+    """Nothing is encoded behind the first of them."""
+    paths, split = crops.split.image_paths, dataclasses.replace(crops.split, upright=upright)
+    bad = [paths[row] for row in (4, 6, 9, 11)]
+    for path in bad:
+        path.write_bytes(b"no picture")
+    first = "; .*".join(rf"{path.name}: not a readable picture \(cannot identify image file\)" for path in bad[:3])
+    for encoding in (evaluate, Gallery.from_split):
+        model.calls.clear()
+        with pytest.raises(ImageError, match=rf"{first}; 4 of 12 pictures cannot be read\. Fix: replace them"):
+            encoding(Reader(model), split, batch_size=2)
+        assert model.calls == [2, 2]
+
+
+class Reader:
+    """A model that opens pictures as :class:`tireid.TIReID` does."""
+
+    def __init__(self, model):
+        self.encode_texts, self._model = model.encode_texts, model
+
+    def encode_images(self, images, **_):
+        return self._model.encode_images([open_image(one) if isinstance(one, Path) else one for one in images])
 
 
 def test_recall_beyond_the_gallery_is_100_whatever_the_model():

@@ -128,6 +128,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_a_killed_command_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, place = make_crops(tmp_path / "crops", per_person=100).root, tmp_path / "index"
     (folder / "cam0" / "bad.png").write_bytes(b"no picture")

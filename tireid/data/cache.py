@@ -19,6 +19,7 @@ from torch import Tensor
 from tireid.basics.files import put_in_place, remove_leftovers, temporary_file, write_atomically
 from tireid.basics.folders import cache_dir
 from tireid.basics.processes import processors
+from tireid.data.checks import naming_all
 from tireid.data.images import ImageError, Size, UInt8Array, decode, orientation_of, read_bytes, resize
 
 Progress = Callable[[int, int], None]
@@ -93,7 +94,8 @@ class ImageCache:
             upright: turn each picture as its EXIF orientation says.
 
         Raises:
-            ImageError: a picture cannot be read, or the cache cannot be written; the message names it.
+            ImageError: pictures cannot be read, of which the first three are named and all are counted; or the cache
+                cannot be written.
             ValueError: there is no picture, or the size is no size.
         """
         if not paths:
@@ -151,7 +153,8 @@ def _build(paths: list[Path], how: _How, folder: Path, threads: int, on_progress
     names, shape, size = [str(path.absolute()) for path in paths], (len(paths), 3, *how.size), how.size
     told = json.dumps([*names, *(["upright"] if how.upright else [])])
     manifest = folder / f"manifest-{hashlib.blake2b(told.encode(), digest_size=16).hexdigest()}.json"
-    stats, known = [_stat(path) for path in paths], _read_manifest(manifest)
+    with naming_all(paths):
+        stats, known = [_stat(path) for path in paths], _read_manifest(manifest)
     entries = [known.get(name) for name in names]
     if all(entry and entry[:2] == stat for entry, stat in zip(entries, stats, strict=True)):
         cache = _try_open(folder / _cache_name([entry.digest for entry in entries if entry], size), shape)
@@ -159,7 +162,7 @@ def _build(paths: list[Path], how: _How, folder: Path, threads: int, on_progress
             return cache
     try:
         with temporary_file(folder / "images.npy") as temporary:
-            with temporary.open("wb") as stream:
+            with temporary.open("wb") as stream, naming_all(paths):
                 digests = _decode_all(paths, how, stream, threads, on_progress)
             file = folder / _cache_name(digests, size)
             if (cache := _try_open(file, shape)) is None:

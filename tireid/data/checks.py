@@ -6,14 +6,16 @@ import html
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from tireid.basics.formats import Counts, Layout
 from tireid.basics.terminal import printable
-from tireid.data.images import ImageError, MissingImageError, verify_image
+from tireid.data.images import ImageError, MissingImageError, open_image, verify_image
 from tireid.data.rows import Record
 
 Progress = Callable[[int, int], None]
@@ -95,20 +97,41 @@ def check_dataset(
     return CheckReport("", folder, table, problems, list(_notes(splits)))
 
 
-def _read_all(paths: Sequence[Path], on_progress: Progress | None) -> Iterator[str]:
+@contextmanager
+def naming_all(paths: Sequence[Path]) -> Iterator[None]:
+    """Where a picture cannot be read, all `paths` are looked at before that is told: one repair is to be enough.
+
+    Raises:
+        ImageError: of the kind that was raised; the first three are named, all are counted.
+    """
+    try:
+        yield
+    except ImageError as error:
+        faults = zip(paths, _read_all(paths, None, open_image), strict=True)
+        bad = [f"{path}: no such picture" if fault == "missing" else fault for path, fault in faults if fault]
+        if not bad:
+            raise
+        count = f"{len(bad):,} of {len(paths):,} pictures cannot be read"
+        fix = "Fix: replace them; `tireid check-data` names all of a data set"
+        raise type(error)(f"{'; '.join(bad[:3])}; {count}. {fix}") from error
+
+
+def _read_all(
+    paths: Sequence[Path], on_progress: Progress | None, look: Callable[[Path], object] = verify_image
+) -> Iterator[str]:
     """What is wrong with each picture, in order."""
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(paths), 1024):
-            faults = list(pool.map(_fault, paths[start : start + 1024]))
+            faults = list(pool.map(partial(_fault, look), paths[start : start + 1024]))
             if on_progress:
                 on_progress(start + len(faults), len(paths))
             yield from faults
 
 
-def _fault(path: Path) -> str:
+def _fault(look: Callable[[Path], object], path: Path) -> str:
     """Empty for a good picture."""
     try:
-        verify_image(path)
+        look(path)
     except MissingImageError:
         return "missing"
     except ImageError as error:

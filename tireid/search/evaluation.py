@@ -17,6 +17,7 @@ from tireid.basics.arguments import COLLECTION, LIST, Kind, checked
 from tireid.basics.files import writable, write_json, write_table
 from tireid.basics.parts import PartError, resolve_function
 from tireid.basics.terminal import printable
+from tireid.data.checks import naming_all
 from tireid.data.images import MissingImageError
 from tireid.data.split import Split
 from tireid.search.encoder import Encoder, OnProgress, encode
@@ -96,7 +97,8 @@ def evaluate(
         on_progress: called with (encoded, pictures + captions) after every batch.
 
     Raises:
-        ValueError: an empty split, `images` of another length, or a picture that is missing or cannot be read.
+        ValueError: an empty split, or `images` of another length.
+        ImageError: pictures are missing or cannot be read; the first three are named, all are counted.
         PartError: one of `metrics` that cannot be used, or has the name of another column.
 
     >>> from tireid.data import Record
@@ -111,15 +113,10 @@ def evaluate(
     if len(pictures) != split.num_images:
         raise ValueError(f"images has {len(pictures)} pictures, split {split.name!r} has {split.num_images}")
     total = split.num_images + split.num_captions
-    image_features = encode(model.encode_images, pictures, batch_size=batch_size, on_progress=on_progress, total=total)
-    text_features = encode(
-        model.encode_texts,
-        list(split.captions),
-        batch_size=batch_size,
-        on_progress=on_progress,
-        done=split.num_images,
-        total=total,
-    )
+    how: dict[str, Any] = {"batch_size": batch_size, "on_progress": on_progress, "total": total}
+    with naming_all(split.image_paths):
+        image_features = encode(model.encode_images, pictures, **how)
+    text_features = encode(model.encode_texts, list(split.captions), done=split.num_images, **how)
     return evaluate_features(image_features, text_features, split, ks=ks, metrics=metrics)
 
 
@@ -158,7 +155,8 @@ def cross_evaluate(
     Args:
         models: by the names that the table gives them.
         splits: likewise, such as ``{"RSTPReid": data.split("test")}``.
-        table: CSV file to write what is known after each of them.
+        table: CSV file to write what is known after each of them. Nothing is taken from an earlier one: it does not say
+            which weights and pictures its figures are of.
         options: of :func:`evaluate`, such as `ks`.
 
     Returns:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 
 from tireid.basics.arguments import COUNT, LIST, PATH, ROOT, checked
+from tireid.data.checks import naming_all
 from tireid.data.split import Split
 from tireid.search.encoded import Partial
 from tireid.search.encoder import Encoder, OnProgress
@@ -95,11 +96,13 @@ class Gallery(Saved):
 
         Raises:
             ValueError: an empty split, or `images` of another length.
+            ImageError: pictures cannot be read; the first three are named, all are counted.
         """
         pictures = split.pictures(model) if images is None else images
         if len(pictures) != split.num_images or not len(pictures):
             raise ValueError(f"{len(pictures)} pictures for the {split.num_images} of split {split.name!r}")
-        features, likeness = encode_pictures(model, pictures, batch_size, on_progress)
+        with naming_all(split.image_paths):
+            features, likeness = encode_pictures(model, pictures, batch_size, on_progress)
         cameras = [record.camera for record in split.records]
         gallery = cls(model, features, split.image_paths, split.image_person_ids, cameras, upright=split.upright)
         gallery.likeness = likeness
