@@ -45,6 +45,17 @@ def test_a_picture_finds_itself_whichever_way_it_is_stored(model, tmp_path):
             assert (first.path, first.score) == (path, pytest.approx(1, abs=1e-5))
 
 
+def test_a_gallery_of_encoded_files_is_shown_as_they_were_encoded(model, tmp_path):
+    """The picture that a hit shows has the features that it was found by."""
+    paths, size = written(tmp_path).test.image_paths, model.backbone.image_size
+    for gallery in (Gallery(model, model.encode_images(paths), paths), Gallery.from_folder(model, tmp_path)):
+        hits = gallery.search("a man", k=len(paths))
+        shown = torch.stack([load_image(hit.path, size, upright=hit.upright) for hit in hits])
+        rows = [gallery.paths.index(hit.path) for hit in hits]
+        np.testing.assert_allclose(model.encode_images(shown), gallery.features[rows], atol=1e-6)
+        assert Gallery.load(gallery.save(tmp_path / "saved"), model).upright is gallery.upright
+
+
 def test_cache_evaluation_and_gallery_see_the_same(model, tmp_path):
     test, size = written(tmp_path).test, model.backbone.image_size
     assert test.upright

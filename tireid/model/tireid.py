@@ -178,7 +178,8 @@ class TIReID(nn.Module):
         """Features (N, D) of pictures: float32, L2-normalised, on the CPU.
 
         `images` is a list of paths, PIL images or uint8 arrays (H, W, 3), which are resized, or a tensor (N, 3, H, W)
-        of the model's size: uint8, or float already normalised with CLIP's mean and std.
+        of the model's size: uint8, or float already normalised with CLIP's mean and std. Files are read as they are
+        stored, whatever their EXIF orientation says.
 
         Raises:
             ValueError: anything else.

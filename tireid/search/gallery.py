@@ -43,6 +43,7 @@ class Gallery(Saved):
         cameras: (N,) integers, single ones None where unknown; or None.
         root: folder that names are relative to; the deepest that holds all pictures where absent.
         upright: whether the pictures were encoded turned as their EXIF orientation says; they are shown likewise.
+            ``model.encode_images(paths)`` reads them as they are stored, :meth:`from_folder` turns them.
 
     Raises:
         ValueError: lengths that do not fit, an empty gallery, NaN, infinite or zero features.
@@ -64,7 +65,7 @@ class Gallery(Saved):
         cameras: Sequence[int | None] | None = None,
         *,
         root: str | Path | None = None,
-        upright: bool = True,
+        upright: bool = False,
     ) -> None:
         if len(paths) == 0:
             raise ValueError("the gallery is empty: it needs at least one picture")
@@ -140,7 +141,7 @@ class Gallery(Saved):
         known = unchanged(found, root, model, previous, None if previous is None else previous._stamps)
         how: dict[str, Any] = {"strict": strict, "batch_size": batch_size, "on_progress": on_progress}
         encoded = encode_found(model, root, found, known, partial=partial, **how)
-        gallery = cls(model, encoded.parts[0], encoded.paths, root=root)
+        gallery = cls(model, encoded.parts[0], encoded.paths, root=root, upright=True)
         gallery._stamps = torch.tensor(encoded.stamps, dtype=torch.int64)
         gallery.skipped, gallery.likeness = encoded.skipped, encoded.likeness[0]
         return gallery
