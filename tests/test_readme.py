@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests import house
@@ -135,6 +136,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         picture.save(place / "crops" / f"{number}.png")
     for layout in ("CUHK-PEDES", "RSTPReid"):
         write_dataset(place / "data", layout=layout, people=(40, 4, 6), images_per_person=2)
+    drawn = load_dataset("CUHK-PEDES", place / "data")
+    own = [
+        (record.image.relative_to(place), record.captions[0], record.person_id, record.split)
+        for split in (drawn.train, drawn.val, drawn.test)
+        if split is not None
+        for record in split.records
+    ]
+    pd.DataFrame(own, columns=["path", "caption", "person", "split"]).to_csv(place / "my.csv", index=False)
     train = "tireid train --preset paper --dataset CUHK-PEDES --root /data --output-dir runs/cuhk"
     run(shorter(train.split(), place), place)
     shutil.copytree(place / "runs/cuhk", place / "runs/icfg")

@@ -122,6 +122,15 @@ def test_a_name_that_is_too_long_is_told_as_such(name: str | None, root: str | N
         load_dataset("CUHK-PEDES" if name is None else long + name, None if root is None else long)
 
 
+def test_paths_of_windows_are_read_and_counted(tmp_path: Path) -> None:
+    picture(tmp_path / "cam/day/1.png")
+    data = load_dataset(table(tmp_path, "path,caption\ncam\\day\\1.png,a man\n"))
+    assert data.test.image_paths == [tmp_path / "cam/day/1.png"]
+    assert "1 paths have backslashes, as Windows writes them: read as /" in data.notes
+    with pytest.raises(AnnotationError, match=r"absolute path 'C:/cam/1\.png'"):
+        load_dataset(table(tmp_path, "path,caption\nC:\\cam\\1.png,a man\n"))
+
+
 def test_two_columns_are_enough(tmp_path: Path) -> None:
     for name in ("x.png", "y.png"):
         picture(tmp_path / name)

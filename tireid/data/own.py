@@ -32,6 +32,7 @@ _COLUMNS = {
 _OF_PANDAS = re.compile(r"\s*(\d+)(?:\.0)?\s*", re.ASCII)
 _CAMERA = re.compile(r"c(?:am)?_?(\d{1,9})(?:s\d+)?", re.ASCII | re.IGNORECASE)
 
+BACKSLASHES = "paths have backslashes, as Windows writes them: read as /"
 REPEATED = "captions stand twice at their picture, and count once"
 
 
@@ -85,7 +86,9 @@ def _read_table(file: Path, folder: Path) -> OwnData:
     check, drafts = Consistency(), dict[str, Record]()
     for line, row in enumerate(cells, 2):  # the header is line 1 of a spreadsheet
         try:
-            path = read.picture_path(_below(folder, row["path"].strip()), "path", mended, f"{folder}/")
+            mended[BACKSLASHES] += "\\" in row["path"]
+            written = row["path"].strip().replace("\\", "/")
+            path = read.picture_path(_below(folder, written), "path", mended, f"{folder}/")
             person = len(drafts) if number_of is None else number_of[row["person"].strip()]
             record = Record(
                 image=folder / path,

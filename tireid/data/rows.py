@@ -85,7 +85,7 @@ def picture_path(value: object, field: str, mended: Mended, folder: str = "imgs/
     """A path below the folder of pictures, which messages call `folder`, in its plain form."""
     expected = f"a path below {folder}"
     if type(value) is not str or not value.strip() or "\0" in value:
-        raise Fault(field, f"expected {expected}, got {describe(value)}", "write it as a string")
+        raise Fault(field, f"expected {expected}, got {describe(value)}", "write the picture's path, as text")
     if "\\" in value:
         raise Fault(field, f"backslash in {value!r}, expected {expected}", "write / between folders")
     parts = value.split("/")
