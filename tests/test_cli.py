@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def test_train_evaluate_index_search(root: Path, tmp_path: Path, capsys: pytest.
     data = ["--dataset", "CUHK-PEDES", "--root", str(root)]
     smoke = ["--backbone", "tiny", "--epochs", "1", "--set", "sampler.batch_size=4"]
     assert main(["train", "--preset", "clip", *data, *smoke, "--output-dir", str(tmp_path / "run")]) == 0
-    assert "test/best/t2i/R@1" in capsys.readouterr().out
+    assert re.search(r"^test/best/t2i/R@1: \d+\.\d\d%$", capsys.readouterr().out, re.MULTILINE)
     best = str(tmp_path / "run" / "best")
 
     assert main(["evaluate", "--model", best, *data, "--output-dir", str(tmp_path / "score")]) == 0
@@ -120,6 +121,7 @@ def test_several_models_and_data_sets_make_a_table(
     data = ["--root", str(root), "--dataset", "CUHK-PEDES", str(tmp_path / "mine.csv")]
     assert main(["evaluate", "--model", "tiny", "tiny-street", *data, "--output-dir", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
+    assert printed.startswith("test, %\n")
     assert printed.count("text→image") == 4
     table = pd.read_csv(tmp_path / "out/cross.csv").set_index(["model", "data", "direction"])
     one = evaluate(TIReID.from_pretrained("tiny"), load_dataset("CUHK-PEDES", root).test).table()

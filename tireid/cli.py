@@ -103,7 +103,7 @@ def _train(options: Options) -> None:
     if os.environ.get("RANK", "0") != "0":  # of several processes one speaks
         return
     for name, value in run.metrics.items():
-        print(f"{name}: {value:.2f}" if isinstance(value, float) else f"{name}: {value}")
+        print(f"{name}: {value:.2f}{'%' * ('/' in name)}" if isinstance(value, float) else f"{name}: {value}")
     print(f"checkpoint: {run.checkpoint}")
 
 
@@ -152,8 +152,8 @@ def _evaluate(options: Options) -> None:
     splits = {name: whole(load_dataset(name, options.root).split(options.split)) for name in options.dataset}
     models = {name: TIReID.from_pretrained(name, tokenizer=options.tokenizer) for name in options.model}
     if len(splits) * len(models) > 1:
-        file = options.output_dir and options.output_dir / "cross.csv"
-        print(cross_evaluate(models, splits, table=file).to_string(float_format="{:.2f}".format))
+        table = cross_evaluate(models, splits, table=options.output_dir and options.output_dir / "cross.csv")
+        print(f"{options.split}, %\n{table.to_string(float_format='{:.2f}'.format)}")
         return
     score = evaluate(models[options.model[0]], splits[options.dataset[0]])
     print(score)

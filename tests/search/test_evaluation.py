@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,12 @@ def test_recall_beyond_the_gallery_is_100_whatever_the_model():
     split, images, texts = random_split(3)
     worst = evaluate_features(images, -texts, split, ks=(split.num_images, 10**6)).metrics
     assert worst[f"t2i/R@{split.num_images}"] == worst["t2i/R@1000000"] == worst["i2t/R@1000000"] == 100
+
+
+def test_of_one_person_nothing_is_measured(model, crops):
+    split = Split("test", [replace(record, person_id=7) for record in crops.split.records[:2]])
+    with pytest.warns(UserWarning, match="split 'test' shows one person: whatever stands first is right"):
+        assert evaluate(model, split).metrics["t2i/R@1"] == 100
 
 
 def test_save_writes_what_was_measured(tmp_path):

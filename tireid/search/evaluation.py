@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -109,6 +110,8 @@ def evaluate(
     """
     if not split.num_images or not split.num_captions:
         raise ValueError(f"split {split.name!r} has {split.num_images} pictures and {split.num_captions} captions")
+    if split.num_people == 1:
+        warnings.warn(f"split {split.name!r} shows one person: whatever stands first is right", stacklevel=3)
     pictures = _found(split).pictures(model) if images is None else images
     if len(pictures) != split.num_images:
         raise ValueError(f"images has {len(pictures)} pictures, split {split.name!r} has {split.num_images}")
