@@ -53,6 +53,8 @@ def test_scalars_are_those_of_the_core_schema(text: str, value: Any) -> None:
         ("{a: 1, a: 2}", "line 1, column 8: the key 'a' is there twice"),
         ("a: {1: x, 1.0: y}", "the key 1.0 is there twice"),
         ("a: &name 1\nb: *name", "line 2, column 4: an alias"),
+        ('a: ["x", "\\uD800y"]', "line 1, column 10: '.ud800y' has half of a character"),
+        ('"\\uDFFF": 1', "line 1, column 1: '.udfff' has half of a character"),
         ("a: !!python/object/apply:os.system [id]", "a tag"),
         ("!own 1", "a tag"),
         ("[1]: 2", "a key must be text or a number"),

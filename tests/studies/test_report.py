@@ -101,6 +101,17 @@ def test_the_same_results_give_the_same_files(results: Results, tmp_path: Path) 
         assert (one / name).read_bytes() == (two / name).read_bytes(), name
 
 
+def test_names_of_arms_are_shown_as_they_are(tmp_path: Path) -> None:
+    """A dollar sign begins no formula, an underscore hides nothing, and a terminal's or a page's orders are escapes."""
+    arms = ("_plain $x_{$", "red\x1b[31m \u202e\0")
+    results = made_up(arms=arms, seeds=2)
+    page = write_report(results, tmp_path).read_text(encoding="utf-8")
+    assert not set("\x1b\u202e\0") & set(page + (tmp_path / "summary.tex").read_text(encoding="utf-8"))
+    axes = learning_curves(results.history, Figure().subplots())
+    named = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert named == [r"_plain \$x_{\$", r"red\x1b[31m \u202e\x00"]
+
+
 def test_one_arm_without_history_is_a_report_too(tmp_path: Path) -> None:
     alone = made_up(("only",), seeds=2, people=5)
     alone = Results(alone.study, alone.runs, alone.per_query, pd.DataFrame(), alone.provenance)

@@ -62,6 +62,14 @@ class _Loader(yaml.SafeLoader):
             mapping[key] = self.construct_object(value_node, deep=True)  # type: ignore[no-untyped-call]
         return mapping
 
+    def construct_yaml_str(self, node: yaml.ScalarNode) -> str:
+        text = str(node.value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # which could be written nowhere
+            raise _at(node.start_mark, f"{text[:60]!a} has half of a character, which is no text") from None
+        return text
+
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         text = str(node.value)
         return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
@@ -75,6 +83,7 @@ for _name, (_pattern, _first) in SCALARS.items():
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"(?:{_pattern})$"), _first)
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
+_Loader.add_constructor("tag:yaml.org,2002:str", _Loader.construct_yaml_str)
 _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_mapping)
 
 

@@ -12,6 +12,8 @@
       differences.png .pdf      a forest plot
       curves-step.png .pdf      the validation figure over steps ...
       curves-seconds.png .pdf   ... and over wall time
+
+CSV files are for programs and hold names as they are; a spreadsheet may take one that begins with ``=`` for a formula.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import pandas as pd
 
 from tireid.basics.extras import require
 from tireid.basics.files import atomic_path, write_atomically
+from tireid.basics.terminal import one_line
 from tireid.show.plots import interval_plot, plot_style
 from tireid.studies import tables
 from tireid.studies.convergence import ENOUGH, VALIDATION, convergence, readable_convergence
@@ -83,7 +86,9 @@ def learning_curves(
         axes.plot(places, values["mean"], label=arm, marker=marker, linestyle=dash, markersize=4)
         axes.fill_between(places, values["min"], values["max"], color=axes.lines[-1].get_color(), alpha=0.15, lw=0)
     axes.set(xlabel=AXES.get(x, x), ylabel=f"validation {column.rpartition('/')[2]} (%)")
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    # Named one by one: of itself matplotlib leaves out names that begin with an underscore.
+    names = [_drawn(line.get_label()) for line in axes.lines]
+    axes.legend(axes.lines, names, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return axes
 
 
@@ -98,8 +103,9 @@ def differences(table: pd.DataFrame, axes: Axes) -> Axes:
     rows["sure"] = rows["p_holm"] < tables.ALPHA
     one = rows["baseline"].nunique() == 1
     pairs = zip(rows.index, rows["baseline"], strict=True)
-    rows.index = pd.Index([str(arm) if one else f"{arm}\nagainst {other}" for arm, other in pairs])
-    against = f"\nagainst {rows['baseline'].iloc[0]}" if one else ""
+    names = [_drawn(arm) if one else f"{_drawn(arm)}\nagainst {_drawn(other)}" for arm, other in pairs]
+    against = f"\nagainst {_drawn(rows['baseline'].iloc[0])}" if one else ""
+    rows.index = pd.Index(names)
     return interval_plot(rows, axes, f"difference in {tables.label(metric)} (points){against}")
 
 
@@ -125,6 +131,11 @@ def differences_figure(table: pd.DataFrame) -> Figure:
             differences(group, axes)
         panels[0].set_ylim(rows - 0.5, -0.5)  # the first arm on top, also where panels share the axis
     return figure
+
+
+def _drawn(name: object) -> str:
+    """A name as text in a figure, where dollar signs would begin a formula."""
+    return one_line(name).replace("$", r"\$")
 
 
 def _panels(columns: int, rows: int = 1, **options: Any) -> tuple[Figure, Sequence[Axes]]:

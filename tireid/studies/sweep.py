@@ -18,6 +18,7 @@ from typing import Unpack
 import pandas as pd
 
 from tireid.basics.files import writable
+from tireid.basics.terminal import one_line
 from tireid.studies.launcher import How, Launcher, Outcome, Work
 from tireid.studies.results import Results, load
 from tireid.studies.store import Store
@@ -59,7 +60,7 @@ class Sweep:
     def __str__(self) -> str:
         counts = self.table["status"].value_counts()
         words = ", ".join(f"{counts.get(status, 0)} {status}" for status in ("done", "skipped", "failed"))
-        return "\n".join([f"{self.study.name}: {words}", *map(str, self.failed)])
+        return "\n".join([f"{one_line(self.study.name)}: {words}", *map(str, self.failed)])
 
 
 def sweep(

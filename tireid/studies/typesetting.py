@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from tireid.basics.terminal import one_line
+
 MARKDOWN_SPECIAL = re.compile(r"[\\`*_\[\]<>|~$&#!]")
 LATEX_SPECIAL = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "&": r"\&", "%": r"\%",
@@ -31,7 +33,7 @@ def escape_markdown(cell: object) -> str:
     >>> escape_markdown("a*b <i>")
     'a&#42;b &#60;i&#62;'
     """
-    return MARKDOWN_SPECIAL.sub(lambda hit: f"&#{ord(hit[0])};", _flat(cell))
+    return MARKDOWN_SPECIAL.sub(lambda hit: f"&#{ord(hit[0])};", one_line(cell))
 
 
 def to_markdown(table: pd.DataFrame) -> str:
@@ -77,7 +79,7 @@ def to_latex(table: pd.DataFrame, caption: str = "", name: str = "") -> str:
 
 
 def _latex(cell: object) -> str:
-    return "".join(LATEX_SPECIAL.get(character, character) for character in _flat(cell))
+    return "".join(LATEX_SPECIAL.get(character, character) for character in one_line(cell))
 
 
 def _header(table: pd.DataFrame) -> list[object]:
@@ -86,8 +88,3 @@ def _header(table: pd.DataFrame) -> list[object]:
 
 def _rows(table: pd.DataFrame) -> list[list[object]]:
     return [[key, *row] for key, row in zip(table.index, table.to_numpy(dtype=object), strict=True)]
-
-
-def _flat(cell: object) -> str:
-    """On one line."""
-    return " ".join(str(cell).split())
