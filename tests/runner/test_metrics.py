@@ -49,6 +49,13 @@ def test_the_last_of_one_name_wins(shown: list[Any]) -> None:
     assert collect_metrics(book(*cells)) == {"a": 1, "b": 3, "data": "abc"}
 
 
+@pytest.mark.parametrize(("data", "told"), [(3, {}), ("ab", {}), ([["a", 1]], {}), ({"a": 1}, "x"), (None, None)])
+def test_what_a_notebook_displays_in_the_place_of_metrics_is_left_out(data: Any, told: Any) -> None:
+    cell = code("1")
+    cell.outputs = [v4.new_output("display_data", data={METRICS_MIME: data}, metadata={METRICS_MIME: told})]
+    assert collect_metrics(book(cell)) == ({"a": 1} if isinstance(data, dict) else {})
+
+
 @pytest.mark.parametrize(("value", "error"), [(float("nan"), ValueError), (float("inf"), ValueError), ([], TypeError)])
 def test_what_is_no_metric_is_named(value: Any, error: type[Exception], shown: list[Any], tmp_path: Path) -> None:
     with pytest.raises(error, match=r"metrics/t2i/R@1 is"):

@@ -59,9 +59,12 @@ def collect_metrics(nb: NotebookNode) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for cell in nb.cells:
         for output in cell.get("outputs", []):
-            if METRICS_MIME in output.get("data", {}):
-                exact = output.metadata.get(METRICS_MIME, {}).get("exact")
-                found |= json.loads(json.dumps(output.data[METRICS_MIME] if exact is None else exact))
+            told = output.get("metadata", {}).get(METRICS_MIME)
+            shown = output.get("data", {}).get(METRICS_MIME)
+            exact = told.get("exact") if isinstance(told, dict) else None
+            metrics = shown if exact is None else exact
+            if isinstance(shown, dict) and isinstance(metrics, dict):  # what else a notebook displays so is none
+                found |= json.loads(json.dumps(metrics))
     return found
 
 

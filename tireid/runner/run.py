@@ -193,7 +193,8 @@ class _Task:
         if not (self.folder / DONE).exists():
             return None
         provenance = read_json(self.folder / "provenance.json")
-        same = provenance["parameters"] == self.parameters and provenance["source_sha256"] == source_hash(self.nb)
+        asked, source = self.parameters, source_hash(self.nb)
+        same = provenance.get("parameters") == asked and provenance.get("source_sha256") == source
         if not same or provenance.get("parts", {}) != self.parts:
             return None
         return self._result(read_json(self.folder / "metrics.json"), provenance, skipped=True)
