@@ -261,6 +261,16 @@ def test_an_error_is_one_line_and_status_2(arguments: list[str], capsys: pytest.
     assert shown.err[:-1].isprintable()
 
 
+def test_a_folder_that_is_gone_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "here").rmdir()
+    assert main(["check-data"]) == 2
+    assert capsys.readouterr().err == "error: the folder that this was started in is gone; change to another one\n"
+
+
 def test_a_terminal_that_lacks_a_character_gets_an_escape(tmp_path: Path) -> None:
     path = save(book(parameters('arrow: str = "→"  # to the right')), tmp_path)
     command = [sys.executable, "-m", "tireid", "run", str(path), "--list"]

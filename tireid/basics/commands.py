@@ -56,6 +56,7 @@ class Commands:
         """Run one command; the exit status is 2, with one line on stderr, for an error that the user can mend."""
         say_anything()
         try:
+            _check_place()
             options = self.parser.parse_args(arguments)
             function: Function = options.function
             with _plain_warnings(), _whole_imports():
@@ -66,6 +67,14 @@ class Commands:
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return INTERRUPTED
+
+
+def _check_place() -> None:
+    """PyTorch cannot be loaded from a folder that is gone, and blames its own files."""
+    try:
+        Path.cwd()
+    except OSError:
+        raise OSError("the folder that this was started in is gone; change to another one") from None
 
 
 @contextmanager
