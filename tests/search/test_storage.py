@@ -14,7 +14,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_tensors
 
 from tests.search.fakes import ColourModel, picture
 from tests.search.test_gallery import FeatureModel
@@ -139,6 +141,26 @@ def test_damage_is_noticed(tmp_path):
         Gallery.load(folder, FeatureModel())
 
 
+@pytest.mark.parametrize(("name", "kind"), [("text", torch.bfloat16), ("ends", torch.float64)])
+def test_names_of_another_kind_are_damage(name, kind, tmp_path):
+    folder = numbered(np.eye(4)).save(tmp_path / "index")
+    with safe_open(folder / FILE, framework="pt") as opened:
+        tensors, notes = {key: opened.get_tensor(key) for key in opened.keys()}, opened.metadata()  # noqa: SIM118
+    save_tensors(tensors | {name: tensors[name].to(kind)}, folder / FILE, notes)
+    with pytest.raises(GalleryError, match=r"gallery\.safetensors is damaged \(ValueError: text and ends are"):
+        Gallery.load(folder, FeatureModel())
+
+
+@pytest.mark.parametrize("row", [[0, 0, 0], [float("nan"), 0, 1], [9, 0, 0]])
+def test_features_of_another_length_are_refused(row, tmp_path):
+    """Their pictures would be found first, or break the ranking."""
+    features = np.eye(3, dtype=np.float32)[:2].copy()
+    features[1] = row
+    write_as_before(tmp_path / "old", FeatureModel(), features, ["a.jpg", "b.jpg"], "/g")
+    with pytest.raises(GalleryError, match="features are not of length one"):
+        Gallery.load(tmp_path / "old", FeatureModel())
+
+
 def write_as_before(folder: Path, model, features, names: list[str], root: str) -> None:
     """The two files of the first format."""
     folder.mkdir()
@@ -166,6 +188,16 @@ def test_galleries_of_the_first_format_are_read_and_replaced(tmp_path):
         (broken / file).write_text(content)
         with pytest.raises(GalleryError, match="index again"):
             Gallery.load(broken, FeatureModel())
+
+
+@pytest.mark.parametrize("ids", ["[1e400, 1]", "[1.9, 1]", "[true, 1]", f"[{2**70}, 1]", '["1", 1]', "[" * 10**5])
+def test_a_table_of_the_first_format_is_read_whole_or_refused(ids, tmp_path):
+    folder = tmp_path / "old"
+    write_as_before(folder, FeatureModel(), np.eye(3, dtype=np.float32)[:2], ["a.jpg", "b.jpg"], "/g")
+    table = folder / "gallery.json"
+    table.write_text(table.read_text().replace('"person_ids": [4, 5]', f'"person_ids": {ids}'))
+    with pytest.raises(GalleryError, match=r"(?s)is damaged .*: index again"):
+        Gallery.load(folder, FeatureModel())
 
 
 def test_readers_never_see_two_saves_at_once(tmp_path):

@@ -25,7 +25,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tireid.basics.files import atomic_path, file_digest, write_json
+from tireid.basics.files import atomic_path, file_digest, read_regular, write_json
 from tireid.search.features import Features, normalised_rows, numbers
 from tireid.search.names import Packed
 
@@ -69,6 +69,21 @@ class Header(BaseModel):
     """Of root and names, see :mod:`tireid.search.seal`; None in what earlier versions wrote."""
     upright: bool = True
     """See :attr:`Gallery.upright`; earlier versions wrote nothing, and showed every picture turned upright."""
+
+
+class _OldTable(BaseModel):
+    """What the table of the earlier format says."""
+
+    model_config = ConfigDict(strict=True)
+
+    format: int
+    model: str = ""
+    features: str = ""
+    root: str | None = None
+    paths: list[Any] = []
+    """Text, with surrogates where a file's name is not UTF-8."""
+    person_ids: list[Annotated[int, Field(ge=-(2**63), lt=2**63)]] | None = None
+    cameras: list[Annotated[int, Field(ge=-(2**63), lt=2**63)] | None] | None = None
 
 
 class Manifest(BaseModel):
@@ -208,6 +223,8 @@ def read_file(file: Path) -> Stored:
                 return read_file(file)
         if header.format != FORMAT:
             raise GalleryError(f"{file} has the format {header.format}, this version reads {FORMAT}")
+        if (kinds := (tensors["text"].dtype, tensors["ends"].dtype)) != (torch.uint8, torch.int64):
+            raise ValueError(f"text and ends are {kinds}")
         names = Packed(tensors["text"], tensors["ends"])
         stored = Stored(tensors["features"], names, header, *(tensors.get(name) for name in OPTIONAL))
         _check(stored)
@@ -235,10 +252,14 @@ def _check(stored: Stored) -> None:
         kind = torch.float32 if name == "likeness" else torch.int64
         if values is not None and (values.dtype != kind or values.shape != features.shape[:1]):
             raise ValueError(f"{name} are {values.dtype} {tuple(values.shape)} for {len(features)} features")
-    if names.text.dtype != torch.uint8 or int(names.ends[-1]) != len(names.text) or bool((names.ends.diff() < 0).any()):
+    if int(names.ends[-1]) != len(names.text) or bool((names.ends.diff() < 0).any()):
         raise ValueError("the names end elsewhere than their text")
-    if features.nbytes <= VERIFIED and digest_of(features, names) != stored.header.digest:
-        raise ValueError("features or names are not those that were written")
+    if features.nbytes <= VERIFIED:
+        if digest_of(features, names) != stored.header.digest:
+            raise ValueError("features or names are not those that were written")
+        lengths = torch.linalg.vector_norm(features, dim=1, dtype=torch.float32)
+        if not ((lengths - 1).abs() < 0.01).all():  # nor NaN
+            raise ValueError("features are not of length one")
 
 
 def _read_old(directory: Path) -> Stored:
@@ -250,23 +271,21 @@ def _read_old(directory: Path) -> Stored:
                 f"{missing} is missing: {directory} is not a gallery; `tireid index FOLDER {directory}` makes one"
             )
     try:
-        content = json.loads(table.read_text(encoding="utf-8"))
-        if content["format"] != 1:
-            raise GalleryError(f"{table} has the format {content['format']}, this version reads {FORMAT} and 1")
-        if content["features"] != file_digest(features_file):
+        old = _OldTable.model_validate(json.loads(read_regular(table)))
+        if old.format != 1:
+            raise GalleryError(f"{table} has the format {old.format}, this version reads {FORMAT} and 1")
+        if old.features != file_digest(features_file):
             raise GalleryError(f"{features_file} is not the one that {table} was written with: index again")
         tensors = load_file(features_file)
-        features, names = tensors["features"], Packed.of(content["paths"])
-        root = content["root"]
-        header = Header(
-            format=FORMAT, model=content["model"], source=None, root=root, digest=digest_of(features, names)
-        )
-        people, cameras = ints(content["person_ids"]), ints(content["cameras"])
-        stored = Stored(features, names, header, people, cameras, likeness=tensors.get("likeness"))
+        features, names = tensors["features"], Packed.of(old.paths)
+        digest = digest_of(features, names)
+        header = Header(format=FORMAT, model=old.model, source=None, root=old.root, digest=digest)
+        optional = (ints(old.person_ids), ints(old.cameras))
+        stored = Stored(features, names, header, *optional, likeness=tensors.get("likeness"))
         _check(stored)
     except GalleryError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, SafetensorError) as error:
         raise GalleryError(f"{directory} is damaged ({error!r}): index again") from error
     return stored
 
