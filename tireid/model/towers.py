@@ -75,7 +75,7 @@ class DualEncoder(nn.Module):
         self.grid = (height // patch, width // patch)
         self.vocab_size = vocab_size
         self.width = int(clip_config.projection_dim or 0)
-        self.eos_id = _configured_eos(text.eos_token_id, text.vocab_size) if eos_id is None else eos_id
+        self.eos_id = configured_eos(clip_config) if eos_id is None else eos_id
 
         clip = CLIPModel(clip_config)
         clip.set_attn_implementation(attention.NAME)
@@ -300,11 +300,11 @@ def _table(rows: int, width: int) -> nn.Embedding:
     return table
 
 
-def _configured_eos(configured: int | list[int] | None, vocab_size: int) -> int:
-    """The end-of-text id; older CLIP configurations say 2 and mean the highest id."""
-    if isinstance(configured, list):
-        configured = configured[0]
-    return vocab_size - 1 if configured in (None, 2) else int(configured)  # type: ignore[arg-type]
+def configured_eos(config: CLIPConfig) -> int:
+    """The end-of-text id; older CLIP configurations say 2, or that of a larger vocabulary, and mean the highest id."""
+    text = tower_configs(config)[1]
+    told = text.eos_token_id[0] if isinstance(text.eos_token_id, list) else text.eos_token_id
+    return text.vocab_size - 1 if told is None or told == 2 or told >= text.vocab_size else told
 
 
 def listing(names: Iterable[str], limit: int = 50) -> str:

@@ -243,6 +243,47 @@ def test_what_a_training_reads_of_a_caption_starts_no_encoder_anew() -> None:
     assert not torch.equal(other.interaction.ln_post.weight, plain.interaction.ln_post.weight)
 
 
+@pytest.mark.parametrize("name", ["checkpoint.pth.tar", "BEST.PTH", "best"])
+def test_a_file_is_known_by_what_is_in_it(name: str, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    path = write(whole(oracle.random_checkpoint(words=WORDS)), tmp_path / name)
+    assert TIReID.from_pretrained(path, config(), tokenizer=tokenizer).num_identities == 5
+
+
+def test_a_tokenizer_that_ends_texts_otherwise_is_another_models(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    path = write(whole(oracle.random_checkpoint(words=WORDS)), tmp_path / "best.pth")
+    first = Tokenizer({BOS: 0, EOS: 1} | {chr(97 + i) + "</w>": i + 2 for i in range(WORDS - 2)}, [], context_length=7)
+    with pytest.raises(CheckpointError, match="ends a text by token 1, the model by 29: it is another model's"):
+        TIReID.from_pretrained(path, config(), tokenizer=first)
+
+
+def test_a_weight_without_dimensions_is_refused_or_left_out(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    state = oracle.random_checkpoint(words=WORDS)
+    name = "visual.transformer.resblocks.0.attn.in_proj_weight"
+    path = write(whole({**state, f"base_model.{name}": torch.tensor(1.0)}), tmp_path / "tower.pth")
+    with pytest.raises(CheckpointError, match=rf"tower\.pth: weight {name} has shape \(\)"):
+        TIReID.from_pretrained(path, config(), tokenizer=tokenizer)
+    path = write(whole({**state, "classifier.weight": torch.tensor(1.0)}), tmp_path / "head.pth")
+    with pytest.warns(UserWarning, match=r"head\.pth: not used: .*classifier\.weight"):
+        TIReID.from_pretrained(path, config(), tokenizer=tokenizer)
+
+
+@pytest.mark.timeout(60)
+def test_layers_that_a_file_does_not_hold_take_no_memory(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """A stranger's file of a megabyte asked for five gigabytes, or for three thousand layers."""
+    state = oracle.random_checkpoint(grid=(24, 8), patch=16, words=WORDS)
+    tower = "base_model.visual.transformer.resblocks."
+    wide = {f"{tower}0.mlp.c_fc.weight": torch.ones(10**7, 1)}
+    with pytest.raises(CheckpointError, match=r"mlp\.fc1\.\w+ has shape .* the model needs \(10000000,"):
+        TIReID.from_pretrained(write(state | wide, tmp_path / "wide.pth"), tokenizer=tokenizer)
+    many = {f"{tower}{i}.mlp.c_fc.weight": torch.ones(1) for i in range(1, 3000)}
+    with pytest.raises(CheckpointError, match=r"has 3000 blocks, expected at most 128"):
+        TIReID.from_pretrained(write(state | many, tmp_path / "many.pth"), tokenizer=tokenizer)
+    heads = {f"cross_modal_transformer.resblocks.{i}.x": torch.ones(1) for i in range(1000)}
+    with pytest.warns(UserWarning, match=r"not used: interaction\.\* \(1000\)"):
+        model = TIReID.from_pretrained(write(state | heads, tmp_path / "heads.pth"), tokenizer=tokenizer)
+    assert model.config.interaction.layers == 2
+
+
 def test_a_wrong_shape_names_key_and_shapes(tokenizer: Tokenizer, tmp_path: Path) -> None:
     state = oracle.random_checkpoint(words=WORDS)
     state["mlm_head.fc.weight"] = torch.zeros(12, 64)

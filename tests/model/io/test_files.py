@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ def run(command: str) -> None:
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-@pytest.mark.parametrize("wrapper", [None, "model", "state_dict"])
+@pytest.mark.parametrize("wrapper", [None, "model", "state_dict", "model_state_dict", "module", "ema"])
 def test_torch_files_of_both_kinds(wrapper: str | None, legacy: bool, tmp_path: Path) -> None:
     state: Any = {"module.a": torch.arange(3.0).half(), "module.n": torch.tensor(7)}
     path = tmp_path / "a.pth"
@@ -55,6 +57,7 @@ def test_the_content_decides_not_the_name(tmp_path: Path) -> None:
         (b"PK\x03\x04" + b"x" * 40, "is truncated: an archive that ends after 44 bytes; fetch it again"),
         ((10**6).to_bytes(8, "little") + b'{"a": {', r"is truncated: it ends, after 15 bytes, in its header"),
         (b"\x80\x02garbage", "is damaged or holds more than weights"),
+        (gzip.compress(b"weights"), "is packed.*unpack it"),
     ],
 )
 @pytest.mark.parametrize("name", ["best.pth", "model.safetensors"])
@@ -81,6 +84,53 @@ def test_an_archive_of_something_else(tmp_path: Path) -> None:
         archive.writestr("readme.txt", "hello")
     with pytest.raises(CheckpointError, match=r"an archive of 1 files \(\['readme.txt'\]\), not weights; unpack it"):
         read_tensors(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("byte", [b"\xff", b"\x00", b"PK"])
+@pytest.mark.timeout(60)
+def test_an_archive_with_a_damaged_list_of_files_is_named(byte: bytes, tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(50)}, path := tmp_path / "a.pth")
+    content = path.read_bytes()
+    for begin in range(content.index(b"PK\x01\x02"), len(content)):
+        path.write_bytes(content[:begin] + byte + content[begin + len(byte) :])
+        with suppress(CheckpointError):  # some bytes, such as a time of day, change nothing
+            assert list(read_tensors(path)) == ["a"]
+
+
+def test_an_archive_that_unpacks_to_more_than_it_has_is_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(10**6)}, tmp_path / "a.pth")
+    with zipfile.ZipFile(tmp_path / "a.pth") as plain, zipfile.ZipFile(tmp_path / "b.pth", "w", 8) as packed:
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    with pytest.raises(CheckpointError, match=r"b\.pth is compressed, to .* of 4,000,\d\d\d bytes"):
+        read_tensors(tmp_path / "b.pth")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.eye(3).to_sparse(),
+        torch.ones(3, device="meta"),
+        torch.ones(1).expand(10**12),
+        torch.ones(1).half().expand(10**12),
+    ],
+    ids=["sparse", "meta", "expanded", "half"],
+)
+def test_numbers_that_the_file_does_not_hold_are_refused(value: torch.Tensor, tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(2), "b": value}, tmp_path / "best.pth")
+    with pytest.raises(CheckpointError, match=r"best\.pth: sparse or quantised weights.*cannot be used.*: b$"):
+        read_tensors(tmp_path / "best.pth")
+
+
+def test_a_weight_may_be_called_as_a_wrapper_is(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(2), "weights": torch.zeros(2)}, tmp_path / "best.pth")
+    assert list(read_tensors(tmp_path / "best.pth")) == ["a", "weights"]
+
+
+def test_what_a_file_without_weights_has_is_told(tmp_path: Path) -> None:
+    torch.save({"student": {"a": torch.ones(2)}, "epoch": 3}, tmp_path / "best.pth")
+    with pytest.raises(CheckpointError, match=r"one of model, state_dict, .*; it has 'student', 'epoch'$"):
+        read_tensors(tmp_path / "best.pth")
 
 
 def test_a_wrapper_that_holds_itself_ends(tmp_path: Path) -> None:

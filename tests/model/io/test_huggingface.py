@@ -274,6 +274,19 @@ def test_a_missing_tokenizer_says_how_to_bring_it(folder: Path, tokenizer: Token
         TIReID.from_pretrained(folder, OPTIONS, tokenizer=four)
 
 
+@pytest.mark.parametrize(("eos_id", "fits"), [(2, True), (None, True), (49_407, True), (5, False)])
+def test_the_tokenizer_ends_a_text_as_the_model_does(eos_id: int | None, fits: bool, folder: Path) -> None:
+    """2, or an id that is none, means the highest one; transformers reads the feature at any other one itself."""
+    tree = json.loads((folder / "config.json").read_text())
+    tree["text_config"]["eos_token_id"] = eos_id
+    (folder / "config.json").write_text(json.dumps(tree))
+    if fits:
+        TIReID.from_pretrained(folder, OPTIONS)
+    else:
+        with pytest.raises(CheckpointError, match=r"ends a text by token \d+, the model by 5: it is another model's"):
+            TIReID.from_pretrained(folder, OPTIONS)
+
+
 def test_rows_are_no_longer_than_the_position_table(folder: Path) -> None:
     file = folder / "tokenizer_config.json"
     tree = json.loads(file.read_text())

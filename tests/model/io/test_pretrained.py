@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -122,14 +123,19 @@ def test_unknown_versions_and_damaged_files_are_named(make: Make, tmp_path: Path
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"cannot read a CLIP model from .*nothing"):
         TIReID.from_pretrained(tmp_path / "nothing")
+    (tmp_path / "best.pth").touch()  # the folder of one of IRRA's runs
+    with pytest.raises(CheckpointError, match=r"it has no config\.json; if best\.pth in it is meant, give that"):
+        TIReID.from_pretrained(tmp_path)
 
 
 def test_a_name_that_is_no_model_says_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "features.npz").write_bytes(b"PK")
+    os.mkfifo(tmp_path / "pipe")
     for name, message in (
         ("tiny-stret", "it does not exist.*did you mean 'tiny-street'"),
-        ("~/features.npz", f"{tmp_path}/features.npz': it is a file of another kind"),
+        ("~/features.npz", f"{tmp_path}/features.npz is neither safetensors nor PyTorch weights"),
+        ("~/pipe", f"{tmp_path}/pipe': it is no regular file"),
         ("~who is this/x", "~who is this/x': it does not exist"),
     ):
         with pytest.raises(CheckpointError, match=message):

@@ -16,9 +16,22 @@ from torch import Tensor
 
 from tireid.basics.instead import instead
 from tireid.basics.terminal import one_line
-from tireid.model.towers import CheckpointError
+from tireid.model.towers import CheckpointError, listing
 
-WRAPPERS = ("model", "state_dict")
+WRAPPERS = (
+    "model",
+    "state_dict",
+    "model_state_dict",
+    "module",
+    "network",
+    "net",
+    "weights",
+    "params",
+    "ema",
+    "model_ema",
+    "ema_model",
+)
+"""Names under which programs save the weights beside other things, the first of them first."""
 DEEPEST = 8
 """Wrappers in wrappers that are opened: one may hold itself."""
 PREFIXES = ("module.", "_orig_mod.", "clip.", "clip_model.", "model.")
@@ -39,13 +52,16 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             f"{path} is a TorchScript archive, which holds code. If you trust it, convert it once: {_unscript(path)}"
         )
     content = _read_safetensors(path) if kind == "safetensors" else _read_torch(path)
-    for _ in range(DEEPEST):
-        wrapped = [content[name] for name in WRAPPERS if name in content] if isinstance(content, Mapping) else []
-        content = wrapped[0] if wrapped and wrapped[0] else content
-    items = content.items() if isinstance(content, Mapping) else ()
-    tensors = {str(name): value for name, value in items if isinstance(value, Tensor)}
+    state = _unwrapped(content)
+    tensors = {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
     if not tensors:
-        raise CheckpointError(f"{path} holds no weights, alone or under {' or '.join(map(repr, WRAPPERS))}")
+        there = f"; it has {one_line(', '.join(map(repr, state)))[:200]}" if state else ""
+        raise CheckpointError(f"{path} holds no weights, alone or under one of {', '.join(WRAPPERS)}{there}")
+    if odd := [name for name, value in tensors.items() if not _is_plain(value)]:
+        raise CheckpointError(
+            f"{path}: sparse or quantised weights, or such as the file does not hold in full, cannot be used; bring "
+            f"dense ones: {listing(odd)}"
+        )
     return {name: as_float(value) for name, value in without_prefix(tensors).items()}
 
 
@@ -119,14 +135,37 @@ def to_safetensors(path: Path, target: Path) -> str:
     )
 
 
+def _unwrapped(content: Any) -> Mapping[Any, Any]:
+    """What lies in the wrappers; empty for what is no mapping."""
+    state: Mapping[Any, Any] = content if isinstance(content, Mapping) else {}
+    for _ in range(DEEPEST):
+        inner = [state.get(name) for name in WRAPPERS]
+        state = next((found for found in inner if isinstance(found, Mapping) and found), state)
+    return state
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Whether it is dense and its numbers are all in the file: of a single one a stride of zero makes terabytes."""
+    dense = value.layout is torch.strided and value.device.type == "cpu" and not (value.is_quantized or value.is_nested)
+    return dense and value.nbytes <= value.untyped_storage().nbytes()
+
+
 def _archive(path: Path, size: int) -> Container:
-    if not zipfile.is_zipfile(path):
-        raise CheckpointError(f"{path} is truncated: an archive that ends after {size:,} bytes; fetch it again")
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    try:
+        if not zipfile.is_zipfile(path):
+            raise CheckpointError(f"{path} is truncated: an archive that ends after {size:,} bytes; fetch it again")
+        with zipfile.ZipFile(path) as archive:
+            names, unpacked = archive.namelist(), sum(part.file_size for part in archive.infolist())
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeError, OSError) as error:
+        raise _damaged(path, error) from error
     if any(name.endswith("/constants.pkl") for name in names):
         return "torchscript"
     if any(name.endswith("data.pkl") for name in names):
+        if unpacked > size:  # a few bytes may unpack to more than fits the memory
+            raise CheckpointError(
+                f"{path} is compressed, to {size:,} of {unpacked:,} bytes, as torch.save leaves no file; load it and "
+                "save it again with torch.save"
+            )
         return "torch"
     raise CheckpointError(f"{path} is an archive of {len(names)} files ({names[:3]}), not weights; unpack it")
 
@@ -165,7 +204,7 @@ def _unscript(path: Path) -> str:
 def _without_objects(path: Path) -> str:
     return _command(
         f"import torch; s = torch.load({str(path)!r}, map_location='cpu', weights_only=False); "
-        "s = next((s[k] for k in ('model', 'state_dict') if isinstance(s, dict) and k in s), s); "
+        f"s = next((s[k] for k in {WRAPPERS!r} if isinstance(s, dict) and k in s), s); "
         "s = s.state_dict() if hasattr(s, 'state_dict') else s; "
         f"torch.save({{k: v for k, v in s.items() if torch.is_tensor(v)}}, {_weights_only(path)!r})"
     )

@@ -64,7 +64,7 @@ def load(
         side = square_grid(clip_config)[0] * patch_size(clip_config)
         shapes = {name: tuple(value.shape) for name, value in state.items()}
         check_architecture(clip_config, (side, side), text.vocab_size, shapes)
-        check_words(len(state[WORDS]), words)
+        check_words(clip_config, len(state[WORDS]), words)
         backbone = DualEncoder(clip_config, image_size(config), words.vocab_size, words.eos_id)
         backbone.load_towers(state, square_grid(clip_config), config.image.position_interpolation)
     except ValueError as error:

@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import CLIPConfig
 
 from tireid.model.io.parts import Weights
+from tireid.model.io.schema import MOST_LAYERS
 from tireid.model.towers import IMAGE_POSITIONS, WORDS, CheckpointError
 
 SIZES = ("input_resolution", "context_length", "vocab_size")
@@ -99,12 +100,14 @@ def infer_config(state: Mapping[str, Tensor], path: Path, activation: str = "qui
 
 
 def _tower_config(state: Mapping[str, Tensor], prefix: str, width: int, path: Path) -> dict[str, Any]:
-    blocks = {name.removeprefix(prefix).split(".")[1] for name in state if name.startswith(prefix + "resblocks.")}
+    blocks = sum(name.startswith(f"{prefix}resblocks.") and name.endswith(".mlp.c_fc.weight") for name in state)
+    if blocks > MOST_LAYERS:
+        raise CheckpointError(f"{path}: {prefix}resblocks has {blocks} blocks, expected at most {MOST_LAYERS}")
     return {
         "hidden_size": width,
         "intermediate_size": len(state[f"{prefix}resblocks.0.mlp.c_fc.weight"]),
-        "num_hidden_layers": len(blocks),
-        "num_attention_heads": _heads(width, len(blocks), path),
+        "num_hidden_layers": blocks,
+        "num_attention_heads": _heads(width, blocks, path),
     }
 
 
@@ -130,8 +133,8 @@ def rename(name: str, value: Tensor) -> dict[str, Tensor]:
     visual, number, part, rest = match.groups()
     block = f"{'vision_model' if visual else 'text_model'}.encoder.layers.{number}."
     if part == "attn" and rest in ("in_proj_weight", "in_proj_bias"):
-        if len(value) % 3:
-            raise CheckpointError(f"weight {name} has {len(value)} rows, expected three equal parts")
+        if not value.ndim or len(value) % 3:
+            raise CheckpointError(f"weight {name} has shape {tuple(value.shape)}, expected three equal parts")
         kind = rest.removeprefix("in_proj_")
         thirds = zip("qkv", value.chunk(3), strict=True)
         return {f"{block}self_attn.{letter}_proj.{kind}": third for letter, third in thirds}

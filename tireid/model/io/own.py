@@ -109,7 +109,7 @@ def load(
             raise CheckpointError(f"its keys must begin with {BACKBONE!r}; it has {listing(sorted(shapes))}")
         height, width = saved.image_size
         for rows in (saved.clip_config.text_config.vocab_size, *towers.get(WORDS, ())[:1]):
-            check_words(rows, words)
+            check_words(clip_config, rows, words)
         check_architecture(clip_config, (height, width), words.vocab_size, towers)
         if exact:
             _check_heads(own_config, people, (height, width), shapes)

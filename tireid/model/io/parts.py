@@ -14,12 +14,22 @@ from transformers import CLIPConfig
 
 from tireid.data.text import Tokenizer
 from tireid.domain import Domain
-from tireid.model.towers import IMAGE_POSITIONS, WORDS, CheckpointError, DualEncoder, check_weights, listing, patch_size
+from tireid.model.towers import (
+    IMAGE_POSITIONS,
+    WORDS,
+    CheckpointError,
+    DualEncoder,
+    check_weights,
+    configured_eos,
+    listing,
+    patch_size,
+)
 from tireid.model.towers import tower_configs as sections
 from tireid.options import Config
 
 BACKBONE = "backbone."
 CLASSIFIER = "classifier."
+RESBLOCKS = "interaction.resblocks."
 Shapes = Mapping[str, tuple[int, ...]]
 Grid = tuple[int, int]
 
@@ -103,12 +113,14 @@ class Weights:
     @property
     def num_identities(self) -> int | None:
         """Rows of the classifier, if there is one."""
-        return len(self.heads["classifier.weight"]) if "classifier.weight" in self.heads else None
+        return next(iter(self.heads["classifier.weight"].shape), None) if "classifier.weight" in self.heads else None
 
     @property
     def interaction_layers(self) -> int:
-        """Blocks of the interaction encoder."""
-        return len({name.split(".")[2] for name in self.heads if name.startswith("interaction.resblocks.")})
+        """Blocks of the interaction encoder that are as wide as the features."""
+        ending, width = ".mlp.c_fc.weight", self.clip_config.projection_dim
+        first = [value for name, value in self.heads.items() if name.startswith(RESBLOCKS) and name.endswith(ending)]
+        return sum(value.shape[1:] == (width,) for value in first)
 
     def grid(self, wanted: Grid | None = None) -> Grid:
         """(h, w) of the position table.
@@ -153,9 +165,12 @@ def assemble(
     try:
         config = config or weights.default_config(str(file))
         set_activation(weights.clip_config, config.activation)
-        check_words(len(weights.towers[WORDS]), tokenizer)
+        check_words(weights.clip_config, len(weights.towers[WORDS]), tokenizer)
+        patch, shapes = patch_size(weights.clip_config), {name: tuple(x.shape) for name, x in weights.towers.items()}
+        grid = weights.grid((config.image.height // patch, config.image.width // patch))
+        table = (grid[0] * patch, grid[1] * patch)
+        check_architecture(weights.clip_config, table, len(weights.towers[WORDS]), shapes, "the model")
         backbone = DualEncoder(weights.clip_config, image_size(config), tokenizer.vocab_size, tokenizer.eos_id)
-        grid = weights.grid(backbone.grid)
         backbone.load_towers(weights.towers, grid, config.image.position_interpolation, weights.mask_row)
     except CheckpointError as error:
         raise CheckpointError(f"{file}: {error}") from error
@@ -177,26 +192,34 @@ def set_activation(clip_config: CLIPConfig, activation: str) -> None:
             section.hidden_act = activation
 
 
-def check_words(rows: int, tokenizer: Tokenizer) -> None:
-    """The tokenizer has an id for each row of the word table, or one more: its mask."""
+def check_words(clip_config: CLIPConfig, rows: int, tokenizer: Tokenizer) -> None:
+    """The tokenizer has an id for each row of the word table, or one more: its mask; and ends a text as the model."""
     if rows not in (tokenizer.mask_id, tokenizer.vocab_size):
-        raise CheckpointError(
-            f"the tokenizer has {tokenizer.mask_id} tokens, the word table {rows} rows: it is another model's. Pass "
-            "tokenizer=, the directory or file of this model's tokenizer"
-        )
+        unlike = f"has {tokenizer.mask_id} tokens, the word table {rows} rows"
+    elif tokenizer.eos_id != (eos_id := configured_eos(clip_config)):
+        unlike = f"ends a text by token {tokenizer.eos_id}, the model by {eos_id}"
+    else:
+        return
+    raise CheckpointError(
+        f"the tokenizer {unlike}: it is another model's. Pass tokenizer=, the directory or file of this model's "
+        "tokenizer"
+    )
 
 
-def check_architecture(clip_config: CLIPConfig, size: Grid, words: int, shapes: Shapes) -> None:
+def check_architecture(
+    clip_config: CLIPConfig, size: Grid, words: int, shapes: Shapes, source: str = "config.json"
+) -> None:
     """The towers of `clip_config` have the names and shapes of the file; nothing is allocated to find out.
 
-    `size` (H, W) is that of the position table, `words` the rows of the word table. Raises :class:`CheckpointError`.
+    `size` (H, W) is that of the position table, `words` the rows of the word table, `source` what the configuration
+    is from. Raises :class:`CheckpointError`.
     """
     for section, tower in zip(sections(clip_config), ("vision_model", "text_model"), strict=True):
         prefix = f"{tower}.encoder.layers."
         blocks = len({name.removeprefix(prefix).split(".")[0] for name in shapes if name.startswith(prefix)})
         if blocks != section.num_hidden_layers:
             raise CheckpointError(
-                f"config.json says {section.num_hidden_layers} layers in {tower}, the weights have {blocks}: "
+                f"{source} says {section.num_hidden_layers} layers in {tower}, the weights have {blocks}: "
                 "files of two models, or weights that are not CLIP's or have another prefix; their first key is "
                 f"{min(shapes, default='')!r}"
             )
@@ -208,7 +231,7 @@ def check_architecture(clip_config: CLIPConfig, size: Grid, words: int, shapes: 
         raise CheckpointError(f"weights do not match: missing {listing(missing)}")
     for name, shape in own.items():
         if shapes[name] != shape:
-            raise CheckpointError(f"weight {name} has shape {shapes[name]}, config.json needs {shape}")
+            raise CheckpointError(f"weight {name} has shape {shapes[name]}, {source} needs {shape}")
 
 
 def _in_parts(names: Iterable[str], few: int = 4) -> list[str]:

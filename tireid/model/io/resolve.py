@@ -40,7 +40,7 @@ def load(
         path = ASSETS / source
         if not (path / own.CONFIG).is_file():
             raise CheckpointError(f"the bundled model is missing from {path}; reinstall tireid")
-    elif path.suffix in FILES and not path.is_dir():
+    elif path.is_file() or (path.suffix in FILES and not path.exists()):
         return load_file(path, config, num_identities, tokenizer)
     elif is_hub_id(source):
         return huggingface.load_hub(str(source), config, num_identities, tokenizer)
@@ -51,7 +51,12 @@ def load_file(
     path: Path, config: Config | None, num_identities: int | None, tokenizer: Tokenizer | str | Path | None
 ) -> Parts:
     """Somebody else's file of weights; text is cleaned as in the code that they come from."""
-    weights = sniff(path)
+    try:
+        weights = sniff(path)
+    except CheckpointError as error:
+        if str(path) in str(error):
+            raise
+        raise CheckpointError(f"{path}: {error}") from error
     words = find_tokenizer(tokenizer, path.parent, cached=True)
     positions = tower_configs(weights.clip_config)[1].max_position_embeddings
     return assemble(weights, path, config, num_identities, fit(words.cleaned(), positions))
@@ -81,10 +86,12 @@ def _load_directory(
     found = openclip.weights_file(path)
     if found is not None:
         return load_file(found, config, num_identities, tokenizer)
-    what = "has no config.json" if path.is_dir() else "is a file of another kind" if path.exists() else "does not exist"
+    there = sorted(found.name for ending in FILES for found in path.glob(f"*{ending}"))
+    fix = f"; if {there[0]} in it is meant, give that" if there else ""
+    what = f"has no config.json{fix}" if path.is_dir() else "is no regular file" if path.exists() else "does not exist"
     raise CheckpointError(
         f"cannot read a CLIP model from {str(path)!r}: it {what}. Expected a bundled one ({nearest(path, BUNDLED)}), a "
-        f"directory with config.json and model.safetensors, a file ({', '.join(FILES)}), or a hub id, owner/name"
+        f"directory with config.json and model.safetensors, a file of weights, or a hub id, owner/name"
     )
 
 

@@ -18,7 +18,9 @@ from tireid.model.towers import CheckpointError
 CONFIG_LIMIT = 2**20
 """Bytes of a config.json."""
 Width = Annotated[int, Field(ge=1, le=16_384)]
-Layers = Annotated[int, Field(ge=1, le=128)]
+MOST_LAYERS = 128
+"""Of a tower."""
+Layers = Annotated[int, Field(ge=1, le=MOST_LAYERS)]
 Activation = Literal["quick_gelu", "gelu"]
 Model = TypeVar("Model", bound=BaseModel)
 
