@@ -231,6 +231,7 @@ def alive(process: int) -> bool:
         ({"style": "film"}, "style must be one of"),
         ({"people": (0, 0, 0)}, "people must be three counts"),
         ({"people": (1, 1)}, "people must be three counts"),
+        ({"people": (10**20, 1, 1)}, "captions, at most 10,000,000 are written at a time"),
         ({"images_per_person": 0}, "images_per_person must be a positive integer, got 0"),
     ],
 )

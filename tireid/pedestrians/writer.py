@@ -32,6 +32,8 @@ GENERATOR_VERSION = 1
 TRUTH_FILE, GENERATOR_FILE = "ground_truth.json", "generator.json"
 SMALL = 1000
 """With fewer pictures than this, starting processes takes longer than drawing."""
+MOST = 10**7
+"""Captions that one call may write: a typing error must not fill memory and disk."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class _Options:
             WHOLE("each of people", number)
         if len(self.people) != 3 or min(self.people) < 0 or sum(self.people) == 0:
             raise ValueError(f"people must be three counts (train, val, test), none negative, got {self.people}")
+        if (captions := sum(self.people) * self.images_per_person * self.captions_per_image) > MOST:
+            raise ValueError(f"people {self.people}: {captions:,} captions, at most {MOST:,} are written at a time")
         if not set(self.masks) <= set(SPLITS):
             raise ValueError(f"masks must name some of the splits {SPLITS}, got {self.masks!r}")
 
