@@ -22,8 +22,9 @@ from tests.search.fakes import ColourModel, picture
 from tests.search.test_gallery import FeatureModel
 from tireid.basics.files import file_digest
 from tireid.search import Gallery, GalleryError, fingerprint
+from tireid.search.features import unit_rows
 from tireid.search.names import Packed
-from tireid.search.storage import FILE, unit_rows
+from tireid.search.storage import FILE
 
 
 def numbered(features, tag: str = "", **options) -> Gallery:

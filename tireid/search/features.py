@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ Features = npt.NDArray[Any] | torch.Tensor
 Ids = npt.NDArray[Any] | torch.Tensor | Sequence[Any]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+BLOCK = 1 << 16
 
 
 def normalised_rows(features: Features, name: str) -> Floats:
@@ -27,6 +29,34 @@ def normalised_rows(features: Features, name: str) -> Floats:
     array = numbers(features, name).astype(np.float64)
     array /= lengths(array, name)
     return array
+
+
+def unit_rows(features: Features) -> torch.Tensor:
+    """(N, D) float32 of length one; rows that already are stay as they are to the bit, so that saving changes no score.
+
+    Float32 rows of length one are not copied; what must be changed is, a block at a time.
+
+    Raises:
+        ValueError: not two-dimensional, no row or column, NaN or infinite values, a row of zeros; names the first row.
+    """
+    given = numbers(features, "features")
+    if given.ndim != 2 or 0 in given.shape:
+        normalised_rows(given, "features")  # says what is wrong
+    unit = given if given.dtype == np.float32 and given.dtype.isnative else np.empty(given.shape, np.float32)
+    for begin in range(0, len(given), BLOCK):
+        block = given[begin : begin + BLOCK]
+        norms = np.sqrt(np.einsum("nd,nd->n", block, block, dtype=np.float64))
+        if not (np.isfinite(norms).all() and norms.all()):
+            normalised_rows(given, "features")
+        off = np.abs(1 - 1 / norms) * np.abs(block).max(axis=1) >= 1e-6
+        if off.any() and unit is given:
+            unit = given.copy()
+        if unit is not given:
+            unit[begin : begin + BLOCK] = block
+            unit[begin : begin + BLOCK][off] = block[off] / norms[off, None]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nothing writes to it
+        return torch.from_numpy(np.ascontiguousarray(unit))
 
 
 def lengths(array: Floats, name: str) -> Floats:

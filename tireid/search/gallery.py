@@ -23,13 +23,13 @@ from tireid.data.split import Split
 from tireid.search.encoded import Partial
 from tireid.search.encoder import Encoder, OnProgress
 from tireid.search.evaluation import common_folder, relative_names
-from tireid.search.features import CAMERA, Features, checked_numbers, to_numpy
+from tireid.search.features import CAMERA, Features, checked_numbers, to_numpy, unit_rows
 from tireid.search.folder import encode_found, unchanged
 from tireid.search.likeness import encode_pictures
 from tireid.search.names import Packed
 from tireid.search.pictures import Which, find_pictures
 from tireid.search.saved import Saved
-from tireid.search.storage import GalleryError, unit_rows
+from tireid.search.storage import GalleryError
 
 
 class Gallery(Saved):

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tireid.basics.files import atomic_path, file_digest, read_regular, write_json
-from tireid.search.features import Features, normalised_rows, numbers
 from tireid.search.names import Packed
 
 FILE, KEY = "gallery.safetensors", "tireid.gallery"
@@ -39,7 +37,6 @@ MANIFEST, WHOLE, SHARD = "shards.json", ("",), r"^shard-\d+-of-\d+$"
 OLD_FEATURES, OLD_TABLE = "features.safetensors", "gallery.json"
 UNKNOWN = np.iinfo(np.int64).min
 """Stands for a camera that is not known."""
-BLOCK = 1 << 16
 VERIFIED = 64 * 2**20
 """Bytes; the digest of larger features is not computed when they are loaded, which would read them all."""
 
@@ -295,31 +292,3 @@ def ints(values: Any) -> Tensor | None:
     if values is None:
         return None
     return torch.tensor([UNKNOWN if value is None else int(value) for value in values], dtype=torch.int64)
-
-
-def unit_rows(features: Features) -> Tensor:
-    """(N, D) float32 of length one; rows that already are stay as they are to the bit, so that saving changes no score.
-
-    Float32 rows of length one are not copied; what must be changed is, a block at a time.
-
-    Raises:
-        ValueError: not two-dimensional, no row or column, NaN or infinite values, a row of zeros; names the first row.
-    """
-    given = numbers(features, "features")
-    if given.ndim != 2 or 0 in given.shape:
-        normalised_rows(given, "features")  # says what is wrong
-    unit = given if given.dtype == np.float32 and given.dtype.isnative else np.empty(given.shape, np.float32)
-    for begin in range(0, len(given), BLOCK):
-        block = given[begin : begin + BLOCK]
-        lengths = np.sqrt(np.einsum("nd,nd->n", block, block, dtype=np.float64))
-        if not (np.isfinite(lengths).all() and lengths.all()):
-            normalised_rows(given, "features")
-        off = np.abs(1 - 1 / lengths) * np.abs(block).max(axis=1) >= 1e-6
-        if off.any() and unit is given:
-            unit = given.copy()
-        if unit is not given:
-            unit[begin : begin + BLOCK] = block
-            unit[begin : begin + BLOCK][off] = block[off] / lengths[off, None]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nothing writes to it
-        return torch.from_numpy(np.ascontiguousarray(unit))
