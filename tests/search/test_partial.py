@@ -78,6 +78,21 @@ def test_only_what_is_missing_is_encoded_and_the_result_is_the_same_to_the_bit(
     assert (tmp_path / "index" / storage.FILE).read_bytes() == (tmp_path / "alone" / storage.FILE).read_bytes()
 
 
+def test_features_that_are_not_of_length_one_yet_are_gone_on_from(
+    crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Long(Crowd):
+        def _features(self, colours: list[np.ndarray]) -> torch.Tensor:
+            return 3 * super()._features(colours)
+
+    monkeypatch.setattr(encoded, "EVERY", -1.0)
+    with pytest.raises(KeyboardInterrupt):
+        indexed(crops, tmp_path / "index", Long(calls=2))
+    indexed(crops, tmp_path / "index", model := Long())
+    assert model.calls == [4, 4, 1]
+    Gallery.load(tmp_path / "index")
+
+
 def test_an_earlier_gallery_stays_until_the_new_one_is_whole(crops: Path, tmp_path: Path) -> None:
     indexed(crops, tmp_path / "index")
     before = (tmp_path / "index" / storage.FILE).read_bytes()

@@ -158,7 +158,7 @@ def test_features_of_another_length_are_refused(row, tmp_path):
     features = np.eye(3, dtype=np.float32)[:2].copy()
     features[1] = row
     write_as_before(tmp_path / "old", FeatureModel(), features, ["a.jpg", "b.jpg"], "/g")
-    with pytest.raises(GalleryError, match="features are not of length one"):
+    with pytest.raises(GalleryError, match="its features are not of length one"):
         Gallery.load(tmp_path / "old", FeatureModel())
 
 

@@ -206,7 +206,12 @@ def read(directory: Path) -> Stored:
         GalleryError: it is damaged.
     """
     file = directory / FILE
-    return read_file(file) if file.is_file() else _read_old(directory)
+    stored = read_file(file) if file.is_file() else _read_old(directory)
+    if stored.features.nbytes <= VERIFIED:
+        lengths = torch.linalg.vector_norm(stored.features, dim=1, dtype=torch.float32)
+        if not ((lengths - 1).abs() < 0.01).all():  # nor NaN
+            raise GalleryError(f"{directory} is damaged (its features are not of length one): index again")
+    return stored
 
 
 def read_file(file: Path) -> Stored:
@@ -251,12 +256,8 @@ def _check(stored: Stored) -> None:
             raise ValueError(f"{name} are {values.dtype} {tuple(values.shape)} for {len(features)} features")
     if int(names.ends[-1]) != len(names.text) or bool((names.ends.diff() < 0).any()):
         raise ValueError("the names end elsewhere than their text")
-    if features.nbytes <= VERIFIED:
-        if digest_of(features, names) != stored.header.digest:
-            raise ValueError("features or names are not those that were written")
-        lengths = torch.linalg.vector_norm(features, dim=1, dtype=torch.float32)
-        if not ((lengths - 1).abs() < 0.01).all():  # nor NaN
-            raise ValueError("features are not of length one")
+    if features.nbytes <= VERIFIED and digest_of(features, names) != stored.header.digest:
+        raise ValueError("features or names are not those that were written")
 
 
 def _read_old(directory: Path) -> Stored:
