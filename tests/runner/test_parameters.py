@@ -35,6 +35,17 @@ def test_defaults_are_what_the_cell_assigns() -> None:
     assert [parameter.type for parameter in DECLARED.values()] == ["int", "float", "bool", "str", "list", "str", "int"]
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_lines_end_as_they_do_for_python(end: str) -> None:
+    nb = book(parameters(PARAMETERS.replace("\n", end)))
+    found = read_parameters(nb)
+    assert {name: (p.default, p.help) for name, p in found.items()} == {
+        name: (p.default, p.help) for name, p in DECLARED.items()
+    }
+    changed = substitute_parameters(nb, {"sizes": [3], "output_dir": "é", "seed": 2**40}).cells[0].source
+    assert run_cell(changed) == run_cell(PARAMETERS) | {"sizes": [3], "output_dir": "é", "seed": 2**40}
+
+
 def test_comments_are_the_help() -> None:
     assert {name: p.help for name, p in DECLARED.items() if p.help} == {
         "epochs": "passes over the pairs",

@@ -208,15 +208,15 @@ def _quoted(source: str, node: ast.AST) -> str:
 
 def _byte_span(node: ast.expr, source: str) -> tuple[int, int]:
     starts = [0]
-    for line in source.encode().split(b"\n"):
-        starts.append(starts[-1] + len(line) + 1)
+    for line in source.encode().splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
     assert node.end_lineno is not None
     assert node.end_col_offset is not None
     return starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
 
 
 def _comments(source: str) -> dict[int, str]:
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    tokens = tokenize.generate_tokens(io.StringIO(source, newline=None).readline)
     return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
 
 
