@@ -435,7 +435,8 @@ def test_the_regions_that_decided_are_those_whose_hiding_costs_most(tmp_path: Pa
     pixels[80:, 16:] = 255, 0, 0
     exif[0x0112] = 6 if turned else 1
     Image.fromarray(np.rot90(pixels).copy() if turned else pixels).save(path, exif=exif)
-    demo = RetrievalDemo(Gallery(Painted(), np.eye(2, dtype=np.float32)[:1], [path]), state={"text": "red"})
+    gallery = Gallery(Painted(), np.eye(2, dtype=np.float32)[:1], [path], upright=True)
+    demo = RetrievalDemo(gallery, state={"text": "red"})
     demo.grid.buttons[0].click()
     demo.why.closer.word.value = word
     demo.why.closer.finish()

@@ -333,7 +333,7 @@ def test_the_graph_finds_nearly_all_with_exact_scores(tmp_path):
     centres = rng.normal(size=(200, 32))
     features = np.repeat(centres, 20, axis=0) + 0.4 * rng.normal(size=(4000, 32))
     gallery = numbered(features)
-    with pytest.raises(ValueError, match="no graph yet: call build_graph"):
+    with pytest.raises(ValueError, match=r"no graph yet: `tireid index --graph`, or build_graph\(\)"):
         gallery.search("1 " * 32, approximate=True)
     folder = gallery.build_graph().save(tmp_path)
     loaded = Gallery.load(folder, FeatureModel())

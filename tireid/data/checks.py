@@ -76,7 +76,8 @@ def check_dataset(
     if limit < 0:
         raise ValueError(f"limit is a number of file names from 0, got {limit}")
     rows, missing, unreadable = {}, list[Path](), list[str]()
-    faults = _read_all([record.image for records in splits.values() for record in records], on_progress)
+    paths = [record.image for records in splits.values() for record in records]
+    faults = _read_all(paths, on_progress, verify_image)
     for split, records in splits.items():
         found = [(record.image, next(faults)) for record in records]
         absent = [path for path, fault in found if fault == "missing"]
@@ -116,9 +117,7 @@ def naming_all(paths: Sequence[Path]) -> Iterator[None]:
         raise type(error)(f"{'; '.join(bad[:3])}; {count}. {fix}") from error
 
 
-def _read_all(
-    paths: Sequence[Path], on_progress: Progress | None, look: Callable[[Path], object] = verify_image
-) -> Iterator[str]:
+def _read_all(paths: Sequence[Path], on_progress: Progress | None, look: Callable[[Path], object]) -> Iterator[str]:
     """What is wrong with each picture, in order."""
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(paths), 1024):
