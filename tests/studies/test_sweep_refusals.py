@@ -12,6 +12,7 @@ import pytest
 
 from tests.runner.books import book, code, parameters, save
 from tests.studies.studies import made_up
+from tireid.basics.parts import UntrustedPartError
 from tireid.experiments import sweep
 from tireid.studies.launcher import Outcome
 from tireid.studies.report import write_report
@@ -36,6 +37,17 @@ def test_what_cannot_be_done_is_said_before_anything_runs(tmp_path: Path, how: d
     study = Study.from_dict({"notebook": "book.ipynb"}, save(book(parameters("a: int = 1")), tmp_path))
     with pytest.raises(ValueError, match=message):
         sweep(study, **{"runs": tmp_path / "runs", **how})
+    assert not (tmp_path / "runs").exists()
+
+
+def test_code_that_is_not_trusted_is_told_before_anything_runs(tmp_path: Path) -> None:
+    path = save(book(parameters("overrides: list = []\nseed: int = 0")), tmp_path)
+    (tmp_path / "notebooks/strange_losses.py").write_text("raise SystemExit('this was run')")
+    arms = {"circle": {}, "own": {"overrides": ["loss.alignment=strange_losses:Own"]}}
+    tree = {"notebook": "book.ipynb", "arms": arms, "seeds": [1, 2]}
+    study = Study.from_dict(tree, path)
+    with pytest.raises(UntrustedPartError, match=r"study .*, own, seed 1 names 'strange_losses:Own'.*--trust"):
+        sweep(study, runs=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 

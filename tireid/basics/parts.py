@@ -81,12 +81,8 @@ def resolve(path: str, what: str) -> Any:
 
     Raises :class:`UntrustedPartError`, and :class:`PartError` for a module or name that is not there.
     """
+    check_trusted(path, what)
     module, _, name = path.partition(":")
-    if not is_trusted(module):
-        raise UntrustedPartError(
-            f"{what} names {path!r}, code that is not part of tireid. If you trust it, import {module} first, or say "
-            f"--trust {module} on the command line ({TRUST}={module} in the environment)"
-        )
     try:
         found = import_module(module)
     except Exception as error:  # the user's own code: anything
@@ -102,6 +98,16 @@ def resolve_function(path: str, kind: str, what: str) -> Callable[..., Any]:
     if not callable(found) or getattr(found, "__tireid_part__", None) != kind:
         raise PartError(f'{what} names {path!r}, which is not a {kind}: put @tireid.part("{kind}") above the function')
     return found  # type: ignore[no-any-return]
+
+
+def check_trusted(path: str, what: str) -> None:
+    """Raise :class:`UntrustedPartError` for an import path whose module is not trusted; nothing is imported."""
+    module = path.partition(":")[0]
+    if not is_trusted(module):
+        raise UntrustedPartError(
+            f"{what} names {path!r}, code that is not part of tireid. If you trust it, import {module} first, or say "
+            f"--trust {module} on the command line ({TRUST}={module} in the environment)"
+        )
 
 
 def is_trusted(module: str) -> bool:

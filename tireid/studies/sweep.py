@@ -18,6 +18,7 @@ from typing import Unpack
 import pandas as pd
 
 from tireid.basics.files import writable
+from tireid.basics.parts import check_trusted, is_part
 from tireid.basics.terminal import one_line
 from tireid.studies.launcher import How, Launcher, Outcome, Work
 from tireid.studies.results import Results, load
@@ -84,6 +85,7 @@ def sweep(
     Raises:
         OSError: `runs` or `results` cannot be written, and something is to be run.
         StudyError: before anything runs. A task that fails does not raise: see :attr:`Sweep.failed`.
+        UntrustedPartError: likewise, for code from outside that is not trusted, see :mod:`tireid.basics.parts`.
         ValueError: likewise, for more jobs than this machine has processors, or no time at all.
 
     >>> done = sweep("notebooks/studies/converged.yaml", jobs=2)  # doctest: +SKIP
@@ -96,6 +98,9 @@ def sweep(
     outcomes = {task.key: Outcome(task, "skipped") for task in study.tasks if task in store}
     todo = {task.key: task for task in study.tasks if task.key not in outcomes}
     launcher = Launcher(runs, **how)
+    for task in todo.values():
+        for part in filter(is_part, task.parts):  # else each of its tasks would fail, twice
+            check_trusted(part, f"study {study.name}, {task}")
     for place in (runs, store.folder) if todo else ():
         writable(place)
     for attempt in range(1, ATTEMPTS + 1):
