@@ -182,9 +182,9 @@ def _index(options: Options) -> None:
     load = partial(TIReID.from_pretrained, options.model, tokenizer=options.tokenizer)
     given = {name: getattr(options, name) for name in ("half", "graph", "shards", "jobs", "threads", "cluster")}
     gallery = index(options.folder, options.gallery, load, on_outcome=say, options=values(options.option), **given)
-    print(f"{len(gallery)} pictures indexed, {len(gallery.skipped)} skipped: {options.gallery}")
     for picture, reason in gallery.skipped:
-        print(f"  {printable(picture)}: {one_line(reason)}")
+        print(f"skipped: {printable(picture)}: {one_line(reason)}")
+    print(f"{len(gallery)} pictures indexed, {len(gallery.skipped)} skipped: {options.gallery}")
 
 
 @COMMANDS.add(

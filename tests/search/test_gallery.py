@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -194,12 +195,17 @@ def test_unreadable_pictures_are_skipped_and_told(model, tmp_path):
     (tmp_path / "d.jpg").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "e.png").write_bytes(b"")
     steps = []
-    with pytest.warns(UserWarning, match=r"3 of 5 pictures cannot be read .* the first is .*b\.jpg"):
+    with pytest.warns(UserWarning, match=r"3 of 5 pictures cannot be read .*b\.jpg: .*d\.jpg: .*e\.png: ") as told:
         gallery = Gallery.from_folder(model, tmp_path, batch_size=2, on_progress=lambda *s: steps.append(s))
+    assert "more" not in str(told[0].message)
     assert gallery.names == ["a.jpg", "c.jpg"]
     assert [path.name for path, _ in gallery.skipped] == ["b.jpg", "d.jpg", "e.png"]
     assert all(reason and str(tmp_path) not in reason[:20] for _, reason in gallery.skipped)
     assert steps == [(2, 5), (4, 5), (5, 5)]
+    for name in ("f.jpg", "g.jpg"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.warns(UserWarning, match=r"5 of 7 pictures cannot be read .*e\.png: .*; and 2 more$"):
+        Gallery.from_folder(model, tmp_path)
     with pytest.raises(ImageError, match=r"b\.jpg"):
         Gallery.from_folder(model, tmp_path, strict=True)
     with pytest.raises(ValueError, match=r"none of the 1 pictures in .*b\.jpg"):
@@ -251,10 +257,12 @@ def test_save_and_load(model, crops, tmp_path):
 def test_pictures_may_move(model, crops, tmp_path):
     folder = Gallery.from_split(model, crops.split).save(tmp_path / "index")
     shutil.move(crops.root, tmp_path / "moved")
-    gone = Gallery.load(folder, model).search("red", k=1)
+    with pytest.warns(UserWarning, match=f"not there: {crops.root}. .* --root FOLDER"):
+        gone = Gallery.load(folder, model).search("red", k=1)
     assert gone[0].path == crops.root / "cam0" / "red_0.png"
     assert "picture missing" in gone.show().html
-    found = Gallery.load(folder, model, root=tmp_path / "moved").search("red", k=1)
+    with warnings.catch_warnings(action="error"):
+        found = Gallery.load(folder, model, root=tmp_path / "moved").search("red", k=1)
     assert found[0].path == tmp_path / "moved" / "cam0" / "red_0.png"
     assert "picture missing" not in found.show().html
 

@@ -58,8 +58,12 @@ def left_out(files: Iterable[Path]) -> str:
 
     >>> left_out([Path("a.heic"), Path("b.HEIC"), Path("c.jpg"), Path("c.txt")])
     '2 pictures are of a kind that is not read (2 .heic) and are left out: save them as .jpg or .png'
+    >>> left_out([Path("a.svg")])
+    '1 picture is of a kind that is not read (1 .svg) and is left out: save it as .jpg or .png'
     """
     kinds = Counter(suffix for file in files if (suffix := file.suffix.lower()) in OTHERS)
     told = ", ".join(f"{count} {suffix}" for suffix, count in sorted(kinds.items()))
-    many = f"{kinds.total()} pictures are of a kind that is not read ({told}) and are left out"
-    return f"{many}: save them as .jpg or .png" if kinds else ""
+    several = kinds.total() > 1
+    many = f"{kinds.total():,} {'pictures are' if several else 'picture is'} of a kind that is not read ({told})"
+    rest = "and are left out: save them" if several else "and is left out: save it"
+    return f"{many} {rest} as .jpg or .png" if kinds else ""

@@ -18,6 +18,9 @@ from tireid.search.pictures import read_batches
 if TYPE_CHECKING:
     from tireid.search.searchable import Searchable
 
+NAMED = 3
+"""So many of the pictures that cannot be read are named in a warning; a gallery's `skipped` has all."""
+
 
 class UnreadableError(ValueError):
     """None of the pictures of a folder can be read."""
@@ -55,12 +58,13 @@ def encode_found(
         if on_progress is not None:
             on_progress(len(known.paths) + len(known.skipped), len(found))
     if known.skipped:
-        path, reason = known.skipped[0]
+        told = [f"{path}: {reason}" for path, reason in known.skipped[:NAMED]]
         if not known.paths:
-            raise UnreadableError(f"none of the {len(found)} pictures in {root} can be read; {path}: {reason}")
+            raise UnreadableError(f"none of the {len(found)} pictures in {root} can be read; {told[0]}")
+        told += [f"and {more:,} more"] if (more := len(known.skipped) - NAMED) > 0 else []
         warnings.warn(
-            f"{len(known.skipped)} of {len(found)} pictures cannot be read and are not in the gallery, see "
-            f"gallery.skipped; the first is {path}: {reason}",
+            f"{len(known.skipped):,} of {len(found):,} pictures cannot be read and are not in the gallery: "
+            f"{'; '.join(told)}",
             stacklevel=4,
         )
     whole = known.sorted()

@@ -125,10 +125,11 @@ class Gallery(Saved):
     ) -> Self:
         """Every picture of a folder, or :class:`some <tireid.search.pictures.Which>`.
 
-        Pictures that cannot be read are left out, listed in `skipped`, and counted in a warning; with `strict` the
-        first one raises :class:`~tireid.data.images.ImageError`. Features of files that `previous`, of the same folder
-        and model, knows and that did not change since are taken from it. `on_progress` is called with (read, found).
-        What is encoded is only kept in memory; :meth:`of_folder`, which passes `partial`, puts it down on the way.
+        Pictures that cannot be read are left out and listed in `skipped`; a warning counts them and names the first
+        three. With `strict` the first one raises :class:`~tireid.data.images.ImageError`. Features of files that
+        `previous`, of the same folder and model, knows and that did not change since are taken from it. `on_progress`
+        is called with (read, found). What is encoded is only kept in memory; :meth:`of_folder`, which passes `partial`,
+        puts it down on the way.
 
         Raises:
             NotADirectoryError: no such folder.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +12,7 @@ import torch
 
 from tireid.basics.arguments import checked
 from tireid.basics.files import writable
+from tireid.basics.terminal import printable
 from tireid.search import storage
 from tireid.search.approximate import Graph
 from tireid.search.encoder import Encoder, fingerprint
@@ -120,7 +122,7 @@ class Saved(Searchable):
 
         Features and names are read when they are needed. Without `model` the one that the gallery names is loaded at
         the first query, if it is bundled or lies in a directory or file here. Pictures that are gone are still found,
-        and shown as a box with their path.
+        and shown as a box with their path; where their whole folder is gone, a warning says so.
 
         Raises:
             FileNotFoundError: no gallery there.
@@ -134,6 +136,12 @@ class Saved(Searchable):
         gallery = cls.__new__(cls)
         own = all(is_sealed(part.header.seal, part.header.root, part.names) for part in parts.values())
         place = header.root if root is None and own else root
+        if place is not None and not os.path.isdir(place):  # noqa: PTH112 (Path's raises where a folder is closed)
+            warnings.warn(
+                f"the folder of this gallery's pictures is not there: {printable(place)}. They are found by name, but "
+                "cannot be shown: give the folder where they are now, Gallery.load(..., root=FOLDER) or --root FOLDER",
+                stacklevel=3,
+            )
         gallery.root, gallery.upright = None if place is None else Path(place), header.upright
         people, cameras, stamps, likeness = (storage.joined(parts.values(), name) for name in storage.OPTIONAL)
         known = None if cameras is None else [None if c == UNKNOWN else c for c in cameras.tolist()]
