@@ -6,9 +6,11 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +20,7 @@ import yaml
 
 from tests.processes import kill_with_descendants
 from tests.runner.books import book, code, parameters, save
+from tests.test_interrupts import heed_interrupts
 from tireid.experiments import Sweep, collect, sweep
 from tireid.studies.results import load
 from tireid.studies.study import Study
@@ -127,6 +130,46 @@ def test_two_sweeps_at_once_run_each_task_once(folder: Path) -> None:
     assert [process.returncode for process in both] == [0, 0], outputs
     for task in Study.read(path).tasks:
         assert (folder / "two/runs" / task.key / "files/training/executions").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    ("whom", "number", "status", "said"),
+    [(os.killpg, signal.SIGINT, 130, "interrupted\n"), (os.kill, signal.SIGKILL, -signal.SIGKILL, "")],
+)
+def test_tasks_end_with_the_sweep(
+    whom: Callable[[int, int], None], number: int, status: int, said: str, tmp_path: Path
+) -> None:
+    """Ctrl+C once, as a terminal tells it to the whole group; or a kill of the sweep alone. No task is begun then."""
+    slow = code("import time\nprint(Path.cwd(), value)\ntime.sleep(600)")
+    path = save(book(parameters(PARAMETERS), code("from pathlib import Path"), slow), tmp_path)
+    path.with_name("study.yaml").write_text(yaml.safe_dump({"notebook": "book.ipynb", "seeds": [1, 2, 3]}))
+    command = [sys.executable, "-m", "tireid", "sweep", str(path.with_name("study.yaml")), "--jobs", "2"]
+    process = subprocess.Popen(
+        [*command, "--runs", str(tmp_path / "runs")],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_interrupts,
+    )
+    _wait(lambda: len(list((tmp_path / "runs").glob("*/book.ipynb"))) == 2)
+    whom(process.pid, number)
+    assert process.communicate(timeout=60)[1] == said
+    assert process.returncode == status
+    _wait(lambda: not _at_work(tmp_path))
+    assert len(list((tmp_path / "runs").glob("*/book.ipynb"))) == 2
+
+
+def _at_work(folder: Path) -> list[psutil.Process]:
+    """Jobs have the folder of their logs in their command line, kernels work in that of the notebook."""
+    processes = psutil.process_iter(["cmdline", "cwd"])
+    return [p for p in processes if str(folder) in " ".join([*(p.info["cmdline"] or []), p.info["cwd"] or ""])]
+
+
+def _wait(over: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not over():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 TRAIN = """import tireid

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import tempfile
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +20,7 @@ from typing import Any, Generic, Literal, TypedDict, TypeVar
 
 from tireid.basics.arguments import LIMIT
 from tireid.basics.extras import require
-from tireid.basics.processes import processors
+from tireid.basics.processes import hear_interrupts, processors, without_interrupts
 from tireid.basics.terminal import one_line
 
 T = TypeVar("T")
@@ -77,6 +80,25 @@ class Work(ABC, Generic[T]):
 
 
 @dataclass(frozen=True)
+class _Here(Work[T]):
+    """Work on this machine. It ends with whoever asked for it, and holds the lock `asked` as long as it waits."""
+
+    work: Work[T]
+    asked: Path
+
+    def __call__(self) -> Outcome[T]:
+        from filelock import FileLock
+
+        def watch() -> None:
+            FileLock(self.asked).acquire(poll_interval=POLL_SECONDS)
+            os._exit(1)  # submitit's process beside it and the kernel of a notebook then end too
+
+        hear_interrupts()
+        threading.Thread(target=watch, daemon=True).start()
+        return self.work()
+
+
+@dataclass(frozen=True)
 class Launcher:
     """Hands work to submitit and gives back the outcomes as they come; logs are kept in `runs`."""
 
@@ -115,30 +137,46 @@ class Launcher:
     def _local(self, works: Sequence[Work[T]]) -> Iterator[Outcome[T]]:
         """submitit starts a local job at once: a pool of `jobs` threads waits for them, each with its own GPU."""
         import torch
+        from filelock import FileLock
 
         gpus = torch.cuda.device_count()
         slots: SimpleQueue[int] = SimpleQueue()
         for slot in range(self.jobs):
             slots.put(slot)
 
-        def one(work: Work[T]) -> Outcome[T]:
-            slot = slots.get()
-            try:
-                device = {"gpus_per_node": 1, "local_visible_gpus": [slot % gpus]} if gpus else {}
-                return self._wait(work, self._executor(device).submit(work))
-            finally:
-                slots.put(slot)
+        asked = (self._logs / ".lock").resolve()  # in a folder that outlives the jobs
+        with FileLock(asked), self._waiting(self.jobs) as (pool, over):
 
-        with ThreadPoolExecutor(self.jobs) as pool:
+            def one(work: Work[T]) -> Outcome[T]:
+                slot = slots.get()
+                try:
+                    device = {"gpus_per_node": 1, "local_visible_gpus": [slot % gpus]} if gpus else {}
+                    with without_interrupts():
+                        job = self._executor(device).submit(_Here(work.task, work, asked))
+                    return self._wait(work, job, over)
+                finally:
+                    slots.put(slot)
+
             for future in as_completed([pool.submit(one, work) for work in works]):
                 yield future.result()
 
     def _slurm(self, works: Sequence[Work[T]]) -> Iterator[Outcome[T]]:
         executor = self._executor({"slurm_array_parallelism": self.jobs, "cpus_per_task": self.threads})
         jobs = executor.map_array(type(works[0]).__call__, works)
-        with ThreadPoolExecutor(len(works)) as pool:
-            for future in as_completed([pool.submit(self._wait, *pair) for pair in zip(works, jobs, strict=True)]):
+        with self._waiting(len(works)) as (pool, over):
+            pairs = zip(works, jobs, strict=True)
+            for future in as_completed([pool.submit(self._wait, work, job, over) for work, job in pairs]):
                 yield future.result()
+
+    @contextmanager
+    def _waiting(self, threads: int) -> Iterator[tuple[ThreadPoolExecutor, threading.Event]]:
+        """A pool whose threads wait for jobs, until the event: after a Ctrl+C they start and wait for none."""
+        pool, over = ThreadPoolExecutor(threads), threading.Event()
+        try:
+            yield pool, over
+        finally:
+            over.set()
+            pool.shutdown(cancel_futures=True)
 
     @cached_property
     def _logs(self) -> Path:
@@ -156,10 +194,11 @@ class Launcher:
         executor.update_parameters(**({"timeout_min": minutes} | dict(options) | dict(self.options or {})))
         return executor
 
-    def _wait(self, work: Work[T], job: Any) -> Outcome[T]:
+    def _wait(self, work: Work[T], job: Any, over: threading.Event) -> Outcome[T]:
         asked = time.monotonic()
         while not job.done():
-            time.sleep(POLL_SECONDS)
+            if over.wait(POLL_SECONDS):
+                return Outcome(work.task, "failed", message="interrupted")
             if self.cluster == "slurm" and time.monotonic() - asked > QUEUE_SECONDS:
                 gone, asked = _left_the_queue(job.job_id), time.monotonic()
                 if gone and not job.done():
