@@ -14,7 +14,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
+
+from tireid.basics.processes import processors
 
 
 def heed_interrupts() -> None:
@@ -42,6 +45,26 @@ sys.exit(main(["search", {str(tmp_path)!r}, "a woman", "--model", "tiny"]))
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, preexec_fn=heed_interrupts
     )
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+@pytest.mark.skipif(processors() == 1, reason="the command works alone")
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 2.0])
+def test_an_interrupt_is_told_once_whatever_processes_work_for_the_command(seconds: float, tmp_path: Path) -> None:
+    """A terminal tells a Ctrl+C to the whole group: while the workers load, and while they draw."""
+    command = [sys.executable, "-m", "tireid", "generate", str(tmp_path), "--people", "1000", "10", "10"]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed_interrupts
+    )
+    parent, end = psutil.Process(process.pid), time.monotonic() + 60
+    while sum("spawn_main" in " ".join(child.cmdline()) for child in parent.children()) < min(4, processors()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    time.sleep(seconds)
+    workers = parent.children()
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said.rpartition("left")[2].strip()) == (130, "interrupted")
+    assert not psutil.wait_procs(workers, timeout=30)[1]
 
 
 @pytest.mark.slow

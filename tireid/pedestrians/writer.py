@@ -19,7 +19,7 @@ import numpy as np
 from tireid.basics.arguments import COUNT, LIST, WHOLE, checked
 from tireid.basics.files import flush_tree, read_json, remove_leftovers, temporary_directory, writable
 from tireid.basics.formats import LAYOUTS, SPLITS, SYNTHETIC_LAYOUT, Layout
-from tireid.basics.processes import end_with_parent, processors, without_script
+from tireid.basics.processes import end_with_parent, processors, without_interrupts, without_script
 from tireid.pedestrians.cameras import CAMERAS, STYLES, Style, sample_conditions
 from tireid.pedestrians.captions import describe
 from tireid.pedestrians.masks import map_path, write_garment_map
@@ -226,7 +226,7 @@ def _draw_all(draw: Callable[[_Someone], _Drawn], everyone: list[_Someone], proc
         spawn = multiprocessing.get_context("spawn")
         try:
             with ProcessPoolExecutor(processes, mp_context=spawn, initializer=end_with_parent) as pool:
-                with without_script():
+                with without_script(), without_interrupts():
                     results = pool.map(draw, everyone, chunksize=size)  # starts the processes
                 for drawn in results:
                     done += 1
