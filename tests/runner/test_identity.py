@@ -60,6 +60,17 @@ def test_a_changed_preset_changes_it_too(folder: Path) -> None:
     assert after["mine.yaml"] != before["mine.yaml"]
 
 
+def test_a_source_may_lie_where_the_command_is_given(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("outside_j.py").write_text(SOURCE)
+    beside = fingerprints({"overrides": ["loss.alignment=outside_i:Loss"]}, folder)
+    assert [*fingerprints({"dataset": "outside_j:read"}, folder).values()] == [*beside.values()]
+    Path("outside_i.py").write_text(SOURCE + "#\n")  # that beside the notebook is the one which its kernel imports
+    assert fingerprints({"overrides": ["loss.alignment=outside_i:Loss"]}, folder) == beside
+
+
 def test_what_names_nothing_from_outside_has_none(folder: Path) -> None:
     asked = {"preset": "irra", "dataset": "CUHK-PEDES", "overrides": ["loss.gamma=3"], "note": "outside_i:Loss"}
     assert fingerprints(asked, folder) == {}

@@ -135,7 +135,8 @@ def source(path: str, folders: Iterable[str | Path] = ()) -> Path:
     if file is None:
         raise PartError(
             f"{path!r}: there is no source file of a module {module!r} on the import path; a part must stand in a file "
-            "of its own, so that a run can say which code it used"
+            "of its own, so that a run can say which code it used. Fix: work in the folder of that file, or name the "
+            "folder in PYTHONPATH"
         )
     return Path(file)
 

@@ -16,7 +16,8 @@ OPTIONS = ("dataset", "loss.alignment", "uncertainty.fusion", "training.metrics"
 def fingerprints(parameters: Mapping[str, Any], folder: Path) -> dict[str, str]:
     """Sixteen hexadecimal digits for each part and each preset's file that `parameters` name; nothing is executed.
 
-    They change with the content. `folder` is that of the notebook: relative paths and modules are seen from there.
+    They change with the content. `folder` is that of the notebook: relative paths and modules are seen from there. A
+    module may also lie in the current folder, where the command `tireid` does not look by itself.
     Parts are looked for in the parameters `dataset` and `overrides`, and in what the file of `preset` says.
 
     Raises:
@@ -30,7 +31,7 @@ def fingerprints(parameters: Mapping[str, Any], folder: Path) -> dict[str, str]:
         named[option.strip()] = value.strip()
     found, options = _preset(parameters.get("preset"), folder)
     paths = {path for tree in (*options, named) for path in _parts(tree)}
-    return found | {path: fingerprint(path, [folder]) for path in sorted(paths)}
+    return found | {path: fingerprint(path, [folder, ""]) for path in sorted(paths)}
 
 
 def _preset(name: Any, folder: Path) -> tuple[dict[str, str], list[Mapping[str, Any]]]:
