@@ -171,9 +171,10 @@ def test_mistakes_are_named_before_anything_runs(place: Path, tree: dict[str, An
         study(place, **tree)
 
 
-def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match=r"gone\.yaml cannot be read"):
-        Study.read(tmp_path / "gone.yaml")
+def test_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StudyError, match=rf"study {Path.cwd()}/gone\.yaml cannot be read"):
+        Study.read("gone.yaml")
     broken = tmp_path / "broken.yaml"
     broken.write_text("arms: [")
     with pytest.raises(StudyError, match=r"broken\.yaml is not YAML"):

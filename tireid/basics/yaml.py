@@ -123,7 +123,8 @@ def read_yaml(path: str | Path) -> Any:
     try:
         return parse_yaml(read_regular(path).decode("utf-8"))
     except OSError as error:
-        raise YAMLError(f"{path} cannot be read: {error.strerror or error}") from error
+        place = path.absolute()  # a notebook's paths start from its own folder, not from where the command was given
+        raise YAMLError(f"{place} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise YAMLError(f"{path} is not UTF-8 text: {error}") from None
     except YAMLError as error:
