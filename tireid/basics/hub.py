@@ -43,4 +43,4 @@ def hub_folder(name: str, needed: Sequence[str], wanted: Sequence[str] = (), *, 
         if not absent:
             return folder
         reason = f"it has no {' and no '.join(absent).replace('|', ' or ')}"
-    raise OSError(f"cannot use the hub's {name}: {reason}")
+    raise OSError(f"there is no folder {name} here, and the hub's cannot be used: {reason}")
