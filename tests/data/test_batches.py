@@ -165,7 +165,7 @@ def test_people_are_spread_over_the_epoch() -> None:
 
 def test_misuse_is_explained() -> None:
     labels, images = flatten([[2, 2]] * 4)
-    with pytest.raises(ValueError, match=r"pairs_per_person = 8 different people, there are 4"):
+    with pytest.raises(ValueError, match=r"pairs_per_person = 8 different people, there are 4; .*--limit.*--set"):
         PKBatchSampler(labels, images, 16, 2)
     with pytest.raises(ValueError, match=r"batch_size \(6\) must be a multiple of pairs_per_person \(4\)"):
         PKBatchSampler(labels, images, 6, 4)

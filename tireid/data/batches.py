@@ -149,7 +149,7 @@ class PKBatchSampler(_EpochSampler):
         if len(self.pairs_of) < self.people_per_batch:
             raise ValueError(
                 f"a batch needs batch_size / pairs_per_person = {self.people_per_batch} different people, there are "
-                f"{len(self.pairs_of)}; lower batch_size or raise pairs_per_person"
+                f"{len(self.pairs_of)}; take more (--limit), or lower batch_size (--set sampler.batch_size=16)"
             )
 
     def global_batches(self, rng: np.random.Generator) -> Iterator[list[int]]:
