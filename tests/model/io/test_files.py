@@ -97,6 +97,27 @@ def test_an_archive_with_a_damaged_list_of_files_is_named(byte: bytes, tmp_path:
             assert list(read_tensors(path)) == ["a"]
 
 
+@pytest.mark.parametrize("record", ["data/0", "data/1", "data.pkl", "version"])
+def test_damage_within_a_record_of_an_archive_is_named(record: str, tmp_path: Path) -> None:
+    torch.save({"a": torch.randn(50), "b": torch.randn(3)}, path := tmp_path / "best.pth")
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        found = archive.getinfo(f"best/{record}")
+        content[content.index(archive.read(found), found.header_offset + 30 + len(found.filename))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=rf"best\.pth is damaged .*best/{record}'\); fetch it again"):
+        read_tensors(path)
+
+
+def test_an_archive_without_sums_is_read(tmp_path: Path) -> None:
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"a": torch.arange(3.0)}, tmp_path / "best.pth")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert read_tensors(tmp_path / "best.pth")["a"].tolist() == [0.0, 1.0, 2.0]
+
+
 def test_an_archive_that_unpacks_to_more_than_it_has_is_refused(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(10**6)}, tmp_path / "a.pth")
     with zipfile.ZipFile(tmp_path / "a.pth") as plain, zipfile.ZipFile(tmp_path / "b.pth", "w", 8) as packed:
