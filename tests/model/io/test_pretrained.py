@@ -5,15 +5,18 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 from transformers import CLIPModel
 
 from tests.model.conftest import CAPTIONS, Batch
 from tireid.data.text import Tokenizer
-from tireid.model import CheckpointError, TIReID
-from tireid.model.towers import tiny_clip_config
+from tireid.model import CheckpointError, TIReID, io
+from tireid.model.towers import DualEncoder, tiny_clip_config
 from tireid.options import Config
 
 Make = Callable[..., TIReID]
@@ -69,6 +72,33 @@ def test_another_configuration_keeps_the_towers_and_starts_the_rest(make: Make, 
     torch.testing.assert_close(table[1], old[1])  # corners stay where they are
     torch.testing.assert_close(table[-1], old[-1])
     torch.testing.assert_close(table[3], 0.75 * old[1] + 0.25 * old[3])
+
+
+class Draws(TorchFunctionMode):
+    """Counts what fills weights with random numbers; those of the device meta have none."""
+
+    count = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (init.normal_, init.uniform_, init.kaiming_uniform_):
+            self.count += kwargs["tensor"].device.type != "meta"
+        return func(*args, **(kwargs or {}))
+
+
+def test_towers_are_drawn_only_where_parts_start_fresh_after_them(make: Make, tmp_path: Path) -> None:
+    source = make(preset="clip")
+    source.save_pretrained(tmp_path)
+    with Draws() as draws:
+        io.load(tmp_path)
+    assert not draws.count
+    torch.manual_seed(0)
+    with draws:
+        towers = io.load(tmp_path, Config.preset("paper")).backbone
+    assert draws.count
+    after = torch.rand(5)
+    torch.manual_seed(0)
+    DualEncoder(towers.clip_config, towers.image_size, towers.vocab_size)
+    assert torch.equal(torch.rand(5), after)
 
 
 def test_parts_without_a_place_are_reported(make: Make, tmp_path: Path) -> None:

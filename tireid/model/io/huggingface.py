@@ -15,10 +15,10 @@ from tireid.basics.hub import hub_folder
 from tireid.data.text import Tokenizer
 from tireid.data.vocabulary import WANTED
 from tireid.model.io.files import read_tensors, to_safetensors, without_prefix
-from tireid.model.io.parts import Parts, check_architecture, check_words, image_size, set_activation
+from tireid.model.io.parts import Parts, check_architecture, check_words, filled_towers, set_activation
 from tireid.model.io.schema import CONFIG_LIMIT, ClipDescription, parse
 from tireid.model.io.words import find_tokenizer, fit
-from tireid.model.towers import WORDS, CheckpointError, DualEncoder, listing, patch_size, square_grid, tower_configs
+from tireid.model.towers import WORDS, CheckpointError, listing, patch_size, square_grid, tower_configs
 from tireid.options import Config
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -65,8 +65,7 @@ def load(
         shapes = {name: tuple(value.shape) for name, value in state.items()}
         check_architecture(clip_config, (side, side), text.vocab_size, shapes)
         check_words(clip_config, len(state[WORDS]), words)
-        backbone = DualEncoder(clip_config, image_size(config), words.vocab_size, words.eos_id)
-        backbone.load_towers(state, square_grid(clip_config), config.image.position_interpolation)
+        backbone = filled_towers(clip_config, config, words, state, square_grid(clip_config))
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return Parts(backbone, words, config, num_identities, path)

@@ -18,11 +18,20 @@ from tireid.data.text import Tokenizer
 from tireid.domain import Domain
 from tireid.domain.record import FILE as DOMAIN
 from tireid.model.io.files import metadata, read_shapes, read_tensors
-from tireid.model.io.parts import BACKBONE, Parts, Shapes, check_architecture, check_words, image_size, set_activation
+from tireid.model.io.parts import (
+    BACKBONE,
+    Parts,
+    Shapes,
+    check_architecture,
+    check_words,
+    filled_towers,
+    image_size,
+    set_activation,
+)
 from tireid.model.io.schema import ClipDescription, parse
 from tireid.model.io.words import find_tokenizer, fit
 from tireid.model.passes import Model
-from tireid.model.towers import WORDS, CheckpointError, DualEncoder, check_finite, listing, patch_size
+from tireid.model.towers import WORDS, CheckpointError, check_finite, listing, patch_size
 from tireid.options import Config, ConfigError
 
 MODEL_TYPE = "tireid"
@@ -114,10 +123,10 @@ def load(
         if exact:
             _check_heads(own_config, people, (height, width), shapes)
         state = read_tensors(file)
-        backbone = DualEncoder(clip_config, image_size(own_config), words.vocab_size, words.eos_id)
         patch = patch_size(clip_config)
         own = {name.removeprefix(BACKBONE): value for name, value in state.items() if name.startswith(BACKBONE)}
-        backbone.load_towers(own, (height // patch, width // patch), own_config.image.position_interpolation)
+        grid = height // patch, width // patch
+        backbone = filled_towers(clip_config, own_config, words, own, grid, draw=not exact)
     except (ValueError, OSError) as error:
         raise CheckpointError(str(error) if str(file) in str(error) else f"{file}: {error}") from error
     heads = {name: value for name, value in state.items() if not name.startswith(BACKBONE)}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from transformers import CLIPConfig
 
 from tireid.data.text import Tokenizer
@@ -170,14 +173,43 @@ def assemble(
         grid = weights.grid((config.image.height // patch, config.image.width // patch))
         table = (grid[0] * patch, grid[1] * patch)
         check_architecture(weights.clip_config, table, len(weights.towers[WORDS]), shapes, "the model")
-        backbone = DualEncoder(weights.clip_config, image_size(config), tokenizer.vocab_size, tokenizer.eos_id)
-        backbone.load_towers(weights.towers, grid, config.image.position_interpolation, weights.mask_row)
+        backbone = filled_towers(weights.clip_config, config, tokenizer, weights.towers, grid, weights.mask_row)
     except CheckpointError as error:
         raise CheckpointError(f"{file}: {error}") from error
     people = weights.num_identities if num_identities is None else num_identities
     unused = tuple(sorted(weights.unused))
     notes = (*weights.notes, weights.guess) if weights.guess and config.activation == "auto" else weights.notes
     return Parts(backbone, tokenizer, config, people, file, weights.heads, unused, notes, tell_fresh=True)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Random weights are not drawn: of CLIP's towers that takes longer than to read what replaces them."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):
+            return kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+def filled_towers(
+    clip_config: CLIPConfig,
+    config: Config,
+    tokenizer: Tokenizer,
+    state: Mapping[str, Tensor],
+    grid: Grid,
+    mask_row: int | None = None,
+    *,
+    draw: bool = False,
+) -> DualEncoder:
+    """Towers for `config` with the weights `state`, see :meth:`DualEncoder.load_towers`.
+
+    With `draw` as many random numbers are used up as new towers take: parts that start fresh then do so as they did
+    in the stored studies.
+    """
+    with nullcontext() if draw else _Undrawn():
+        backbone = DualEncoder(clip_config, image_size(config), tokenizer.vocab_size, tokenizer.eos_id)
+    backbone.load_towers(state, grid, config.image.position_interpolation, mask_row)
+    return backbone
 
 
 def image_size(config: Config) -> Grid:
