@@ -126,6 +126,29 @@ def test_a_line_of_400000_characters_takes_no_time_and_a_flood_stops_at_the_limi
     assert len(text) == CELL_CHARACTERS + len(notice), "memory would grow with what is printed"
 
 
+SHOWN = """from IPython.display import HTML, display
+from tireid.experiments import show_metrics
+display(HTML("<b>a</b>" * 10), HTML("<b>b</b>" * 4_000_000))
+display({"text/plain": "y" * 20_000_000}, raw=True)
+display("c" * 1000)
+show_metrics({"R@1": 50.0})
+"d" * 20_000_000"""
+
+
+@pytest.mark.slow
+def test_a_line_stands_for_a_display_that_is_too_large_and_for_such_an_error(tmp_path: Path) -> None:
+    path = save(book(parameters("seed: int = 1"), code(SHOWN), code("raise ValueError('e' * 30_000_000)")), tmp_path)
+    result = run(path, output_dir=tmp_path / "out", html=False, log=False, check=False)
+    assert result.notebook.stat().st_size < 1.1 * CELL_CHARACTERS, "it would open in no browser"
+    *_, shown, failed = nbformat.read(result.notebook, as_version=4).cells
+    dropped = [str(output.data).count("was dropped") for output in shown.outputs]
+    assert dropped == [0, 1, 1, 0, 0, 1]
+    assert max(len(str(output.data)) for output in shown.outputs) < 2000
+    assert result.metrics == {"R@1": 50.0}, "what is small is kept beside it"
+    assert failed.outputs[0].evalue == "e" * CELL_CHARACTERS
+    assert "ValueError: eee" in str(result.error)
+
+
 @pytest.mark.slow
 def test_an_output_that_the_terminal_lacks_fails_nothing(tmp_path: Path) -> None:
     path = save(book(parameters("seed: int = 1"), code("print('→')  # ←")), tmp_path)
