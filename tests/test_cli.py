@@ -111,6 +111,20 @@ def test_weights_without_a_tokenizer_take_one_from_the_command_line(
     assert "give both" in capsys.readouterr().err
 
 
+def test_the_drawn_people_stay_out_of_the_folder_of_other_data(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = {}
+    data = load_dataset("CUHK-PEDES", root)
+    monkeypatch.setattr("tireid.data.load_dataset", lambda name, place: asked.update({name: place}) or data)
+    command = ["evaluate", "--model", "tiny", "--root", str(root), "--dataset"]
+    assert main([*command, "CUHK-PEDES", "synthetic"]) == 0
+    assert asked == {"CUHK-PEDES": str(root), "synthetic": None}
+    assert main([*command, "synthetic"]) == 0
+    assert asked["synthetic"] == str(root)
+    assert "text→image" in capsys.readouterr().out
+
+
 def test_several_models_and_data_sets_make_a_table(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

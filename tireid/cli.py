@@ -9,6 +9,7 @@ import os
 import sys
 from argparse import Namespace as Options
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from tireid.basics.commands import JOBS, PAIRS, Commands, argument, name_or_path, out_dir, out_file, path, say, values
@@ -149,7 +150,8 @@ def _evaluate(options: Options) -> None:
     from tireid.model import TIReID
     from tireid.search.evaluation import cross_evaluate, evaluate, whole
 
-    splits = {name: whole(load_dataset(name, options.root).split(options.split)) for name in options.dataset}
+    roots = {name: None if name == "synthetic" and options.dataset[1:] else options.root for name in options.dataset}
+    splits = {name: whole(load_dataset(name, root).split(options.split)) for name, root in roots.items()}
     models = {name: TIReID.from_pretrained(name, tokenizer=options.tokenizer) for name in options.model}
     if len(splits) * len(models) > 1:
         table = cross_evaluate(models, splits, table=options.output_dir and options.output_dir / "cross.csv")
@@ -174,8 +176,6 @@ def _evaluate(options: Options) -> None:
     *JOBS,
 )
 def _index(options: Options) -> None:
-    from functools import partial
-
     from tireid.model import TIReID
     from tireid.studies.indexing import index
 
