@@ -349,6 +349,20 @@ MUTATIONS = [
         "search/test_likeness.py::test_a_picture_that_is_searched_with_is_tested",
     ),
     Mutation(
+        "a share of cases is promised for descriptions of a few words",
+        "explain/confidence.py",
+        "if different_words(text) < spread.fewest_words:",
+        "if False:",
+        "explain/test_confidence.py::test_no_share_of_cases_is_stated_of_a_description_shorter_than_the_calibrations",
+    ),
+    Mutation(
+        "a share of cases is promised beside a note that perhaps nobody fits",
+        "explain/confidence.py",
+        "return ABSENT if likeness.nobody is not None and likeness.nobody <= FALSE_ALARMS else",
+        "return ABSENT if False else",
+        "explain/test_confidence.py::test_no_share_of_cases_is_stated_where_perhaps_nobody_fits",
+    ),
+    Mutation(
         "own pictures are trained on as they are stored",
         "data/cache.py",
         "upright=turn != 1)",

@@ -154,7 +154,7 @@ def test_the_line_says_what_the_domain_notes_and_draws_no_bar_outside_it() -> No
     one = np.array([1])
     told = Sureness(one, one, np.array([0.62]), 1, False, 0.9, 200, True, Likeness(("<b>odd</b>",)))
     assert "width:62%" in line_html(told)
-    assert "Same first picture in 62% of other wordings." in line_html(told)
+    assert "Same first picture in 62% of simulated wordings." in line_html(told)
     assert "&lt;b&gt;odd" in line_html(told)
     outside = Sureness(one, one, np.array([0.62]), 1, False, 0.9, 200, False, Likeness(("n",), outside=True))
     assert "%" not in line_html(outside)

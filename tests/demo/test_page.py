@@ -120,6 +120,7 @@ def test_the_bundled_spread_is_what_is_measured() -> None:
     kept, made = known_spread(MODEL), bundled.measured_spread(tireid.TIReID.from_pretrained(MODEL))
     assert kept is not None
     assert (kept.calibrated, kept.scale, kept.pictures) == (True, made.scale, made.pictures)
+    assert kept.fewest_words == made.fewest_words > 0
     assert kept.pictures == len(tireid.load_dataset("synthetic").test.image_paths)
     np.testing.assert_allclose(kept.factor.T @ kept.factor, made.factor.T @ made.factor, atol=1e-5)
     for name in ("interval_levels", "within_levels"):

@@ -12,7 +12,9 @@ from tests.explain.coverage import coverage
 from tests.search.fakes import ColourModel
 from tireid.explain.calibration import KnownCaptions, ranks_of
 from tireid.explain.confidence import FLAT_ABOVE, FLAT_LEVEL, UNCALIBRATED, QuerySpread, how_sure
+from tireid.explain.sureness import ABSENT, SHORT, claims
 from tireid.search import Gallery
+from tireid.search.likeness import Likeness
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -211,6 +213,32 @@ def test_no_share_of_cases_is_stated_in_a_gallery_larger_than_the_calibrations(s
     assert sure.meaning == UNCALIBRATED
     some = np.arange(len(larger)) < len(gallery)  # what a filter leaves counts
     assert how_sure(larger, "", [0], calibrated, feature=texts[0], allowed=some).calibrated
+
+
+def test_no_share_of_cases_is_stated_of_a_description_shorter_than_the_calibrations(small):
+    gallery, texts, ids, spread = small
+    captions = ["red"] * 11 + ["a man in a red coat"] * (len(ids) - 11)  # fewer than a quarter are of one word
+    calibrated = spread.calibrate(gallery, captions, ids, features=texts, draws=20)
+    assert calibrated.fewest_words == 5
+    whole, cut, repeated = (
+        how_sure(gallery, text, [0], calibrated, feature=texts[0])
+        for text in ("The man in a coat", "The man in a", "a red man, a red man, a red man")
+    )
+    assert whole.calibrated
+    assert not cut.calibrated
+    assert not repeated.calibrated
+    assert cut.meaning == UNCALIBRATED
+    assert claims(cut)[-1] == claims(repeated)[-1] == SHORT.format(fewest=5)
+
+
+def test_no_share_of_cases_is_stated_where_perhaps_nobody_fits(small, monkeypatch):
+    gallery, texts, ids, spread = small
+    calibrated = spread.calibrate(gallery, [""] * len(ids), ids, features=texts, draws=20)
+    for nobody, share in ((None, True), (0.06, True), (0.05, False)):
+        monkeypatch.setattr(Likeness, "of", lambda *_, p=nobody: Likeness(nobody=p))
+        sure = how_sure(gallery, "", [0], calibrated, feature=texts[0])
+        assert sure.calibrated == share
+        assert (claims(sure)[-1] == ABSENT) != share
 
 
 def test_default_comes_from_drawn_captions(model):

@@ -12,6 +12,7 @@ import pytest
 
 from tests.explain.coverage import coverage
 from tireid.data import load_dataset
+from tireid.demo.collection import known_spread
 from tireid.explain.confidence import QuerySpread, how_sure
 from tireid.explain.failures import person_attributes
 from tireid.explain.phrases import BANK, add_phrase, mentioned
@@ -88,6 +89,23 @@ def test_statements_hold_on_all_test_queries(spread, data, test_side):
     right_first = np.average(table.loc[0.5, ["R@1 ambiguous", "R@1 clear"]], weights=_shares(table.loc[0.5]))
     assert abs(table["within"] - np.maximum(table.index, right_first)).max() < 0.05
     assert table.loc[0.9, "R@1 clear"] > 2 * table.loc[0.9, "R@1 ambiguous"]
+
+
+def test_of_a_few_words_no_share_is_stated(model, data, test_side):
+    """By the spread that `tireid demo` brings. Where it says nothing, what it would say does not hold."""
+    bundled, (gallery, _) = known_spread("tiny-street"), test_side
+    for words in (4, 8, 12, 16):
+        texts = [" ".join(text.split()[:words]) for text in data.test.captions[::8]]
+        features = model.encode_texts(texts).numpy()
+        held = []
+        for text, feature, person in zip(texts, features, data.test.caption_person_ids[::8], strict=True):
+            order = np.argsort(-(gallery.features @ feature), kind="stable")
+            sure = how_sure(gallery, text, order[:10], bundled, 0.9, feature=feature)
+            assert not sure.calibrated
+            right = np.flatnonzero(gallery.person_ids[order] == person)[0]
+            held += [] if sure.likeness.outside else [right < sure.within]
+        print(f"the first {words} words: 90% would hold in {np.mean(held):.3f}")
+        assert np.mean(held) < 0.8
 
 
 def _shares(row) -> list[float]:

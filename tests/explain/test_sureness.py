@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tireid.explain.confidence import FLAT_ABOVE, FLAT_LEVEL, QuerySpread, how_sure
-from tireid.explain.sureness import AMBIGUOUS, UNKNOWN, Sureness, claims, verdict
+from tireid.explain.sureness import AMBIGUOUS, SHORT, UNKNOWN, Sureness, claims, verdict
 from tireid.search import Gallery
 from tireid.search.likeness import Likeness
 
@@ -33,6 +34,13 @@ def test_a_share_is_promised_only_where_it_was_calibrated(
     told = Sureness(np.array([1]), np.array([98]), np.array([0.6]), within, ambiguous, 0.8, 200, calibrated)
     assert claims(told) == said
     assert verdict(told) == " ".join(said)
+
+
+def test_why_no_share_is_known_is_said() -> None:
+    one, why = np.array([1]), SHORT.format(fewest=20)
+    told = Sureness(one, one, np.array([0.6]), 1, False, 0.8, 200, False, unknown=why)
+    assert verdict(told) == why
+    assert verdict(replace(told, calibrated=True)) == f"The first picture is {SHARE}"
 
 
 @given(

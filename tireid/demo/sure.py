@@ -162,7 +162,7 @@ def line_html(sureness: Sureness) -> str:
         share = float(sureness.first[0])
         filled = f'<span style="left:0;width:{100 * share:.0f}%"></span>'
         bar = f'<span class="bar" aria-hidden="true">{filled}</span>'
-        said += f'<p class="sure">{bar} Same first picture in {share:.0%} of other wordings.</p>'
+        said += f'<p class="sure">{bar} Same first picture in {share:.0%} of simulated wordings.</p>'
     return block(said + _notes_html(sureness))
 
 
@@ -190,7 +190,7 @@ def intervals_html(answer: Answer, sureness: Sureness) -> str:
             "first": [f"{share:.0%}" for share in sureness.first],
         }
     )
-    title = "The ranks that other wordings give each picture, and how often it is first"
+    title = "The ranks that simulated wordings give each picture, and how often it is first"
     return table_html(table, title, {"picture": lambda name: breakable(name, "/_"), f"1 … {last}": str})
 
 

@@ -58,7 +58,7 @@ class Presence:
     pictures_per_person: float
     """Of the held-out people, on average."""
     fewest_words: int = 0
-    """Of a description that the test is meant for: a shorter one has a low best score whoever is there."""
+    """Different words of a description that the test is meant for: a shorter one has a low best score anyway."""
 
     def __post_init__(self) -> None:
         shape = (len(self.sizes), len(self.thresholds))

@@ -15,8 +15,10 @@ WITHIN_MEANS = (
     "If the person is in the gallery, {first} is right in at least about {level:.0%} of the cases. "
     "Cases are descriptions like those of the calibration."
 )
-UNCALIBRATED = "The ranks show how far other wordings move each picture. How often that holds is not known."
+UNCALIBRATED = "The ranks show how far simulated wordings move each picture. How often that holds is not known."
 UNKNOWN = "How often this is right is unknown: it was not measured on known people in a gallery this large."
+SHORT = "How often this is right is unknown: it was measured on descriptions of at least {fewest} different words."
+ABSENT = "How often this is right is unknown: most people that it was measured on have a higher best score."
 AMBIGUOUS = "Ambiguous: several pictures fit about as well, so add a detail."
 OUTSIDE = (
     "No share of cases is stated: it was measured on pictures and descriptions like those that the model was trained "
@@ -44,6 +46,8 @@ class Sureness:
     """Whether `level` was measured on known people, and description and pictures are like theirs."""
     likeness: Likeness = field(default_factory=Likeness)
     """What the model's domain says of description and pictures."""
+    unknown: str = UNKNOWN
+    """What is said instead of a share of cases where none was measured."""
 
     @property
     def meaning(self) -> str:
@@ -63,7 +67,7 @@ def claims(sureness: Sureness) -> list[str]:
         return ["How sure this is cannot be told."]
     where = "The first picture is" if sureness.within == 1 else f"One of the first {sureness.within} is"
     right = f"{where} right in about {sureness.level:.0%} of such cases."
-    return [*([AMBIGUOUS] if sureness.ambiguous else []), right if sureness.calibrated else UNKNOWN]
+    return [*([AMBIGUOUS] if sureness.ambiguous else []), right if sureness.calibrated else sureness.unknown]
 
 
 def verdict(sureness: Sureness) -> str:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from tireid.data.images import load_image
-from tireid.domain import picture_statistics
+from tireid.domain import different_words, picture_statistics
 from tireid.domain.conformal import FALSE_ALARMS, notable
 from tireid.search.encoder import Float32s, OnProgress, batches, encode
 from tireid.search.features import Floats, Ints
@@ -177,7 +177,7 @@ class Likeness:
         presence = getattr(domain, "presence", None)
         if outside or presence is None or query.pictured or best is None or query.text is None:
             return cls(tuple(notes), outside)
-        if len(query.text.split()) < presence.fewest_words:
+        if different_words(query.text) < presence.fewest_words:
             return cls(tuple(notes), outside)
         nobody = presence.p_value(best, among.total, among.counts)
         power = presence.power(among.total, among.counts)
