@@ -110,6 +110,16 @@ def test_a_truncated_state_is_named(data: Dataset, tmp_path: Path, name: str) ->
         train(small(), tmp_path, data=data)
 
 
+@pytest.mark.parametrize(("old", "new"), [('"epoch": 1', '"epoch": "one"'), ('"step"', '"stop"')])
+def test_a_counter_that_is_none_is_named(data: Dataset, tmp_path: Path, old: str, new: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(small(), tmp_path, data=data, on_log=interrupt_at(4))
+    (progress,) = tmp_path.glob("state-*/progress.json")
+    progress.write_text(progress.read_text().replace(old, new), encoding="utf-8")
+    with pytest.raises(TrainingError, match=r"cannot be read .*json is damaged: (epoch|step) must be a number"):
+        train(small(), tmp_path, data=data)
+
+
 def test_damaged_records_are_named(data: Dataset, tmp_path: Path) -> None:
     train(small(epochs=1), tmp_path, data=data)
     (tmp_path / "metrics.json").write_text("{", encoding="utf-8")

@@ -40,6 +40,9 @@ from tireid.train.run import TrainingError
 with extra("train"):
     from filelock import FileLock, Timeout
 
+COUNTERS = ("epoch", "step", "best", "best_epoch", "train_seconds")
+"""What a state says of how far the training was."""
+
 
 class RunFolder:
     """One training's folder; only the main process writes, except for its states, which all processes fill.
@@ -155,6 +158,8 @@ def read_state(folder: Path) -> tuple[dict[str, Any], list[dict[str, float]]]:
     rows = (folder / "history.csv").read_bytes()
     if state.pop("history", None) != _digest(rows):
         raise ValueError(f"{folder / 'history.csv'} is not what was written")
+    if bad := [name for name in COUNTERS if not isinstance(state.get(name), int | float)]:
+        raise ValueError(f"{folder / 'progress.json'} is damaged: {bad[0]} must be a number, got {state.get(bad[0])!r}")
     table = pd.read_csv(io.BytesIO(rows)).to_dict("records")
     return state, [{str(k): v for k, v in row.items() if not pd.isna(v)} for row in table]
 
