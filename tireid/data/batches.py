@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from tireid.basics.processes import processors
+from tireid.basics.processes import processors, without_interrupts
 from tireid.data.cache import ImageCache
 from tireid.data.split import Split
 
@@ -260,6 +260,12 @@ def _as_is(batch: Any) -> Any:
     return batch
 
 
+class _Loader(DataLoader[Batch]):
+    def __iter__(self) -> Any:
+        with without_interrupts():  # its workers are started here
+            return super().__iter__()
+
+
 def make_loader(
     split: Split,
     cache: ImageCache,
@@ -300,7 +306,7 @@ def make_loader(
     workers = min(workers, processors())  # a configuration may come from a larger machine
     if lengths is None:
         lengths = torch.full_like(labels, input_ids.shape[1])
-    return DataLoader(
+    return _Loader(
         _Pairs(cache, torch.from_numpy(split.caption_image_index), input_ids, labels, lengths),
         batch_sampler=batch_sampler,
         collate_fn=_as_is,
