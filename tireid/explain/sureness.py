@@ -17,7 +17,7 @@ WITHIN_MEANS = (
 )
 UNCALIBRATED = "The ranks show how far simulated wordings move each picture. How often that holds is not known."
 UNKNOWN = "How often this is right is unknown: it was not measured on known people in a gallery this large."
-SHORT = "Below {fewest} different words, its accuracy is unknown."
+SHORT = "Accuracy is unknown below {fewest} different words."
 ABSENT = "How often this is right is unknown: most people that it was measured on have a higher best score."
 AMBIGUOUS = "Ambiguous: several pictures fit about as well, so add a detail."
 OUTSIDE = (
