@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import matplotlib.cbook
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_images
 
 from tireid import Gallery, TIReID
@@ -91,9 +92,12 @@ def test_other_drawn_styles(model, style, least, tmp_path):
 
 
 def photographs() -> list[Image.Image]:
-    """Whole, and 40 crops of the shape of a pedestrian each."""
     sample = Path(str(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)))
-    whole = [Image.open(sample).convert("RGB"), *map(Image.fromarray, load_sample_images().images)]
+    return with_crops([Image.open(sample).convert("RGB"), *map(Image.fromarray, load_sample_images().images)])
+
+
+def with_crops(whole: list[Image.Image]) -> list[Image.Image]:
+    """Whole, and 40 crops of the shape of a pedestrian each."""
     rng, crops = np.random.default_rng(0), []
     for photograph in whole:
         for _ in range(40):
@@ -108,6 +112,30 @@ def test_photographs(model):
     share = marked(model, photographs())
     print(f"photographs: {share:.3f}")
     assert share >= 0.95
+
+
+@pytest.mark.skipif("TIREID_PHOTOGRAPHS" not in os.environ, reason="TIREID_PHOTOGRAPHS=FOLDER measures its pictures")
+def test_photographs_of_a_folder(model):
+    """`docs/search.md` has this of 16 that come with other packages, and are not the project's.
+
+    gradio's cheetah, cheetah1, cheetah2, groot, lion and tower, insightface's t1 and Tom_Hanks_54745, mahotas's
+    DepartmentStore, lena and luispedro, pygame's arraydemo and camera_rgb, pyvista's 2k_earth_daymap, and ultralytics's
+    bus and zidane.
+    """
+    files = sorted(Path(os.environ["TIREID_PHOTOGRAPHS"]).iterdir())
+    likely = [marked(model, with_crops([Image.open(file).convert("RGB")])) for file in files]
+    print(*(f"{file.name}: {share:.3f}" for file, share in zip(files, likely, strict=True)), sep="\n")
+    print(f"all {len(files)}, {41 * len(files)} with crops: {np.mean(likely):.3f}")
+    assert np.mean(likely) >= 0.85
+
+
+def test_what_a_picture_shows_is_hardly_judged(model, default):
+    """The known limit: `docs/search.md` says it."""
+    drawn = [Image.open(path).convert("RGB") for path in default.test.image_paths]
+    down, inverted = (marked(model, list(map(change, drawn))) for change in (ImageOps.flip, ImageOps.invert))
+    print(f"upside down {down:.3f}, inverted {inverted:.3f}")
+    assert round(100 * down) == 7
+    assert round(100 * inverted) == 14
 
 
 def test_noise(model):
